@@ -1,0 +1,244 @@
+//! Errors, by who must act. Every one has a stable code that all languages share.
+
+use crate::policy::Reason;
+
+/// What a call to the engine can come to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller did something that the documentation forbids: fix the host.
+    #[error(transparent)]
+    Misuse(#[from] Misuse),
+    /// The rules forbid it: show the reason.
+    #[error("not allowed: {0}")]
+    Denied(Reason),
+    /// Bytes from outside are bad: nothing to do here, the sender is at fault.
+    #[error(transparent)]
+    Peer(#[from] PeerFault),
+    /// The store failed: see the kind for what to do.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A broken invariant of the engine. It is closed until reopened: please report the code.
+    #[error("internal error {0}: reopen the engine and report this code")]
+    Bug(&'static str),
+}
+
+impl Error {
+    /// A stable name for logs, tests and other languages, like `misuse.clock`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Misuse(e) => e.code(),
+            Error::Denied(_) => "denied",
+            Error::Peer(e) => e.code(),
+            Error::Store(e) => e.code(),
+            Error::Bug(_) => "bug",
+        }
+    }
+}
+
+/// The caller's mistakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// `now` lies before 1970 or after 2099.
+    #[error("the clock shows a time before 1970 or after 2099: correct the device's date")]
+    Clock,
+    /// The engine has no certificate yet.
+    #[error("not enrolled: give the certificate for enrolment_request() to enrol() first")]
+    NotEnrolled,
+    /// The engine has a certificate of another kind than the call needs.
+    #[error("already enrolled as another user or device")]
+    AlreadyEnrolled,
+    /// The engine's own certificate has run out.
+    #[error("the certificate has expired: renew it")]
+    Expired,
+    /// The engine was wiped, or closed by a failure.
+    #[error("the engine is closed: open it again")]
+    Closed,
+    /// No such conversation on this device.
+    #[error("unknown conversation")]
+    UnknownConversation,
+    /// No such message on this device.
+    #[error("unknown message")]
+    UnknownMessage,
+    /// No such request or transmit: never made, or answered long ago with something else.
+    #[error("unknown request")]
+    UnknownRequest,
+    /// A conversation with oneself.
+    #[error("a conversation needs another user")]
+    Oneself,
+    /// Nothing to send.
+    #[error("the message is empty")]
+    Empty,
+    /// Over a limit.
+    #[error("too large: {what} may have at most {limit} bytes")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// A user id that is empty or too long.
+    #[error("a user id has 1 to 128 bytes")]
+    UserId,
+    /// A page cursor that belongs elsewhere.
+    #[error("the cursor is not of this list")]
+    Cursor,
+    /// The message is in a state that does not permit this, like cancelling what was sent.
+    #[error("too late: the message is in another state")]
+    State,
+    /// The answer given does not fit the request.
+    #[error("the answer does not fit the request")]
+    Answer,
+    /// A value of the configuration is out of bounds.
+    #[error("configuration: {0}")]
+    Config(&'static str),
+}
+
+impl Misuse {
+    /// A stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Misuse::Clock => "misuse.clock",
+            Misuse::NotEnrolled => "misuse.not_enrolled",
+            Misuse::AlreadyEnrolled => "misuse.already_enrolled",
+            Misuse::Expired => "misuse.expired",
+            Misuse::Closed => "misuse.closed",
+            Misuse::UnknownConversation => "misuse.unknown_conversation",
+            Misuse::UnknownMessage => "misuse.unknown_message",
+            Misuse::UnknownRequest => "misuse.unknown_request",
+            Misuse::Oneself => "misuse.oneself",
+            Misuse::Empty => "misuse.empty",
+            Misuse::TooLarge { .. } => "misuse.too_large",
+            Misuse::UserId => "misuse.user_id",
+            Misuse::Cursor => "misuse.cursor",
+            Misuse::State => "misuse.state",
+            Misuse::Answer => "misuse.answer",
+            Misuse::Config(_) => "misuse.config",
+        }
+    }
+}
+
+/// What is wrong with bytes from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerFault {
+    /// Bytes that are not what they should be.
+    #[error("malformed {0}")]
+    Malformed(&'static str),
+    /// Over a limit.
+    #[error("{0} is too large")]
+    TooLarge(&'static str),
+    /// A version that this engine does not know.
+    #[error("made by a newer version: update this app")]
+    NewerVersion,
+    /// Not for this device.
+    #[error("addressed to another device")]
+    NotForUs,
+    /// Seen before.
+    #[error("a repeat of what was received before")]
+    Replay,
+    /// A signature or authentication tag that does not verify.
+    #[error("forged or damaged")]
+    Forged,
+    /// A certificate that is not valid: forged, of a foreign authority, or for another key.
+    #[error("the certificate is not valid")]
+    Certificate,
+    /// A certificate that is not valid now.
+    #[error("the certificate has expired or is not yet valid")]
+    CertificateTime,
+    /// A revoked certificate.
+    #[error("the certificate was revoked")]
+    Revoked,
+    /// The rules do not allow the sender to do this.
+    #[error("the rules forbid what the sender did")]
+    Forbidden,
+    /// A commit that changes what its sender may not change.
+    #[error("the commit is not allowed")]
+    Commit,
+    /// A key package that was used before or is not ours.
+    #[error("no matching key package")]
+    KeyPackage,
+    /// Too old to read: its keys are gone.
+    #[error("too old to read")]
+    TooOld,
+}
+
+impl PeerFault {
+    /// A stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            PeerFault::Malformed(_) => "peer.malformed",
+            PeerFault::TooLarge(_) => "peer.too_large",
+            PeerFault::NewerVersion => "peer.newer_version",
+            PeerFault::NotForUs => "peer.not_for_us",
+            PeerFault::Replay => "peer.replay",
+            PeerFault::Forged => "peer.forged",
+            PeerFault::Certificate => "peer.certificate",
+            PeerFault::CertificateTime => "peer.certificate_time",
+            PeerFault::Revoked => "peer.revoked",
+            PeerFault::Forbidden => "peer.forbidden",
+            PeerFault::Commit => "peer.commit",
+            PeerFault::KeyPackage => "peer.key_package",
+            PeerFault::TooOld => "peer.too_old",
+        }
+    }
+}
+
+/// What can go wrong in a store. Any but [`StoreError::Locked`] closes the handle until it is opened again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process or handle has it open.
+    #[error("the store is open elsewhere: close it there first")]
+    Locked,
+    /// The path is a file, or cannot be made or read.
+    #[error("the store's path cannot be used: {0}")]
+    Path(&'static str),
+    /// The key does not open this store.
+    #[error("wrong key for this store")]
+    WrongKey,
+    /// Written by a newer version.
+    #[error("the store has schema {found}, this version knows {known}: update the app")]
+    NewerSchema {
+        /// The schema of the store.
+        found: u32,
+        /// The newest schema that this version knows.
+        known: u32,
+    },
+    /// Bytes on disk are damaged.
+    #[error("the store is damaged ({0}): restore a backup or start afresh")]
+    Corrupt(&'static str),
+    /// No space left.
+    #[error("the disk is full: free some space and open the store again")]
+    Full,
+    /// Another failure of the operating system.
+    #[error("input/output failed: {0}")]
+    Io(String),
+    /// The handle is dead after an earlier failure, or suspended.
+    #[error("the store is closed: open it again")]
+    Closed,
+    /// A row or batch over the limits: a fault of the engine.
+    #[error("row or batch over the limit ({0})")]
+    Limit(&'static str),
+}
+
+impl StoreError {
+    /// A stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            StoreError::Locked => "store.locked",
+            StoreError::Path(_) => "store.path",
+            StoreError::WrongKey => "store.wrong_key",
+            StoreError::NewerSchema { .. } => "store.newer_schema",
+            StoreError::Corrupt(_) => "store.corrupt",
+            StoreError::Full => "store.full",
+            StoreError::Io(_) => "store.io",
+            StoreError::Closed => "store.closed",
+            StoreError::Limit(_) => "store.limit",
+        }
+    }
+}
+
+/// The engine's result.
+pub type Result<T> = core::result::Result<T, Error>;

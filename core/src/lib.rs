@@ -1,0 +1,12 @@
+//! Undertone: the whole brain of a chat client as one embeddable, sans-IO engine.
+
+mod codec;
+pub mod envelope;
+pub mod error;
+pub mod id;
+pub mod limits;
+pub mod policy;
+mod redact;
+pub mod rng;
+pub mod store;
+pub mod time;

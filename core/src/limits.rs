@@ -1,0 +1,90 @@
+//! Every cap of the engine, in one place. Bytes and milliseconds unless a name says otherwise.
+
+use crate::time::{DAY, HOUR, MINUTE, SECOND};
+
+/// A user id.
+pub const USER_ID: usize = 128;
+/// A role's name.
+pub const ROLE: usize = 32;
+/// The text of one message.
+pub const TEXT: usize = 16 * 1024;
+/// The body of a content of any kind, known or not.
+pub const CONTENT_BODY: usize = 48 * 1024;
+/// A whole envelope, headers included.
+pub const ENVELOPE: usize = 1024 * 1024;
+/// Devices that one envelope names.
+pub const RECIPIENTS: usize = 1_024;
+/// Envelopes in one transmit: a commit and its welcomes.
+pub const BUNDLE: usize = 4;
+/// A certificate.
+pub const CERTIFICATE: usize = 1_024;
+/// A key package.
+pub const KEY_PACKAGE: usize = 8 * 1024;
+/// A signed revocation list.
+pub const REVOCATIONS: usize = 256 * 1024;
+
+/// Rows of a page when the caller does not say.
+pub const PAGE: usize = 50;
+/// Rows of a page at most.
+pub const PAGE_MAX: usize = 500;
+
+/// Longest key of a store row.
+pub const STORE_KEY: usize = 64;
+/// Longest value of a store row.
+pub const STORE_VALUE: usize = 4 * 1024;
+/// Operations in one batch at most.
+pub const BATCH: usize = 400;
+
+/// MLS: keys kept for messages that overtook each other, per sender and epoch.
+pub const OUT_OF_ORDER_TOLERANCE: u32 = 128;
+/// MLS: how far a sender's messages may run ahead of what was received.
+pub const FORWARD_DISTANCE: u32 = 1_000;
+/// MLS: epochs kept to read what was under way when the group moved on.
+pub const PAST_EPOCHS: usize = 5;
+/// Age at which a past epoch goes, whatever their number.
+pub const PAST_EPOCH_AGE: u64 = 7 * DAY;
+
+/// Parked envelopes per sending device and session.
+pub const PARKED: usize = 64;
+/// Bytes of parked envelopes per sending device and session.
+pub const PARKED_BYTES: usize = 256 * 1024;
+/// Age at which a parked envelope is given up.
+pub const PARKED_AGE: u64 = 7 * DAY;
+/// Rows `[Encrypted Message]` per sending device and session; further ones are counted in one row.
+pub const UNDECRYPTABLE: usize = 20;
+
+/// Encrypted messages under way per conversation.
+pub const WINDOW: usize = 16;
+/// First back-off after a failed transmit; doubles up to [`BACKOFF_MAX`], half of it jitter.
+pub const BACKOFF_MIN: u64 = SECOND;
+/// Longest back-off.
+pub const BACKOFF_MAX: u64 = 5 * MINUTE;
+/// Messages that one receipt names at most.
+pub const RECEIPT_BATCH: usize = 256;
+/// How long receipts gather before they are sent.
+pub const RECEIPT_DELAY: u64 = SECOND / 2;
+
+/// Key packages kept published.
+pub const KEY_PACKAGES: usize = 50;
+/// Below this many the directory is replenished.
+pub const KEY_PACKAGES_LOW: usize = 20;
+/// Age at which the last-resort key package is replaced.
+pub const LAST_RESORT_AGE: u64 = 7 * DAY;
+/// Age at which a replaced last-resort package's private key goes.
+pub const LAST_RESORT_KEPT: u64 = 14 * DAY;
+
+/// Own messages after which a device updates its leaf.
+pub const UPDATE_AFTER_MESSAGES: u64 = 200;
+/// Time after which a device updates its leaf.
+pub const UPDATE_AFTER: u64 = 7 * DAY;
+/// Refused winners of one epoch after which the session is replaced.
+pub const SLOT_CHAIN: u8 = 8;
+
+/// A sender's stamp counts at most this far after the relay's accept time.
+pub const STAMP_AHEAD: u64 = 2 * MINUTE;
+/// How long a relay keeps an envelope for a device that does not come.
+pub const MAILBOX_AGE: u64 = 30 * DAY;
+/// At most one `NoSession` per tag and sender in this time.
+pub const NO_SESSION_EVERY: u64 = HOUR;
+/// Events waiting for a host that does not drain; then one `Resync`.
+pub const EVENTS: usize = 4_096;

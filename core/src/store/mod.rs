@@ -1,0 +1,132 @@
+//! Where rows live. Engines of storage know nothing of what the rows mean.
+//!
+//! A [`Store`] keeps rows of a fixed set of [`Table`]s, each sorted by key bytewise; keys have at most
+//! [`limits::STORE_KEY`](crate::limits::STORE_KEY) bytes, values at most [`limits::STORE_VALUE`](crate::limits::STORE_VALUE).
+//! There is one writer, and it is the owner: writing takes `&mut self`, so that the compiler keeps readers and
+//! the writer apart.
+
+mod table;
+
+pub use table::Table;
+
+use crate::error::StoreError;
+
+/// A change of one row.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Op {
+    /// The table.
+    pub table: Table,
+    /// The key, at most [`limits::STORE_KEY`](crate::limits::STORE_KEY) bytes.
+    pub key: Vec<u8>,
+    /// The new value, at most [`limits::STORE_VALUE`](crate::limits::STORE_VALUE) bytes; `None` deletes the row.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Changes that happen together or not at all: at most [`limits::BATCH`](crate::limits::BATCH), one per row.
+pub type Batch = Vec<Op>;
+
+/// A row: key and value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// Which rows of a table: `from <= key < to`; an empty `to` means up to the table's end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyRange<'a> {
+    /// First key.
+    pub from: &'a [u8],
+    /// First key that is not included; empty for none.
+    pub to: &'a [u8],
+}
+
+/// From which end a scan starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Smallest key first.
+    Forward,
+    /// Largest key first.
+    Backward,
+}
+
+/// One consistent state of a store.
+pub trait View {
+    /// The value of a row.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// At most `limit` rows of a range.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn scan(
+        &self,
+        table: Table,
+        range: KeyRange<'_>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError>;
+}
+
+/// How far a compaction has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More to do: call again.
+    More,
+    /// Done, or nothing to do.
+    Done,
+}
+
+/// An engine of storage.
+///
+/// Any error but [`StoreError::Locked`] closes the handle: every later call answers [`StoreError::Closed`]
+/// until the store is opened again.
+pub trait Store: Send {
+    /// Applies a batch, all or nothing. Visible at once, durable after the next [`Store::barrier`].
+    /// After a crash a prefix of the applied batches is there, at least up to the last barrier.
+    ///
+    /// # Errors
+    /// [`StoreError::Limit`] and nothing changed when the batch is over a limit; else any [`StoreError`].
+    fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError>;
+
+    /// Makes everything applied so far durable, against power loss as well.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn barrier(&mut self) -> Result<(), StoreError>;
+
+    /// One consistent view, which lives as long as nothing is written.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn read(&self) -> Result<Box<dyn View + '_>, StoreError>;
+
+    /// Makes everything durable and releases every lock and file. Only [`Store::resume`] is allowed afterwards.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn suspend(&mut self) -> Result<(), StoreError>;
+
+    /// Opens again what [`Store::suspend`] released. Says whether another process wrote in between.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process has it now; call again later.
+    fn resume(&mut self) -> Result<bool, StoreError>;
+
+    /// Gives space back, in steps that copy about `budget` bytes each.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn compact(&mut self, budget: u64) -> Result<Progress, StoreError>;
+
+    /// Reads everything once and checks what the engine can check of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when something is damaged.
+    fn verify(&self) -> Result<(), StoreError>;
+
+    /// Suspends and removes every file of the store.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn destroy(&mut self) -> Result<(), StoreError>;
+}

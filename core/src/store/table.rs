@@ -1,0 +1,99 @@
+//! Every table, with the shape of its keys. Integers in keys are big-endian, ids are raw bytes.
+
+/// A table of the store. The number is part of the store's format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Table {
+    /// `name` → the device's own state: schema, account, certificate, counters.
+    Meta = 1,
+    /// `conversation` → conversation.
+    Conversation = 2,
+    /// `!last activity (8) · conversation` → nothing. The list, newest first.
+    Activity = 3,
+    /// `conversation · order (8) · device · message` → message.
+    Message = 4,
+    /// `conversation · message · hash of author (8)` → where it stands in [`Table::Message`].
+    MessageIndex = 5,
+    /// `conversation · order (8) · device · message` → nothing. Unread messages.
+    Unread = 6,
+    /// `conversation · number (8)` → a content that waits to be encrypted.
+    Outbox = 7,
+    /// `number (8)` → a transmit handed out and not yet answered.
+    Transmit = 8,
+    /// `request (8)` → a request handed out and not yet answered.
+    Request = 9,
+    /// `deadline (8) · kind (1) · reference` → nothing. Every reason to wake.
+    Timer = 10,
+    /// `session` → session: conversation, state, generation, counters.
+    Session = 11,
+    /// `conversation · session` → nothing. Sessions of a conversation.
+    SessionIndex = 12,
+    /// `hash of label and key (16) · page (4)` → pages of the MLS library's rows.
+    Mls = 13,
+    /// `conversation · number (8)` → a change that this device wants of a session.
+    Intent = 14,
+    /// `device · envelope` → hash: what was received before.
+    Seen = 15,
+    /// `expiry (8) · device · envelope` → nothing: when a [`Table::Seen`] row may go.
+    SeenIndex = 16,
+    /// `session · device · number (8)` → an envelope that waits for what it lacks.
+    Parked = 17,
+    /// `device` → the newest certificate known.
+    Certificate = 18,
+    /// `name · user` → what is known of a user: identity, verification.
+    User = 19,
+    /// `conversation · kind (1) · message · hash of author (8)` → receipts that wait to be sent.
+    Receipt = 20,
+    /// `envelope` → the message that it carried, to answer `Unreadable`.
+    Sent = 21,
+    /// `name` → key packages published and their state.
+    KeyPackage = 22,
+    /// `conversation · message · hash of author (8) · sender` → an edit, deletion or the like that came before its message.
+    Early = 23,
+    /// `name` → revocation lists and policies.
+    Authority = 24,
+    /// `blinded term · segment` → search postings.
+    Search = 25,
+    /// `call` → call.
+    Call = 26,
+    /// `attachment` → attachment.
+    Attachment = 27,
+}
+
+impl Table {
+    /// All tables.
+    pub const ALL: [Table; 27] = [
+        Table::Meta,
+        Table::Conversation,
+        Table::Activity,
+        Table::Message,
+        Table::MessageIndex,
+        Table::Unread,
+        Table::Outbox,
+        Table::Transmit,
+        Table::Request,
+        Table::Timer,
+        Table::Session,
+        Table::SessionIndex,
+        Table::Mls,
+        Table::Intent,
+        Table::Seen,
+        Table::SeenIndex,
+        Table::Parked,
+        Table::Certificate,
+        Table::User,
+        Table::Receipt,
+        Table::Sent,
+        Table::KeyPackage,
+        Table::Early,
+        Table::Authority,
+        Table::Search,
+        Table::Call,
+        Table::Attachment,
+    ];
+
+    /// The byte that stands for it in files.
+    pub const fn byte(self) -> u8 {
+        self as u8
+    }
+}
