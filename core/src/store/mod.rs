@@ -5,11 +5,14 @@
 //! There is one writer, and it is the owner: writing takes `&mut self`, so that the compiler keeps readers and
 //! the writer apart.
 
+mod memory;
 mod table;
 
+pub use memory::{Effect, FaultPlan, MemoryDisk, MemoryStore};
 pub use table::Table;
 
 use crate::error::StoreError;
+use crate::limits;
 
 /// A change of one row.
 #[derive(Clone, PartialEq, Eq)]
@@ -129,4 +132,20 @@ pub trait Store: Send {
     /// # Errors
     /// Any [`StoreError`].
     fn destroy(&mut self) -> Result<(), StoreError>;
+}
+
+/// Refuses a batch that is over a limit.
+fn check_limits(batch: &[Op]) -> Result<(), StoreError> {
+    if batch.len() > limits::BATCH {
+        return Err(StoreError::Limit("batch"));
+    }
+    for op in batch {
+        if op.key.len() > limits::STORE_KEY {
+            return Err(StoreError::Limit("key"));
+        }
+        if op.value.as_ref().is_some_and(|value| value.len() > limits::STORE_VALUE) {
+            return Err(StoreError::Limit("value"));
+        }
+    }
+    Ok(())
 }

@@ -58,11 +58,13 @@ pub enum Table {
     Call = 26,
     /// `attachment` → attachment.
     Attachment = 27,
+    /// `table (1) · stored key · piece (2)` → what did not fit into a row. Only the vault writes here.
+    Overflow = 28,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 27] = [
+    pub const ALL: [Table; 28] = [
         Table::Meta,
         Table::Conversation,
         Table::Activity,
@@ -90,6 +92,7 @@ impl Table {
         Table::Search,
         Table::Call,
         Table::Attachment,
+        Table::Overflow,
     ];
 
     /// The byte that stands for it in files.
