@@ -1,5 +1,7 @@
 //! Undertone: the whole brain of a chat client as one embeddable, sans-IO engine.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
 mod codec;
 pub mod envelope;
 pub mod error;
