@@ -1,0 +1,39 @@
+//! What a stage needs on the machine, and how to install it.
+
+use std::process::{Command, Stdio};
+
+/// Something that must be installed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// `cargo fmt`.
+    Rustfmt,
+    /// `cargo clippy`.
+    Clippy,
+    /// A C compiler: SQLite is built from source, and the crash suite builds its recorder.
+    CCompiler,
+}
+
+impl Need {
+    /// `Err` with what is missing and how to get it.
+    pub fn check(self) -> Result<(), String> {
+        let (there, how) = match self {
+            Need::Rustfmt => {
+                (answers("cargo", &["fmt", "--version"]), "rustfmt is missing: rustup component add rustfmt")
+            }
+            Need::Clippy => {
+                (answers("cargo", &["clippy", "--version"]), "clippy is missing: rustup component add clippy")
+            }
+            Need::CCompiler => {
+                (answers("cc", &["--version"]), "no C compiler `cc`: on Debian, apt-get install gcc libc6-dev")
+            }
+        };
+        if there { Ok(()) } else { Err(how.into()) }
+    }
+}
+
+/// Whether a program can be run and ends well.
+fn answers(program: &str, args: &[&str]) -> bool {
+    let quiet =
+        Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    quiet.is_ok_and(|status| status.success())
+}

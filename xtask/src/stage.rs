@@ -1,0 +1,80 @@
+//! A stage of the tests: a name and the steps that make it up.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::process::{Command, Stdio};
+
+use crate::needs::Need;
+
+/// One stage of `cargo xtask test`.
+pub struct Stage {
+    /// The name in the table and on the command line.
+    pub name: &'static str,
+    /// What must be installed for it.
+    pub needs: Vec<Need>,
+    /// What is run, in order; the first failure ends the stage.
+    pub steps: Vec<Step>,
+}
+
+/// A command, or a check that xtask does itself.
+pub enum Step {
+    /// A program with arguments and additions to its environment.
+    Run {
+        /// The program.
+        program: String,
+        /// Its arguments.
+        args: Vec<String>,
+        /// Variables set for it.
+        env: Vec<(&'static str, &'static str)>,
+    },
+    /// A function, with a word on what it does.
+    Check(&'static str, fn() -> Result<(), String>),
+}
+
+impl Step {
+    /// `cargo` with these arguments, split at spaces.
+    pub fn cargo(args: &str) -> Step {
+        // The cargo that runs xtask, so that a chosen toolchain stays chosen.
+        let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+        Step::Run { program, args: args.split_whitespace().map(Into::into).collect(), env: Vec::new() }
+    }
+
+    /// This step with a variable set.
+    pub fn env(mut self, name: &'static str, value: &'static str) -> Step {
+        if let Step::Run { env, .. } = &mut self {
+            env.push((name, value));
+        }
+        self
+    }
+
+    /// Runs it and waits; the error is a line that says what failed.
+    pub fn run(&self) -> Result<(), String> {
+        match self {
+            Step::Check(_, check) => check(),
+            Step::Run { program, args, env } => {
+                let status = Command::new(program)
+                    .args(args)
+                    .envs(env.iter().copied())
+                    .stdin(Stdio::null())
+                    .status()
+                    .map_err(|e| format!("{program} cannot be started: {e}"))?;
+                if status.success() { Ok(()) } else { Err(format!("`{self}` ended with {status}")) }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Check(what, _) => f.write_str(what),
+            Step::Run { program, args, env } => {
+                for (name, value) in env {
+                    write!(f, "{name}='{value}' ")?;
+                }
+                let name = std::path::Path::new(program).file_name().and_then(OsStr::to_str).unwrap_or(program);
+                write!(f, "{name} {}", args.join(" "))
+            }
+        }
+    }
+}

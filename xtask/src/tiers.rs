@@ -1,0 +1,128 @@
+//! The stages of `cargo xtask test`, and the loop that runs them.
+//!
+//! This is what every change must pass, in some 20 minutes on two cores from a cold cache.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::licences;
+use crate::needs::Need;
+use crate::report::{Outcome, Report};
+use crate::stage::{Stage, Step};
+
+/// `cargo xtask test`: runs the stages in order and stops at the first failure.
+pub fn test(args: &[String]) -> ExitCode {
+    let stages = match choose(args) {
+        Ok(stages) => stages,
+        Err(why) => {
+            eprintln!("xtask test: {why}");
+            return ExitCode::from(2);
+        }
+    };
+    let must_run_all = std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1");
+    let mut report = Report::default();
+    let mut good = true;
+    for (place, stage) in stages.iter().enumerate() {
+        println!("\n── {} ({}/{})", stage.name, place + 1, stages.len());
+        let start = Instant::now();
+        let outcome = run(stage, must_run_all);
+        good = !matches!(outcome, Outcome::Failed);
+        report.add(stage.name, outcome, start.elapsed());
+        if !good {
+            break;
+        }
+    }
+    report.print();
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `cargo xtask stages`: prints what `test` would run.
+pub fn list(args: &[String]) -> ExitCode {
+    match choose(args) {
+        Ok(stages) => {
+            for stage in stages {
+                println!("{}", stage.name);
+                stage.steps.iter().for_each(|step| println!("    {step}"));
+            }
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("xtask stages: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(stage: &Stage, must_run: bool) -> Outcome {
+    for need in &stage.needs {
+        match need.check() {
+            Ok(()) => {}
+            Err(why) if must_run => {
+                println!("FAILED {}: {why}", stage.name);
+                return Outcome::Failed;
+            }
+            Err(why) => {
+                println!("SKIPPED {}: {why}", stage.name);
+                return Outcome::Skipped;
+            }
+        }
+    }
+    for step in &stage.steps {
+        println!("$ {step}");
+        if let Err(why) = step.run() {
+            println!("FAILED {}: {why}", stage.name);
+            return Outcome::Failed;
+        }
+    }
+    Outcome::Passed
+}
+
+/// The stages that the arguments ask for.
+fn choose(args: &[String]) -> Result<Vec<Stage>, String> {
+    let names: Vec<&str> = args.iter().map(String::as_str).collect();
+    let all = stages();
+    if let Some(unknown) = names.iter().find(|name| all.iter().all(|stage| stage.name != **name)) {
+        let known: Vec<&str> = all.iter().map(|stage| stage.name).collect();
+        return Err(format!("no stage `{unknown}`; there are {}", known.join(", ")));
+    }
+    Ok(all.into_iter().filter(|stage| names.is_empty() || names.contains(&stage.name)).collect())
+}
+
+fn stages() -> Vec<Stage> {
+    vec![
+        Stage { name: "fmt", needs: vec![Need::Rustfmt], steps: vec![Step::cargo("fmt --all --check")] },
+        Stage {
+            name: "licences",
+            needs: vec![],
+            steps: vec![Step::Check("licences of all dependencies", licences::check)],
+        },
+        Stage { name: "clippy", needs: vec![Need::Clippy, Need::CCompiler], steps: clippy() },
+        Stage { name: "docs", needs: vec![Need::CCompiler], steps: vec![docs()] },
+        Stage {
+            name: "tests",
+            needs: vec![Need::CCompiler],
+            steps: vec![cargo_test("--lib --bins --tests --examples")],
+        },
+        Stage { name: "doctests", needs: vec![Need::CCompiler], steps: vec![cargo_test("--doc")] },
+    ]
+}
+
+/// Everything at once, then each combination of the engine's features alone: what is behind a feature must not be
+/// needed without it.
+fn clippy() -> Vec<Step> {
+    let lint = |what: &str| Step::cargo(&format!("clippy --locked --quiet {what} -- -D warnings"));
+    vec![
+        lint("--workspace --all-targets --all-features"),
+        lint("--package undertone --no-default-features"),
+        lint("--package undertone --no-default-features --features sqlite"),
+        lint("--package undertone --no-default-features --features sled"),
+    ]
+}
+
+fn docs() -> Step {
+    Step::cargo("doc --locked --quiet --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings")
+}
+
+fn cargo_test(targets: &str) -> Step {
+    Step::cargo(&format!("test --locked --workspace --all-features {targets}"))
+}
