@@ -7,9 +7,11 @@
 
 mod memory;
 mod table;
+pub mod vault;
 
 pub use memory::{Effect, FaultPlan, MemoryDisk, MemoryStore};
 pub use table::Table;
+pub use vault::{HostKey, Vault};
 
 use crate::error::StoreError;
 use crate::limits;

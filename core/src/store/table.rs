@@ -99,4 +99,72 @@ impl Table {
     pub const fn byte(self) -> u8 {
         self as u8
     }
+
+    /// Whether its values may be longer than [`vault::INLINE`](super::vault::INLINE). Others save the look-up of what
+    /// a row's predecessor left in [`Table::Overflow`].
+    pub(super) const fn may_overflow(self) -> bool {
+        matches!(
+            self,
+            Table::Meta
+                | Table::Conversation
+                | Table::Message
+                | Table::Outbox
+                | Table::Transmit
+                | Table::Request
+                | Table::Parked
+                | Table::User
+                | Table::KeyPackage
+                | Table::Early
+                | Table::Authority
+        )
+    }
+
+    /// Which part of its keys the vault hides.
+    pub(super) const fn blinding(self) -> Blinding {
+        match self {
+            Table::Message
+            | Table::MessageIndex
+            | Table::Unread
+            | Table::Outbox
+            | Table::SessionIndex
+            | Table::Intent
+            | Table::Receipt
+            | Table::Early => Blinding::Prefix,
+            Table::Conversation => Blinding::Conversation,
+            Table::Activity => Blinding::Tail,
+            Table::User | Table::Search => Blinding::Whole,
+            Table::Meta
+            | Table::Transmit
+            | Table::Request
+            | Table::Timer
+            | Table::Session
+            | Table::Mls
+            | Table::Seen
+            | Table::SeenIndex
+            | Table::Parked
+            | Table::Certificate
+            | Table::Sent
+            | Table::KeyPackage
+            | Table::Authority
+            | Table::Call
+            | Table::Attachment
+            | Table::Overflow => Blinding::None,
+        }
+    }
+}
+
+/// Which part of a table's keys is replaced by a keyed hash of 16 bytes. Conversation ids are hashes of user ids, which
+/// can be guessed; user ids and search terms can be guessed as well. Other ids are random.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blinding {
+    /// None of it.
+    None,
+    /// The conversation in the first 16 bytes.
+    Prefix,
+    /// The conversation, which is the whole key.
+    Conversation,
+    /// The conversation in the 16 bytes behind the first 8.
+    Tail,
+    /// All of it, of any length.
+    Whole,
 }

@@ -1,0 +1,364 @@
+//! What stands between the engine and its store: nothing readable passes it.
+//!
+//! - Values are sealed (`seal`), and opened only at the place where they were put.
+//! - Parts of keys that can be guessed are hidden (`blind`).
+//! - Values too long for a row go on in rows of [`Table::Overflow`].
+//! - The keys for this are random and lie in the key row (`key`), wrapped by the host's key.
+//! - Rows of older schemas are brought up to date when the store is opened (`migrate`).
+//!
+//! Keys, limits and formats are in `docs/storage.md`.
+
+mod blind;
+mod key;
+mod migrate;
+mod seal;
+
+use std::cell::Cell;
+
+use zeroize::Zeroizing;
+
+use super::{Direction, KeyRange, Op, Progress, Store, Table, View};
+use crate::error::StoreError;
+use crate::limits;
+use crate::rng::Rng;
+use blind::Blinder;
+use key::{DataKeys, KeyRow};
+use migrate::Schema;
+use seal::Sealer;
+
+pub use key::HostKey;
+
+/// The longest value that stays in one row; longer ones are allowed only in some tables, up to 65,535 further rows.
+pub const INLINE: usize = limits::STORE_VALUE - seal::OVERHEAD;
+
+/// Names in [`Table::Meta`] that begin so are the vault's own.
+const RESERVED: &[u8] = b"vault";
+/// The key row.
+const KEY_ROW: &[u8] = b"vault";
+
+/// A row as the engine sees it.
+pub type OpenRow = (Vec<u8>, Zeroizing<Vec<u8>>);
+
+/// A store, opened with the host's key.
+///
+/// Any error but [`StoreError::Locked`] closes it: every later call answers [`StoreError::Closed`] until the store is
+/// opened again.
+pub struct Vault {
+    store: Box<dyn Store>,
+    blinder: Blinder,
+    sealer: Sealer,
+    /// The key row as it was read or written last.
+    key_row: Vec<u8>,
+    closed: Cell<bool>,
+    /// Rows of the batch under way; kept for its memory.
+    staged: Vec<Op>,
+}
+
+impl Vault {
+    /// Opens a store. The first time random data keys are made and wrapped by `host_key`; rows of an older schema are
+    /// migrated. Hashes no password: give a key, not a passphrase.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongKey`]; [`StoreError::NewerSchema`] for a store of a newer version;
+    /// [`StoreError::Corrupt`] when the key row is damaged, or missing among other rows; else what the store fails with.
+    pub fn open(store: Box<dyn Store>, host_key: &HostKey, rng: &mut Rng) -> Result<Vault, StoreError> {
+        Vault::open_with(store, host_key, rng, &migrate::CURRENT)
+    }
+
+    fn open_with(
+        mut store: Box<dyn Store>,
+        host_key: &HostKey,
+        rng: &mut Rng,
+        schema: &Schema,
+    ) -> Result<Vault, StoreError> {
+        let mut rng = rng.fork("vault");
+        let (key_row, mut keys) = match read_row(&*store, KEY_ROW)? {
+            Some(row) => {
+                let open = KeyRow::unwrap(&row, schema.version, host_key)?;
+                (row, open)
+            }
+            None => {
+                let new = KeyRow { schema: schema.version, generation: 1, keys: DataKeys::fresh(&mut rng) };
+                (found(&mut *store, &new, host_key, &mut rng)?, new)
+            }
+        };
+        let mut vault = Vault {
+            blinder: Blinder::new(&keys.keys.blind)?,
+            sealer: Sealer::new(&keys.keys, rng.fork("nonce")),
+            store,
+            key_row,
+            closed: Cell::new(false),
+            staged: Vec::new(),
+        };
+        migrate::run(&mut vault, &mut keys, host_key, &mut rng, schema)?;
+        Ok(vault)
+    }
+
+    /// The value of a row.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it is damaged, moved or not whole; else any [`StoreError`].
+    pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.guard(|| {
+            let key = self.blinder.key(table, key)?;
+            let view = self.store.read()?;
+            match view.get(table, &key)? {
+                Some(row) => self.open_row(&*view, table, &key, row).map(Some),
+                None => Ok(None),
+            }
+        })
+    }
+
+    /// At most `limit` rows of a range.
+    ///
+    /// In tables whose keys begin with a conversation, `range.from` begins with one, and the range ends within it: at
+    /// `range.to` when that begins with it too, at its last row when `range.to` is empty or the next conversation id.
+    /// Keys come back as they were put. A scan of a whole table (both bounds empty) gives such keys, and those of
+    /// [`Table::Conversation`], [`Table::Activity`], [`Table::User`] and [`Table::Search`], with the hidden part hidden,
+    /// in its order; for [`Table::Conversation`], [`Table::User`] and [`Table::Search`] bounds are keys given so.
+    ///
+    /// # Errors
+    /// [`StoreError::Limit`] for a range over several conversations; [`StoreError::Corrupt`] when a row is damaged;
+    /// else any [`StoreError`].
+    pub fn scan(
+        &self,
+        table: Table,
+        range: KeyRange<'_>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<OpenRow>, StoreError> {
+        self.guard(|| {
+            let range = self.blinder.range(table, range)?;
+            let view = self.store.read()?;
+            let rows = view.scan(table, range.bounds(), direction, limit)?;
+            let open = rows.into_iter().map(|(mut key, row)| {
+                let value = self.open_row(&*view, table, &key, row)?;
+                range.restore(&mut key);
+                Ok((key, value))
+            });
+            open.collect()
+        })
+    }
+
+    /// Applies a batch, all or nothing; see [`Store::apply`].
+    ///
+    /// # Errors
+    /// [`StoreError::Limit`] when the batch, with the rows of long values, has more than [`limits::BATCH`] rows, changes
+    /// a row twice or one of the vault's own, or holds a key or value that is too long; else any [`StoreError`].
+    pub fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
+        let reserved = |op: &Op| op.table == Table::Overflow || op.table == Table::Meta && op.key.starts_with(RESERVED);
+        if batch.iter().any(reserved) {
+            self.closed.set(true);
+            return Err(StoreError::Limit("reserved row"));
+        }
+        self.apply_with(batch, None)
+    }
+
+    /// Makes everything applied so far durable; see [`Store::barrier`].
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn barrier(&mut self) -> Result<(), StoreError> {
+        self.guarded(|vault| vault.store.barrier())
+    }
+
+    /// Releases every lock and file; see [`Store::suspend`].
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn suspend(&mut self) -> Result<(), StoreError> {
+        self.guarded(|vault| vault.store.suspend())
+    }
+
+    /// Opens again what [`Vault::suspend`] released, and says whether another process wrote in between.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process has it now; [`StoreError::Closed`] when another process changed the
+    /// key row: open the store again; else any [`StoreError`].
+    pub fn resume(&mut self) -> Result<bool, StoreError> {
+        self.guarded(|vault| {
+            let moved = vault.store.resume()?;
+            if moved && read_row(&*vault.store, KEY_ROW)?.as_ref() != Some(&vault.key_row) {
+                return Err(StoreError::Closed);
+            }
+            Ok(moved)
+        })
+    }
+
+    /// Gives space back in steps; see [`Store::compact`].
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn compact(&mut self, budget: u64) -> Result<Progress, StoreError> {
+        self.guarded(|vault| vault.store.compact(budget))
+    }
+
+    /// Reads everything once and checks it: what the engine of storage checks, and that every row opens.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when something is damaged; else any [`StoreError`].
+    pub fn verify(&self) -> Result<(), StoreError> {
+        self.guard(|| {
+            self.store.verify()?;
+            let tables = Table::ALL.into_iter().filter(|&table| table != Table::Overflow);
+            tables.into_iter().try_for_each(|table| self.verify_table(table))
+        })
+    }
+
+    /// Removes the store with all its files.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn destroy(&mut self) -> Result<(), StoreError> {
+        self.guarded(|vault| vault.store.destroy())?;
+        self.closed.set(true);
+        Ok(())
+    }
+
+    /// Applies a batch, and with it a new key row.
+    fn apply_with(&mut self, batch: &[Op], key_row: Option<Vec<u8>>) -> Result<(), StoreError> {
+        self.guarded(|vault| {
+            let mut staged = std::mem::take(&mut vault.staged);
+            staged.clear();
+            for op in batch {
+                vault.stage(op, &mut staged)?;
+            }
+            if let Some(row) = &key_row {
+                staged.push(Op { table: Table::Meta, key: KEY_ROW.to_vec(), value: Some(row.clone()) });
+            }
+            staged.sort_unstable_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
+            if staged.windows(2).any(|pair| (pair[0].table, &pair[0].key) == (pair[1].table, &pair[1].key)) {
+                return Err(StoreError::Limit("row changed twice"));
+            }
+            vault.store.apply(&staged)?;
+            if let Some(row) = key_row {
+                vault.key_row = row;
+            }
+            vault.staged = staged;
+            Ok(())
+        })
+    }
+
+    /// Adds the rows that a change comes to.
+    fn stage(&mut self, op: &Op, staged: &mut Vec<Op>) -> Result<(), StoreError> {
+        let (table, key) = (op.table, self.blinder.key(op.table, &op.key)?);
+        let old = if table.may_overflow() { self.pieces_of(table, &key)? } else { 0 };
+        let Some(value) = &op.value else {
+            (0..old).for_each(|piece| staged.push(piece_op(table, &key, piece, None)));
+            staged.push(Op { table, key, value: None });
+            return Ok(());
+        };
+        if value.len() > INLINE && !table.may_overflow() {
+            return Err(StoreError::Limit("value"));
+        }
+        let mut sealed = self.sealer.seal(table, &key, value)?;
+        let new = seal::pieces(&sealed)?;
+        for (piece, part) in (0..).zip(sealed.chunks(limits::STORE_VALUE).skip(1)) {
+            staged.push(piece_op(table, &key, piece, Some(part.to_vec())));
+        }
+        (new..old).for_each(|piece| staged.push(piece_op(table, &key, piece, None)));
+        sealed.truncate(limits::STORE_VALUE);
+        staged.push(Op { table, key, value: Some(sealed) });
+        Ok(())
+    }
+
+    /// How many further rows the stored row has.
+    fn pieces_of(&self, table: Table, key: &[u8]) -> Result<u16, StoreError> {
+        match self.store.read()?.get(table, key)? {
+            Some(row) => seal::pieces(&row),
+            None => Ok(0),
+        }
+    }
+
+    /// Opens a stored row with its pieces.
+    fn open_row(
+        &self,
+        view: &dyn View,
+        table: Table,
+        key: &[u8],
+        mut row: Vec<u8>,
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let pieces = seal::pieces(&row)?;
+        row.reserve_exact(usize::from(pieces) * limits::STORE_VALUE);
+        for piece in 0..pieces {
+            let part = view.get(Table::Overflow, &piece_key(table, key, piece))?;
+            row.extend_from_slice(&part.ok_or(StoreError::Corrupt("row with a missing piece"))?);
+        }
+        self.sealer.open(table, key, row)
+    }
+
+    /// Opens every row of a table, a page at a time.
+    fn verify_table(&self, table: Table) -> Result<(), StoreError> {
+        let view = self.store.read()?;
+        let mut from = Vec::new();
+        loop {
+            let rows = view.scan(table, KeyRange { from: &from, to: &[] }, Direction::Forward, limits::PAGE_MAX)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            from.clone_from(last);
+            from.push(0);
+            for (key, row) in rows {
+                if (table, key.as_slice()) != (Table::Meta, KEY_ROW) {
+                    self.open_row(&*view, table, &key, row)?;
+                }
+            }
+        }
+    }
+
+    /// Runs what reads; an error that closes the vault closes it.
+    fn guard<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.closed.get() {
+            return Err(StoreError::Closed);
+        }
+        let result = work();
+        if matches!(&result, Err(error) if *error != StoreError::Locked) {
+            self.closed.set(true);
+        }
+        result
+    }
+
+    /// Runs what writes; an error that closes the vault closes it.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut Vault) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.closed.get() {
+            return Err(StoreError::Closed);
+        }
+        let result = work(self);
+        if matches!(&result, Err(error) if *error != StoreError::Locked) {
+            self.closed.set(true);
+        }
+        result
+    }
+}
+
+/// A row of the vault's own that is not sealed by a data key.
+fn read_row(store: &dyn Store, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    store.read()?.get(Table::Meta, name)
+}
+
+/// Writes the first key row into a store that has no rows. It need not be durable yet: no later row outlives it.
+fn found(store: &mut dyn Store, new: &KeyRow, host_key: &HostKey, rng: &mut Rng) -> Result<Vec<u8>, StoreError> {
+    let view = store.read()?;
+    for table in Table::ALL {
+        if !view.scan(table, KeyRange { from: &[], to: &[] }, Direction::Forward, 1)?.is_empty() {
+            return Err(StoreError::Corrupt("key row"));
+        }
+    }
+    drop(view);
+    let row = new.wrap(host_key, rng)?;
+    store.apply(&[Op { table: Table::Meta, key: KEY_ROW.to_vec(), value: Some(row.clone()) }])?;
+    Ok(row)
+}
+
+fn piece_op(table: Table, key: &[u8], piece: u16, value: Option<Vec<u8>>) -> Op {
+    Op { table: Table::Overflow, key: piece_key(table, key, piece), value }
+}
+
+fn piece_key(table: Table, key: &[u8], piece: u16) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + key.len() + 2);
+    out.push(table.byte());
+    out.extend_from_slice(key);
+    out.extend_from_slice(&piece.to_be_bytes());
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+use super::*;
+use crate::store::{Effect, FaultPlan, MemoryDisk, MemoryStore};
+
+const KEY: [u8; 32] = [1; 32];
+
+fn open_with(disk: &MemoryDisk, host_key: [u8; 32]) -> Result<Vault, StoreError> {
+    let store = Box::new(MemoryStore::open(disk)?);
+    Vault::open(store, &HostKey::from_bytes(host_key), &mut Rng::from_seed([2; 32]))
+}
+
+fn open(disk: &MemoryDisk) -> Vault {
+    open_with(disk, KEY).unwrap()
+}
+
+fn put(table: Table, key: &[u8], value: &[u8]) -> Op {
+    Op { table, key: key.to_vec(), value: Some(value.to_vec()) }
+}
+
+fn delete(table: Table, key: &[u8]) -> Op {
+    Op { table, key: key.to_vec(), value: None }
+}
+
+fn message(conversation: u8, order: u8) -> Vec<u8> {
+    let mut key = vec![conversation; 56];
+    key[16..24].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, order]);
+    key
+}
+
+fn everything() -> KeyRange<'static> {
+    KeyRange { from: &[], to: &[] }
+}
+
+fn orders(rows: &[OpenRow]) -> Vec<(u8, u8)> {
+    rows.iter().map(|(key, value)| (key[23], value[0])).collect()
+}
+
+fn overflow_rows(disk: &MemoryDisk) -> usize {
+    disk.rows().iter().filter(|(table, ..)| *table == Table::Overflow).count()
+}
+
+#[test]
+fn rows_come_back_after_reopening_and_only_under_the_right_key() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    vault.apply(&[put(Table::Call, b"one", b"1"), put(Table::User, &[9; 200], b"ann")]).unwrap();
+    assert_eq!(vault.get(Table::Call, b"two").unwrap(), None);
+    drop(vault);
+    assert_eq!(open_with(&disk, [9; 32]).err(), Some(StoreError::WrongKey));
+    let vault = open(&disk);
+    assert_eq!(**vault.get(Table::Call, b"one").unwrap().unwrap(), *b"1");
+    assert_eq!(**vault.get(Table::User, &[9; 200]).unwrap().unwrap(), *b"ann");
+    vault.verify().unwrap();
+}
+
+#[test]
+fn nothing_that_can_be_guessed_or_read_lies_on_the_disk() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let (id, text) = (*b"conversation-id!", b"a very secret text");
+    let key = |before: &[u8], after: &[u8]| [before, &id, after].concat();
+    vault
+        .apply(&[
+            put(Table::Conversation, &id, text),
+            put(Table::Activity, &key(&[7; 8], b""), text),
+            put(Table::Message, &key(b"", &[1; 40]), &text.repeat(500)),
+            put(Table::MessageIndex, &key(b"", &[2; 24]), text),
+            put(Table::Unread, &key(b"", &[1; 40]), b""),
+            put(Table::Outbox, &key(b"", &[0; 8]), text),
+            put(Table::SessionIndex, &key(b"", &[5; 16]), b""),
+            put(Table::Intent, &key(b"", &[0; 8]), text),
+            put(Table::Receipt, &key(b"", &[6; 25]), b""),
+            put(Table::Early, &key(b"", &[6; 40]), text),
+            put(Table::User, &key(b"identity ", b""), text),
+            put(Table::Search, &key(b"", b""), text),
+        ])
+        .unwrap();
+    let rows = disk.rows();
+    assert_eq!(rows.len(), 12 + 1 + 2, "the rows, the key row, and two pieces of the message");
+    for (table, key, value) in rows {
+        for bytes in [&key, &value] {
+            assert!(!bytes.windows(8).any(|part| id.windows(8).any(|id| id == part)), "{table:?} shows the id");
+            assert!(!bytes.windows(8).any(|part| text.windows(8).any(|text| text == part)), "{table:?} shows text");
+        }
+    }
+}
+
+#[test]
+fn a_conversation_is_scanned_in_order_within_its_bounds() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let all = (1..4).flat_map(|c| (0..5).map(move |o| put(Table::Message, &message(c, o), &[c * 10 + o])));
+    vault.apply(&all.collect::<Vec<_>>()).unwrap();
+    let scan = |from: &[u8], to: &[u8], direction, limit| {
+        orders(&vault.scan(Table::Message, KeyRange { from, to }, direction, limit).unwrap())
+    };
+    let all = vec![(0, 20), (1, 21), (2, 22), (3, 23), (4, 24)];
+    assert_eq!(scan(&[2; 16], &[], Direction::Forward, 99), all);
+    let mut next = [2; 16];
+    next[15] = 3;
+    assert_eq!(scan(&[2; 16], &next, Direction::Backward, 2), vec![(4, 24), (3, 23)]);
+    assert_eq!(scan(&message(2, 1), &message(2, 3), Direction::Forward, 99), vec![(1, 21), (2, 22)]);
+    let first = &vault.scan(Table::Message, KeyRange { from: &[3; 16], to: &[] }, Direction::Forward, 1).unwrap()[0];
+    assert_eq!(first.0, message(3, 0), "the key comes back as it was put");
+    assert_eq!(vault.scan(Table::Message, everything(), Direction::Forward, 99).unwrap().len(), 15);
+}
+
+#[test]
+fn the_last_possible_conversation_has_an_end_too() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    vault.apply(&[put(Table::Message, &message(0xff, 1), b"x")]).unwrap();
+    let rows = vault.scan(Table::Message, KeyRange { from: &[0xff; 16], to: &[] }, Direction::Forward, 9).unwrap();
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
+fn a_scan_over_several_conversations_is_refused() {
+    for (from, to) in [(vec![1; 16], vec![3; 16]), (vec![1; 8], vec![]), (vec![], vec![1; 16])] {
+        let vault = open(&MemoryDisk::new());
+        let range = KeyRange { from: &from, to: &to };
+        let refused = vault.scan(Table::Message, range, Direction::Forward, 9);
+        assert_eq!(refused.err(), Some(StoreError::Limit("scan")), "{from:?}..{to:?}");
+    }
+}
+
+#[test]
+fn the_list_of_conversations_is_in_order_of_time() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let key = |time: u8, id: u8| [[time; 8].as_slice(), &[id; 16]].concat();
+    let rows: Vec<Op> = (1..9).map(|n| put(Table::Activity, &key(n, 100 - n), &[n])).collect();
+    vault.apply(&rows).unwrap();
+    let scan = |from: &[u8], to: &[u8]| {
+        let rows = vault.scan(Table::Activity, KeyRange { from, to }, Direction::Forward, 9).unwrap();
+        rows.iter().map(|(_, value)| value[0]).collect::<Vec<_>>()
+    };
+    assert_eq!(scan(&[], &[]), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(scan(&key(3, 97), &key(6, 94)), [3, 4, 5]);
+    assert_eq!(scan(&[key(3, 97), vec![0]].concat(), &[7; 8]), [4, 5, 6]);
+}
+
+#[test]
+fn blinded_tables_are_paged_by_the_keys_that_a_scan_gave() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let rows: Vec<Op> = (0..9).map(|id| put(Table::Conversation, &[id; 16], &[id])).collect();
+    vault.apply(&rows).unwrap();
+    let (mut from, mut seen) = (Vec::new(), Vec::new());
+    loop {
+        let range = KeyRange { from: &from, to: &[] };
+        let page = vault.scan(Table::Conversation, range, Direction::Forward, 2).unwrap();
+        let Some((last, _)) = page.last() else { break };
+        from = [last, [0].as_slice()].concat();
+        seen.extend(page.iter().map(|(_, value)| value[0]));
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn long_values_take_further_rows_and_give_them_back() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let value = |length: usize| -> Vec<u8> { (0..length).map(|at| (at % 251) as u8).collect() };
+    for (length, pieces) in
+        [(0, 0), (INLINE, 0), (INLINE + 1, 1), (100_000, 24), (INLINE + 4096, 1), (INLINE + 4097, 2), (5, 0)]
+    {
+        vault.apply(&[put(Table::Transmit, b"12345678", &value(length))]).unwrap();
+        assert_eq!(**vault.get(Table::Transmit, b"12345678").unwrap().unwrap(), *value(length));
+        assert_eq!(overflow_rows(&disk), pieces, "{length} bytes");
+    }
+    vault.apply(&[put(Table::Transmit, b"12345678", &value(50_000))]).unwrap();
+    vault.apply(&[put(Table::Transmit, b"1234567", &value(9_000))]).unwrap();
+    vault.apply(&[delete(Table::Transmit, b"12345678")]).unwrap();
+    assert_eq!(overflow_rows(&disk), 2);
+    assert_eq!(**vault.get(Table::Transmit, b"1234567").unwrap().unwrap(), *value(9_000));
+}
+
+#[test]
+fn what_is_over_a_limit_is_refused_and_changes_nothing() {
+    let long = vec![put(Table::Transmit, b"x", &vec![0; limits::STORE_VALUE * limits::BATCH])];
+    let many = (0..=limits::BATCH).map(|n| put(Table::Call, &n.to_be_bytes(), b"")).collect();
+    let cases: [(Vec<Op>, &str); 7] = [
+        (many, "batch"),
+        (long, "batch"),
+        (vec![put(Table::Mls, b"x", &[0; INLINE + 1])], "value"),
+        (vec![put(Table::Call, &[0; limits::STORE_KEY + 1], b"")], "key"),
+        (vec![put(Table::Meta, b"vault.x", b"")], "reserved row"),
+        (vec![put(Table::Overflow, b"x", b"")], "reserved row"),
+        (vec![put(Table::Call, b"x", b"1"), delete(Table::Call, b"x")], "row changed twice"),
+    ];
+    for (mut batch, what) in cases {
+        let disk = MemoryDisk::new();
+        let mut vault = open(&disk);
+        let before = disk.rows();
+        batch.insert(0, put(Table::Call, b"first", b""));
+        assert_eq!(vault.apply(&batch), Err(StoreError::Limit(what)));
+        assert_eq!(vault.apply(&[]), Err(StoreError::Closed), "{what}: any error closes");
+        assert!(disk.rows() == before, "{what}: nothing changed");
+    }
+}
+
+#[test]
+fn a_value_that_was_changed_moved_or_cut_does_not_open() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    vault.apply(&[put(Table::Call, b"one", b"1"), put(Table::Call, b"two", &[2; 300])]).unwrap();
+    drop(vault);
+    let row = |key: &[u8]| disk.rows().into_iter().find(|(_, k, _)| k == key).unwrap().2;
+    let (one, two) = (row(b"one"), row(b"two"));
+    let damaged = |key: &[u8], value: &[u8]| {
+        let copy = disk.copy();
+        copy.tamper(Table::Call, key, Some(value));
+        let vault = open(&copy);
+        assert!(matches!(vault.get(Table::Call, key), Err(StoreError::Corrupt(_))));
+        assert_eq!(vault.get(Table::Call, key), Err(StoreError::Closed));
+    };
+    damaged(b"one", &two);
+    damaged(b"three", &one);
+    for at in 0..one.len() {
+        let mut bad = one.clone();
+        bad[at] ^= 1;
+        damaged(b"one", &bad);
+        damaged(b"one", &one[..at]);
+    }
+}
+
+#[test]
+fn a_missing_or_foreign_piece_is_damage() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    vault.apply(&[put(Table::Outbox, &[3; 24], &[7; 9_000])]).unwrap();
+    drop(vault);
+    let (_, key, piece) = disk.rows().into_iter().rfind(|(table, ..)| *table == Table::Overflow).unwrap();
+    for bad in [None, Some(&piece[..piece.len() - 1]), Some(&[0; 100])] {
+        let copy = disk.copy();
+        copy.tamper(Table::Overflow, &key, bad);
+        assert!(matches!(open(&copy).get(Table::Outbox, &[3; 24]), Err(StoreError::Corrupt(_))));
+        assert!(matches!(open(&copy).verify(), Err(StoreError::Corrupt(_))));
+    }
+}
+
+#[test]
+fn a_lost_key_row_is_damage_and_no_fresh_store() {
+    let disk = MemoryDisk::new();
+    open(&disk).apply(&[put(Table::Call, b"one", b"1")]).unwrap();
+    disk.tamper(Table::Meta, KEY_ROW, None);
+    assert_eq!(open_with(&disk, KEY).err(), Some(StoreError::Corrupt("key row")));
+}
+
+#[test]
+fn a_failure_of_the_store_closes_the_vault_too() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    disk.plan(Some(FaultPlan { at: disk.operations(), error: StoreError::Full, effect: Effect::None }));
+    assert_eq!(vault.barrier(), Err(StoreError::Full));
+    assert_eq!(vault.apply(&[]), Err(StoreError::Closed));
+    assert_eq!(vault.get(Table::Call, b"x"), Err(StoreError::Closed));
+}
+
+#[test]
+fn two_processes_take_turns_and_notice_new_keys() {
+    let disk = MemoryDisk::new();
+    let mut one = open(&disk);
+    one.suspend().unwrap();
+    let mut two = open(&disk);
+    assert_eq!(one.resume(), Err(StoreError::Locked));
+    two.apply(&[put(Table::Call, b"x", b"1")]).unwrap();
+    drop(two);
+    assert_eq!(one.resume(), Ok(true));
+    assert_eq!(**one.get(Table::Call, b"x").unwrap().unwrap(), *b"1");
+    one.suspend().unwrap();
+    assert_eq!(one.resume(), Ok(false));
+    one.suspend().unwrap();
+    let mut other = MemoryStore::open(&disk).unwrap();
+    other.apply(&[put(Table::Meta, KEY_ROW, b"another")]).unwrap();
+    drop(other);
+    assert_eq!(one.resume(), Err(StoreError::Closed));
+}
