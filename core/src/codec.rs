@@ -16,6 +16,13 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> R
     if rest.is_empty() { Ok(value) } else { Err(PeerFault::Malformed(what)) }
 }
 
+/// Decodes bytes from outside that must be exactly what [`encode`] makes of their value: one value has one encoding, so
+/// that nobody makes other bytes of the same meaning (fields by name, longer integers, lists for bytes).
+pub(crate) fn decode_exact<T: Serialize + DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, PeerFault> {
+    let value: T = decode(bytes, what)?;
+    if encode(&value).is_ok_and(|again| again == bytes) { Ok(value) } else { Err(PeerFault::Malformed(what)) }
+}
+
 /// Decodes a row of our own store.
 pub(crate) fn decode_row<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, Error> {
     decode(bytes, what).map_err(|_| Error::Store(StoreError::Corrupt(what)))
@@ -29,13 +36,13 @@ pub(crate) fn encode_versioned<T: Serialize + ?Sized>(version: u8, value: &T) ->
 }
 
 /// Decodes what [`encode_versioned`] made; a higher version is [`PeerFault::NewerVersion`].
-pub(crate) fn decode_versioned<T: DeserializeOwned>(
+pub(crate) fn decode_versioned<T: Serialize + DeserializeOwned>(
     version: u8,
     bytes: &[u8],
     what: &'static str,
 ) -> Result<T, PeerFault> {
     match bytes.split_first() {
-        Some((&v, rest)) if v == version => decode(rest, what),
+        Some((&v, rest)) if v == version => decode_exact(rest, what),
         Some((&v, _)) if v > version && v < 128 => Err(PeerFault::NewerVersion),
         _ => Err(PeerFault::Malformed(what)),
     }

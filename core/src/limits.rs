@@ -6,6 +6,12 @@ use crate::time::{DAY, HOUR, MINUTE, SECOND};
 pub const USER_ID: usize = 128;
 /// A role's name.
 pub const ROLE: usize = 32;
+/// What people call a role, like “an escort”.
+pub const ROLE_DISPLAY: usize = 64;
+/// A policy file.
+pub const POLICY: usize = 64 * 1024;
+/// Roles of one policy.
+pub const POLICY_ROLES: usize = 64;
 /// The text of one message.
 pub const TEXT: usize = 16 * 1024;
 /// The body of a content of any kind, known or not.
@@ -18,6 +24,8 @@ pub const RECIPIENTS: usize = 1_024;
 pub const BUNDLE: usize = 4;
 /// A certificate.
 pub const CERTIFICATE: usize = 1_024;
+/// An enrolment request.
+pub const ENROLMENT: usize = 512;
 /// A key package.
 pub const KEY_PACKAGE: usize = 8 * 1024;
 /// A signed revocation list.

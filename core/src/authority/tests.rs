@@ -1,0 +1,1 @@
+//! Certificates, requests and lists under attack.
