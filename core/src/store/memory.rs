@@ -46,7 +46,7 @@ impl MemoryDisk {
         MemoryDisk::default()
     }
 
-    /// Store operations so far: apply, barrier, get, scan, suspend, resume, compact, verify, destroy.
+    /// Store operations so far: apply, barrier, get, scan, suspend, resume, compact, verify, size, destroy.
     pub fn operations(&self) -> u64 {
         self.0.lock().operations
     }
@@ -200,6 +200,13 @@ impl Store for MemoryStore {
         self.run(|_| Ok(()))
     }
 
+    fn size(&self) -> Result<u64, StoreError> {
+        self.run(|disk| {
+            let rows = disk.applied.0.values().flatten();
+            Ok(rows.map(|(key, value)| (key.len() + value.len()) as u64).sum())
+        })
+    }
+
     fn destroy(&mut self) -> Result<(), StoreError> {
         self.run(|disk| {
             let operations = disk.operations;
@@ -320,7 +327,23 @@ impl Tables {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::path::{Path, PathBuf};
+
     use super::*;
+
+    mod conforming {
+        crate::conformance_tests!(super::opener());
+    }
+
+    /// Takes paths as names of disks.
+    fn opener() -> impl Fn(&Path) -> Result<Box<dyn Store>, StoreError> {
+        let disks = Mutex::new(BTreeMap::<PathBuf, MemoryDisk>::new());
+        move |path| {
+            let disk = disks.lock().entry(path.to_path_buf()).or_default().clone();
+            Ok(Box::new(MemoryStore::open(&disk)?))
+        }
+    }
 
     fn put(key: &[u8], value: &[u8]) -> Op {
         Op { table: Table::Meta, key: key.to_vec(), value: Some(value.to_vec()) }

@@ -5,6 +5,8 @@
 //! There is one writer, and it is the owner: writing takes `&mut self`, so that the compiler keeps readers and
 //! the writer apart.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 mod memory;
 mod table;
 pub mod vault;
@@ -128,6 +130,12 @@ pub trait Store: Send {
     /// # Errors
     /// [`StoreError::Corrupt`] when something is damaged.
     fn verify(&self) -> Result<(), StoreError>;
+
+    /// Bytes that the store's files take. Compaction is due when this is far above the bytes of the live rows.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn size(&self) -> Result<u64, StoreError>;
 
     /// Suspends and removes every file of the store.
     ///

@@ -1,0 +1,179 @@
+//! Cases for engines that keep files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{Model, Open, day, dump, prefix, put, states};
+use crate::error::StoreError;
+use crate::rng::Rng;
+use crate::store::{Direction, HostKey, KeyRange, Op, Table, Vault};
+
+pub fn a_path_that_is_a_file_is_refused(open: Open<'_>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    fs::write(&path, b"precious").unwrap();
+    assert!(matches!(open(&path).err(), Some(StoreError::Path(_))));
+    assert!(matches!(open(&path.join("below")).err(), Some(StoreError::Path(_))));
+    assert_eq!(fs::read(&path).unwrap(), b"precious", "it is left as it was");
+}
+
+/// What SIGKILL leaves: everything the process had written, nothing that it still had in mind.
+pub fn a_copy_of_the_open_files_holds_a_prefix(open: Open<'_>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let batches = day(11, 60);
+    let states = states(&batches);
+    let mut store = open(&path).unwrap();
+    let mut barred = 0;
+    for (number, batch) in batches.iter().enumerate() {
+        store.apply(batch).unwrap();
+        if number % 5 == 4 {
+            store.barrier().unwrap();
+            barred = number + 1;
+        }
+        if number % 3 == 0 {
+            let copy = dir.path().join(format!("copy {number}"));
+            copy_all(&path, &copy);
+            let rows = dump(&*open(&copy).unwrap()).unwrap();
+            let kept = prefix(&states, &rows);
+            assert!((barred..=number + 1).contains(&kept), "{kept} batches of {}, {barred} barred", number + 1);
+        }
+    }
+}
+
+pub fn destroying_removes_every_file(open: Open<'_>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let mut store = open(&path).unwrap();
+    day(12, 20).iter().for_each(|batch| store.apply(batch).unwrap());
+    store.destroy().unwrap();
+    drop(store);
+    assert_eq!(all_files(dir.path()), Vec::<PathBuf>::new());
+}
+
+pub fn a_truncated_file_is_noticed(open: Open<'_>) {
+    let original = Original::new(open);
+    for (file, length) in original.files() {
+        let lengths = [0, 1, 17, length / 3, length / 2, length.saturating_sub(5_000), length.saturating_sub(1)];
+        for length in lengths.into_iter().filter(|&short| short < length) {
+            original.check(open, &file, &format!("cut to {length}"), |path| {
+                fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();
+            });
+        }
+    }
+}
+
+pub fn a_flipped_byte_is_noticed(open: Open<'_>) {
+    let original = Original::new(open);
+    let mut rng = Rng::from_seed([13; 32]);
+    let (mut noticed, mut flips) = (0, 0);
+    for (file, length) in original.files() {
+        // Headers decide the most, so their bytes come first; then some of the rest.
+        let places: Vec<u64> = (0..length.min(96)).chain((0..100).map(|_| rng.below(length.max(1)))).collect();
+        for at in places.into_iter().filter(|&at| at < length) {
+            flips += 1;
+            noticed += usize::from(original.check(open, &file, &format!("byte {at} flipped"), |path| {
+                let mut bytes = fs::read(path).unwrap();
+                bytes[at as usize] ^= 1 << rng.below(8);
+                fs::write(path, bytes).unwrap();
+            }));
+        }
+    }
+    assert!(noticed > 20, "{noticed} of {flips} flips were noticed; not all can have hit unused bytes");
+}
+
+/// A sealed store whose files are damaged in copies.
+struct Original {
+    dir: tempfile::TempDir,
+    states: Vec<Model>,
+}
+
+impl Original {
+    fn new(open: Open<'_>) -> Original {
+        let dir = tempfile::tempdir().unwrap();
+        let batches: Vec<Vec<Op>> = (0..40).map(sealed_batch).collect();
+        let mut vault = vault(open, &dir.path().join("store")).unwrap();
+        for batch in &batches {
+            vault.apply(batch).unwrap();
+            vault.barrier().unwrap();
+        }
+        Original { dir, states: states(&batches) }
+    }
+
+    /// The store's files that are not empty, with their lengths.
+    fn files(&self) -> Vec<(PathBuf, u64)> {
+        let root = self.dir.path().join("store");
+        let files = all_files(&root).into_iter().map(|file| {
+            let length = fs::metadata(&file).unwrap().len();
+            (file.strip_prefix(&root).unwrap().to_path_buf(), length)
+        });
+        files.filter(|(_, length)| *length > 0).collect()
+    }
+
+    /// Damages a copy. Says whether that was noticed; else the copy must hold a prefix of the batches.
+    fn check(&self, open: Open<'_>, file: &Path, what: &str, damage: impl FnOnce(&Path)) -> bool {
+        let copy = self.dir.path().join("copy");
+        copy_all(&self.dir.path().join("store"), &copy);
+        damage(&copy.join(file));
+        let rows = vault(open, &copy).and_then(|vault| {
+            vault.verify()?;
+            unsealed(&vault)
+        });
+        fs::remove_dir_all(&copy).unwrap();
+        match rows {
+            Err(StoreError::Locked | StoreError::Closed | StoreError::Limit(_) | StoreError::Full) => {
+                panic!("{}, {what}: {:?} says nothing about damage", file.display(), rows.err())
+            }
+            Err(_) => true,
+            Ok(rows) => {
+                assert!(self.states.contains(&rows), "{}, {what}: no prefix of the batches", file.display());
+                false
+            }
+        }
+    }
+}
+
+fn sealed_batch(number: u8) -> Vec<Op> {
+    let tables = [Table::Call, Table::Sent, Table::Attachment, Table::Session];
+    let rows = (0..6).map(|row| {
+        let table = tables[usize::from(number + row) % tables.len()];
+        put(table, &[number / 2, row, 1, 2, 3], &vec![number; 30 * usize::from(row + 1) * usize::from(number % 4)])
+    });
+    rows.collect()
+}
+
+fn vault(open: Open<'_>, path: &Path) -> Result<Vault, StoreError> {
+    Vault::open(open(path)?, &HostKey::from_bytes([1; 32]), &mut Rng::from_seed([2; 32]))
+}
+
+fn unsealed(vault: &Vault) -> Result<Model, StoreError> {
+    let mut model = Model::new();
+    for table in Table::ALL.into_iter().filter(|&table| table != Table::Meta && table != Table::Overflow) {
+        let range = KeyRange { from: &[], to: &[] };
+        for (key, value) in vault.scan(table, range, Direction::Forward, usize::MAX)? {
+            model.insert((table, key), value.to_vec());
+        }
+    }
+    Ok(model)
+}
+
+/// Every file below a directory.
+fn all_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.append(&mut all_files(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
+}
+
+/// Copies a directory with all below it.
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() { copy_all(&from, &to) } else { drop(fs::copy(&from, &to).unwrap()) }
+    }
+}
