@@ -24,6 +24,8 @@ pub const RECIPIENTS: usize = 1_024;
 pub const BUNDLE: usize = 4;
 /// A certificate.
 pub const CERTIFICATE: usize = 1_024;
+/// A start token, its certificate included.
+pub const START_TOKEN: usize = 2 * 1024;
 /// An enrolment request.
 pub const ENROLMENT: usize = 512;
 /// A key package.

@@ -117,15 +117,19 @@ pub struct Content {
 
 crate::redact::redacted_debug!(Head, Content);
 
+impl Head {
+    fn check(&self) -> Result<(), PeerFault> {
+        if self.period < -1 { Err(PeerFault::Malformed("content")) } else { Ok(()) }
+    }
+}
+
 impl Content {
     /// The padded bytes that are encrypted.
     ///
     /// # Errors
     /// [`Error::Bug`] when it is over a limit.
     pub fn encode(&self) -> Result<Vec<u8>, Error> {
-        if self.body.len() > limits::CONTENT_BODY {
-            return Err(Error::Bug("content.limits"));
-        }
+        self.check().map_err(|_| Error::Bug("content.limits"))?;
         Ok(pad(codec::encode_versioned(VERSION, self)?))
     }
 
@@ -135,13 +139,32 @@ impl Content {
     /// [`PeerFault::TooLarge`], [`PeerFault::NewerVersion`] or [`PeerFault::Malformed`].
     pub fn decode(padded: &[u8]) -> Result<Content, PeerFault> {
         let content: Content = codec::decode_versioned(VERSION, unpad(padded)?, "content")?;
-        if content.body.len() > limits::CONTENT_BODY {
+        content.check()?;
+        Ok(content)
+    }
+
+    /// Reads the head of a content that [`Content::decode`] refuses with [`PeerFault::NewerVersion`]: every later
+    /// version begins with the same head, so that what is kept until an upgrade is deleted in time all the same.
+    ///
+    /// # Errors
+    /// [`PeerFault::Malformed`] when there is none.
+    pub fn peek_head(padded: &[u8]) -> Result<Head, PeerFault> {
+        match unpad(padded)? {
+            // A version, then an array of up to 15 fields, of which the head is the first.
+            &[version, 0x91..=0x9f, ref fields @ ..] if (VERSION..128).contains(&version) => {
+                let head: Head = codec::decode_first(fields, "content")?;
+                head.check()?;
+                Ok(head)
+            }
+            _ => Err(PeerFault::Malformed("content")),
+        }
+    }
+
+    fn check(&self) -> Result<(), PeerFault> {
+        if self.body.len() > limits::CONTENT_BODY {
             return Err(PeerFault::TooLarge("content"));
         }
-        if content.head.period < -1 {
-            return Err(PeerFault::Malformed("content"));
-        }
-        Ok(content)
+        self.head.check()
     }
 
     /// The franking commitment (Grubbs, Lu, Ristenpart, “Message Franking via Committing Authenticated
@@ -151,5 +174,72 @@ impl Content {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.opening.as_bytes()) else { return Hash32::of(encoded) };
         mac.update(encoded);
         Hash32::from_bytes(mac.finalize().into_bytes().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(kind: Kind) -> Content {
+        let author = UserId::new("ann").unwrap();
+        let head = Head {
+            id: MessageId::from_bytes([1; 16]),
+            stamp: Time::from_ms(2),
+            period: 5,
+            clock: Clock::FromRead,
+            target: Some(MessageRef { author, id: MessageId::from_bytes([3; 16]) }),
+            counts: true,
+            notifies: false,
+        };
+        Content { head, kind, body: vec![4; 10], opening: Hash32::from_bytes([5; 32]) }
+    }
+
+    fn padded(version: u8, fields: &impl Serialize) -> Vec<u8> {
+        pad(codec::encode_versioned(version, fields).unwrap())
+    }
+
+    #[test]
+    fn r46_an_unknown_kind_is_kept_whole() {
+        let content = content(Kind(60_000));
+        assert!(Content::decode(&content.encode().unwrap()).unwrap() == content);
+    }
+
+    #[test]
+    fn r46_the_head_of_a_newer_version_is_obeyed() {
+        let Content { head, kind, body, opening } = content(Kind::TEXT);
+        let newer = padded(2, &(&head, kind, serde_bytes::Bytes::new(&body), opening, "something new"));
+        assert_eq!(Content::decode(&newer), Err(PeerFault::NewerVersion));
+        assert!(Content::peek_head(&newer).unwrap() == head);
+    }
+
+    #[test]
+    fn r46_an_unknown_clock_is_newer() {
+        let good = content(Kind::TEXT).encode().unwrap();
+        // version, array of 4, head of 7, id (2 + 16), stamp, period.
+        assert_eq!((good[21], good[22], good[23]), (2, 5, Clock::FromRead as u8));
+        let mut bad = good;
+        bad[23] = 2;
+        assert_eq!(Content::decode(&bad), Err(PeerFault::NewerVersion));
+    }
+
+    #[test]
+    fn r14_what_is_out_of_bounds_is_neither_made_nor_read() {
+        let mut content = content(Kind::TEXT);
+        content.head.period = -2;
+        assert_eq!(content.encode(), Err(Error::Bug("content.limits")));
+        assert_eq!(Content::decode(&padded(VERSION, &content)), Err(PeerFault::Malformed("content")));
+        assert_eq!(Content::peek_head(&padded(VERSION, &content)), Err(PeerFault::Malformed("content")));
+        content.head.period = -1;
+        content.body = vec![0; limits::CONTENT_BODY + 1];
+        assert_eq!(content.encode(), Err(Error::Bug("content.limits")));
+        assert_eq!(Content::decode(&padded(VERSION, &content)), Err(PeerFault::TooLarge("content")));
+    }
+
+    #[test]
+    fn no_head_is_no_head() {
+        for bad in [&[][..], &[1], &[1, 0x90], &[2, 0xc0], &[0, 0x91, 0xc0], &[128, 0x91, 0xc0]] {
+            assert!(Content::peek_head(&pad(bad.to_vec())).is_err(), "{bad:02x?}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The envelope: all that a relay learns of a message.
 
+use core::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
@@ -113,6 +115,12 @@ pub struct Envelope {
     pub body: Vec<u8>,
 }
 
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope({:?}, {:?}, {:?})", self.kind, self.id, self.tag)
+    }
+}
+
 impl Envelope {
     /// The bytes that cross the network.
     ///
@@ -120,7 +128,8 @@ impl Envelope {
     /// [`Error::Bug`] when it is over a limit: the engine does not make such envelopes.
     pub fn encode(&self) -> Result<Vec<u8>, Error> {
         self.check().map_err(|_| Error::Bug("envelope.limits"))?;
-        codec::encode_versioned(VERSION, self)
+        let bytes = codec::encode_versioned(VERSION, self)?;
+        if bytes.len() > limits::ENVELOPE { Err(Error::Bug("envelope.limits")) } else { Ok(bytes) }
     }
 
     /// Reads an envelope and checks every limit.
@@ -142,11 +151,87 @@ impl Envelope {
             return Err(PeerFault::TooLarge("list of recipients"));
         }
         let distinct: std::collections::BTreeSet<_> = self.recipients.iter().collect();
+        if self.token.as_ref().is_some_and(|token| token.len() > limits::START_TOKEN) {
+            return Err(PeerFault::TooLarge("start token"));
+        }
         let slot_fits = self.slot.is_some() == (self.kind == EnvelopeKind::Commit);
         let token_fits = self.token.is_none() || self.kind == EnvelopeKind::Welcome;
-        if distinct.len() != self.recipients.len() || !slot_fits || !token_fits || self.sequence == 0 {
+        let commitment_fits = self.commitment.is_none() || self.kind == EnvelopeKind::Message;
+        let fits = slot_fits && token_fits && commitment_fits;
+        if distinct.len() != self.recipients.len() || !fits || self.sequence == 0 {
             return Err(PeerFault::Malformed("envelope"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(kind: EnvelopeKind) -> Envelope {
+        Envelope {
+            id: EnvelopeId::from_bytes([1; 16]),
+            kind,
+            tag: SessionId::from_bytes([2; 16]),
+            sender: DeviceId::from_bytes([3; 16]),
+            sequence: 1,
+            recipients: vec![DeviceId::from_bytes([4; 16]), DeviceId::from_bytes([5; 16])],
+            expires_at: Time::from_ms(6),
+            push: PushHint::None,
+            slot: (kind == EnvelopeKind::Commit).then(|| SlotName::from_bytes([7; 32])),
+            token: None,
+            commitment: None,
+            body: vec![8; 100],
+        }
+    }
+
+    fn encoded_anyway(envelope: &Envelope) -> Vec<u8> {
+        codec::encode_versioned(VERSION, envelope).unwrap()
+    }
+
+    #[test]
+    fn r46_what_a_newer_engine_may_send_is_newer_not_malformed() {
+        let bytes = envelope(EnvelopeKind::Receipt).encode().unwrap();
+        // version, array of 12, id (2 + 16), kind.
+        assert_eq!(bytes[20], EnvelopeKind::Receipt as u8);
+        let mut newer_kind = bytes.clone();
+        newer_kind[20] = 7;
+        assert_eq!(Envelope::decode(&newer_kind), Err(PeerFault::NewerVersion));
+        let mut newer_version = bytes;
+        newer_version[0] = 2;
+        assert_eq!(Envelope::decode(&newer_version), Err(PeerFault::NewerVersion));
+    }
+
+    #[test]
+    fn r14_an_envelope_that_contradicts_itself_is_neither_made_nor_read() {
+        use EnvelopeKind::{Commit, Message, Welcome};
+        let twice = vec![DeviceId::from_bytes([4; 16]); 2];
+        let bad = [
+            Envelope { sequence: 0, ..envelope(Message) },
+            Envelope { recipients: twice, ..envelope(Message) },
+            Envelope { slot: None, ..envelope(Commit) },
+            Envelope { slot: Some(SlotName::from_bytes([7; 32])), ..envelope(Message) },
+            Envelope { token: Some(vec![1]), ..envelope(Message) },
+            Envelope { commitment: Some(Hash32::from_bytes([1; 32])), ..envelope(Welcome) },
+        ];
+        for envelope in bad {
+            assert_eq!(Envelope::decode(&encoded_anyway(&envelope)), Err(PeerFault::Malformed("envelope")));
+            assert_eq!(envelope.encode(), Err(Error::Bug("envelope.limits")));
+        }
+    }
+
+    #[test]
+    fn r14_an_oversized_envelope_is_neither_made_nor_read() {
+        let recipients = (0..=limits::RECIPIENTS as u128).map(|at| DeviceId::from_bytes(at.to_be_bytes())).collect();
+        let bad = [
+            Envelope { recipients, ..envelope(EnvelopeKind::Message) },
+            Envelope { token: Some(vec![1; limits::START_TOKEN + 1]), ..envelope(EnvelopeKind::Welcome) },
+            Envelope { body: vec![1; limits::ENVELOPE], ..envelope(EnvelopeKind::Message) },
+        ];
+        for envelope in bad {
+            assert!(matches!(Envelope::decode(&encoded_anyway(&envelope)), Err(PeerFault::TooLarge(_))));
+            assert_eq!(envelope.encode(), Err(Error::Bug("envelope.limits")));
+        }
     }
 }

@@ -10,7 +10,7 @@ const FLOOR: usize = 256;
 fn bucket(len: usize) -> usize {
     let len = len.max(FLOOR);
     let exponent = usize::BITS - 1 - len.leading_zeros();
-    let mantissa = usize::BITS - exponent.leading_zeros();
+    let mantissa = u32::BITS - exponent.leading_zeros();
     let mask = (1usize << (exponent - mantissa.min(exponent))) - 1;
     (len + mask) & !mask
 }
@@ -46,6 +46,14 @@ mod tests {
     fn nearby_lengths_look_alike() {
         assert_eq!(pad(vec![1; 3]).len(), pad(vec![1; 200]).len());
         assert_eq!(pad(vec![1; 1_000]).len(), pad(vec![1; 1_020]).len());
+    }
+
+    /// E = ⌊log₂ L⌋, S = ⌊log₂ E⌋ + 1, and the last E − S bits are zero: figure 1 of the paper, by hand.
+    #[test]
+    fn r40_lengths_are_those_of_the_paper() {
+        for (len, padded) in [(1, 256), (256, 256), (257, 272), (1_001, 1_024), (9_000, 9_216), (65_537, 67_584)] {
+            assert_eq!(bucket(len), padded, "{len}");
+        }
     }
 
     #[test]

@@ -76,11 +76,11 @@ impl StartToken {
     }
 
     fn split(bytes: &[u8]) -> Result<(StartToken, Signed), PeerFault> {
-        if bytes.len() > 2 * limits::CERTIFICATE {
+        if bytes.len() > limits::START_TOKEN {
             return Err(PeerFault::TooLarge("start token"));
         }
         let signed: Signed = codec::decode_versioned(VERSION, bytes, "start token")?;
-        Ok((codec::decode(&signed.token, "start token")?, signed))
+        Ok((codec::decode_exact(&signed.token, "start token")?, signed))
     }
 }
 
