@@ -11,5 +11,6 @@ pub mod limits;
 pub mod policy;
 mod redact;
 pub mod rng;
+mod session;
 pub mod store;
 pub mod time;

@@ -1,0 +1,3 @@
+//! What a session promises, each promise by name.
+
+mod order;

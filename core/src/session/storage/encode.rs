@@ -1,0 +1,45 @@
+//! How values of OpenMLS become bytes: MessagePack with field names, byte strings as such.
+//!
+//! With field names a newer OpenMLS reads what an older one wrote; with byte strings (rmp-serde's
+//! `ForceIterables`) a secret takes as many bytes as it has, whatever they are.
+
+use std::io;
+
+use rmp_serde::config::BytesMode;
+use serde::{Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, StoreError};
+
+/// Encodes a value. No copy of it is left behind in freed memory.
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut buffer = SecretBuffer(Zeroizing::new(Vec::with_capacity(4_096)));
+    let mut serializer =
+        rmp_serde::Serializer::new(&mut buffer).with_struct_map().with_bytes(BytesMode::ForceIterables);
+    value.serialize(&mut serializer).map_err(|_| Error::Bug("mls.encode"))?;
+    Ok(buffer.0)
+}
+
+/// Decodes what [`encode`] made.
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    rmp_serde::from_slice(bytes).map_err(|_| Error::Store(StoreError::Corrupt("mls value")))
+}
+
+/// Grows by moving to a larger buffer and wiping the smaller one.
+struct SecretBuffer(Zeroizing<Vec<u8>>);
+
+impl io::Write for SecretBuffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.capacity() - self.0.len() < bytes.len() {
+            let mut larger = Zeroizing::new(Vec::with_capacity((self.0.len() + bytes.len()) * 2));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
