@@ -1,0 +1,47 @@
+//! The stores under test, by name.
+
+use std::path::Path;
+
+use undertone::error::StoreError;
+use undertone::store::Store;
+
+use crate::log_store::{Flaw, LogStore};
+
+/// A store under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The log that tests this suite.
+    Log(Flaw),
+}
+
+impl Engine {
+    /// Each engine with its name on the command line.
+    const NAMES: [(&'static str, Engine); 5] = [
+        ("log", Engine::Log(Flaw::None)),
+        ("log-unsynced", Engine::Log(Flaw::Unsynced)),
+        ("log-unchecked", Engine::Log(Flaw::Unchecked)),
+        ("log-unnamed", Engine::Log(Flaw::Unnamed)),
+        ("log-unforgiving", Engine::Log(Flaw::Unforgiving)),
+    ];
+
+    /// Those that a product may use.
+    pub const REAL: [Engine; 0] = [];
+
+    /// The engine with this name.
+    pub fn from_name(name: &str) -> Result<Engine, String> {
+        let known = Self::NAMES.iter().find(|(its, _)| *its == name).map(|(_, engine)| *engine);
+        known.ok_or_else(|| format!("no store `{name}`; there are {}", Self::NAMES.map(|(its, _)| its).join(", ")))
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, engine)| *engine == self).map_or("?", |(name, _)| name)
+    }
+
+    /// Opens it in a folder that may not exist yet.
+    pub fn open(self, folder: &Path) -> Result<Box<dyn Store>, StoreError> {
+        match self {
+            Engine::Log(flaw) => Ok(Box::new(LogStore::open(folder, flaw)?)),
+        }
+    }
+}
