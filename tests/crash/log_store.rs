@@ -85,6 +85,10 @@ impl Store for LogStore {
         Ok(())
     }
 
+    fn size(&self) -> Result<u64, StoreError> {
+        self.log.metadata().map(|log| log.len()).map_err(failed)
+    }
+
     fn destroy(&mut self) -> Result<(), StoreError> {
         Err(StoreError::Io("the log is removed with its folder".into()))
     }
