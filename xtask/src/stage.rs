@@ -39,6 +39,19 @@ impl Step {
         Step::Run { program, args: args.split_whitespace().map(Into::into).collect(), env: Vec::new() }
     }
 
+    /// A program of the `tests` crate, optimised.
+    pub fn program(name: &str) -> Step {
+        Step::cargo(&format!("run --locked --quiet --release --package undertone-tests --bin {name} --"))
+    }
+
+    /// This step with further arguments.
+    pub fn args(mut self, more: &[String]) -> Step {
+        if let Step::Run { args, .. } = &mut self {
+            args.extend_from_slice(more);
+        }
+        self
+    }
+
     /// This step with a variable set.
     pub fn env(mut self, name: &'static str, value: &'static str) -> Step {
         if let Step::Run { env, .. } = &mut self {

@@ -5,10 +5,14 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::house;
 use crate::licences;
 use crate::needs::Need;
 use crate::report::{Outcome, Report};
 use crate::stage::{Stage, Step};
+
+/// Programs of the `tests` crate that are commands of their own.
+pub const PROGRAMS: [&str; 1] = ["crash"];
 
 /// `cargo xtask test`: runs the stages in order and stops at the first failure.
 pub fn test(args: &[String]) -> ExitCode {
