@@ -95,6 +95,7 @@ fn choose(args: &[String]) -> Result<Vec<Stage>, String> {
 fn stages() -> Vec<Stage> {
     vec![
         Stage { name: "fmt", needs: vec![Need::Rustfmt], steps: vec![Step::cargo("fmt --all --check")] },
+        Stage { name: "house", needs: vec![], steps: vec![Step::Check("rules of the house", house::check)] },
         Stage {
             name: "licences",
             needs: vec![],
