@@ -132,8 +132,9 @@ impl Policy {
         self.roles.iter().map(|rules| &rules.role)
     }
 
-    /// Names the rules: SHA-256 over what they mean. Two texts that allow the same have the same id, however they are
-    /// written; how roles are called in sentences does not count, so that a translation is no other policy.
+    /// Names the rules: SHA-256 over what they mean. Two texts with the same roles in the same order, the same start and
+    /// reply rules, the same kinds, rights and order of ranks have the same id, however they are written. How roles are
+    /// called in sentences does not count: a translation is no other policy.
     pub const fn id(&self) -> Hash32 {
         self.id
     }

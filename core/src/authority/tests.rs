@@ -1,1 +1,0 @@
-//! Certificates, requests and lists under attack.
