@@ -7,6 +7,7 @@ mod house;
 mod licences;
 mod needs;
 mod report;
+mod requirements;
 mod stage;
 mod tiers;
 

@@ -9,6 +9,7 @@ use crate::house;
 use crate::licences;
 use crate::needs::Need;
 use crate::report::{Outcome, Report};
+use crate::requirements;
 use crate::stage::{Stage, Step};
 
 /// Programs of the `tests` crate that are commands of their own.
@@ -95,7 +96,7 @@ fn choose(args: &[String]) -> Result<Vec<Stage>, String> {
 fn stages() -> Vec<Stage> {
     vec![
         Stage { name: "fmt", needs: vec![Need::Rustfmt], steps: vec![Step::cargo("fmt --all --check")] },
-        Stage { name: "house", needs: vec![], steps: vec![Step::Check("rules of the house", house::check)] },
+        Stage { name: "house", needs: vec![], steps: house() },
         Stage {
             name: "licences",
             needs: vec![],
@@ -110,6 +111,11 @@ fn stages() -> Vec<Stage> {
         },
         Stage { name: "doctests", needs: vec![Need::CCompiler], steps: vec![cargo_test("--doc")] },
     ]
+}
+
+/// What reads files only.
+fn house() -> Vec<Step> {
+    vec![Step::Check("rules of the house", house::check), Step::Check("docs/REQUIREMENTS.md", requirements::check)]
 }
 
 /// Everything at once, then each combination of the engine's features alone: what is behind a feature must not be
