@@ -1,6 +1,5 @@
 //! Key packages: how a device can be added to a group while it is away (RFC 9420, section 10).
 
-use ed25519_dalek::SigningKey;
 use openmls::prelude::{
     ExtensionType, KeyPackage as MlsKeyPackage, KeyPackageRef, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
     ProtocolVersion,
@@ -11,6 +10,7 @@ use tls_codec::{DeserializeBytes as _, Serialize as _};
 
 use super::group::{capabilities, capable, certificate, credential, lifetime};
 use super::provider::{Crypto, LeafSigner, Provider, SUITE};
+use crate::authority::DeviceKey;
 use crate::error::{Error, PeerFault};
 use crate::id::Hash32;
 use crate::limits;
@@ -38,14 +38,14 @@ pub(crate) struct Checked {
 /// Makes a key package and keeps its private keys.
 pub(crate) fn make(
     provider: &Provider<'_>,
-    signer: &SigningKey,
+    signer: &DeviceKey,
     certificate: &[u8],
     last_resort: bool,
 ) -> Result<KeyPackage, Error> {
     let builder = MlsKeyPackage::builder().key_package_lifetime(lifetime()).leaf_node_capabilities(capabilities());
     let builder = if last_resort { builder.mark_as_last_resort() } else { builder };
     let bundle = builder
-        .build(SUITE, provider, &LeafSigner(signer), credential(certificate, &signer.verifying_key().to_bytes()))
+        .build(SUITE, provider, &LeafSigner(signer), credential(certificate, &signer.public()))
         .map_err(|_| provider.fault("mls.key_package"))?;
     let package = bundle.into_key_package();
     let reference = reference(provider.crypto(), &package)?;

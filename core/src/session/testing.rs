@@ -3,13 +3,13 @@
 use core::cell::RefCell;
 use std::collections::BTreeMap;
 
-use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
 use super::group::{Changes, Group, Pending, ReceiveError, Received, StagedCommit};
 use super::key_package;
 use super::pages::MlsRows;
 use super::provider::{Crypto, Provider};
+use crate::authority::DeviceKey;
 use crate::error::Error;
 use crate::id::SessionId;
 use crate::rng::Rng;
@@ -67,7 +67,7 @@ impl MlsRows for Rows {
 /// One device: its key, its rows and at most one group in memory.
 pub(crate) struct Device {
     pub(crate) crypto: Crypto,
-    pub(crate) signer: SigningKey,
+    pub(crate) signer: DeviceKey,
     pub(crate) certificate: Vec<u8>,
     pub(crate) rows: Rows,
     pub(crate) group: Option<Group>,
@@ -81,7 +81,7 @@ impl Device {
         let mut seed = [0; 32];
         seed[..name.len()].copy_from_slice(name.as_bytes());
         let mut rng = Rng::from_seed(seed);
-        let signer = SigningKey::from_bytes(&rng.bytes());
+        let signer = DeviceKey::generate(&mut rng);
         // About as long as a real one.
         let certificate = format!("certificate of {name} {}", "x".repeat(300)).into_bytes();
         Device { crypto: Crypto::new(rng), signer, certificate, rows: Rows::default(), group: None }
@@ -110,7 +110,7 @@ impl Device {
     }
 
     /// Runs with the group and a provider at once.
-    pub(crate) fn with<T>(&mut self, f: impl FnOnce(&mut Group, &Provider<'_>, &SigningKey) -> T) -> T {
+    pub(crate) fn with<T>(&mut self, f: impl FnOnce(&mut Group, &Provider<'_>, &DeviceKey) -> T) -> T {
         let provider = Provider::new(&self.crypto, &self.rows);
         f(self.group.as_mut().unwrap(), &provider, &self.signer)
     }
@@ -169,7 +169,7 @@ impl Device {
     /// The same device on copied rows, with the group loaded from them.
     pub(crate) fn thief(&self) -> Device {
         let mut thief = Device::new("thief");
-        thief.signer = self.signer.clone();
+        thief.signer = DeviceKey::from_bytes(*self.signer.to_bytes());
         thief.rows = self.rows.copy();
         thief.reload();
         thief

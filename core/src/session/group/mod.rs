@@ -8,7 +8,6 @@ mod join;
 mod receive;
 mod settings;
 
-use ed25519_dalek::SigningKey;
 use openmls::prelude::{CommitMessageBundle, KeyPackage as MlsKeyPackage, LeafNodeIndex, LeafNodeParameters, MlsGroup};
 use openmls::prelude::{CreateCommitError, PastEpochDeletion};
 use openmls_traits::OpenMlsProvider;
@@ -22,6 +21,7 @@ pub(in crate::session) use settings::{capabilities, capable, certificate, creden
 
 use super::key_package;
 use super::provider::{LeafSigner, Provider, SUITE};
+use crate::authority::DeviceKey;
 use crate::error::{Error, PeerFault};
 use crate::id::{Hash32, SessionId};
 use crate::limits;
@@ -80,7 +80,7 @@ impl Group {
     /// A new group of one member.
     pub(crate) fn create(
         provider: &Provider<'_>,
-        signer: &SigningKey,
+        signer: &DeviceKey,
         certificate: &[u8],
         session: SessionId,
         facts: &[u8],
@@ -97,7 +97,7 @@ impl Group {
             .lifetime(lifetime())
             .with_capabilities(capabilities())
             .with_group_context_extensions(settings::context(facts)?)
-            .build(provider, &LeafSigner(signer), credential(certificate, &signer.verifying_key().to_bytes()))
+            .build(provider, &LeafSigner(signer), credential(certificate, &signer.public()))
             .map_err(|_| provider.fault("mls.create"))?;
         Group::start(provider, mls)
     }
@@ -166,7 +166,7 @@ impl Group {
     pub(crate) fn commit(
         &mut self,
         provider: &Provider<'_>,
-        signer: &SigningKey,
+        signer: &DeviceKey,
         changes: Changes,
     ) -> Result<Pending, Error> {
         if !self.is_active() || self.has_pending() {
@@ -193,12 +193,12 @@ impl Group {
     fn build(
         &mut self,
         provider: &Provider<'_>,
-        signer: &SigningKey,
+        signer: &DeviceKey,
         changes: Changes,
         adds: Vec<MlsKeyPackage>,
     ) -> Result<CommitMessageBundle, Error> {
         let signer = LeafSigner(signer);
-        let key = signer.0.verifying_key().to_bytes();
+        let key = signer.0.public();
         let mut builder = self
             .mls
             .commit_builder()
@@ -251,7 +251,7 @@ impl Group {
     pub(crate) fn encrypt(
         &mut self,
         provider: &Provider<'_>,
-        signer: &SigningKey,
+        signer: &DeviceKey,
         plaintext: &[u8],
     ) -> Result<Vec<u8>, Error> {
         let message = self

@@ -73,14 +73,14 @@ pub(super) fn derive_key_pair(ikm: &[u8]) -> HpkeKeyPair {
     HpkeKeyPair { private: private.to_bytes().to_vec().into(), public: public.to_bytes().to_vec() }
 }
 
-fn sender(rng: &mut impl CryptoRng, public: &[u8], info: &[u8]) -> Result<(KemOutput, Sender), CryptoError> {
+pub(super) fn sender(rng: &mut impl CryptoRng, public: &[u8], info: &[u8]) -> Result<(KemOutput, Sender), CryptoError> {
     let public = <Dh as Kem>::PublicKey::from_bytes(public).map_err(|_| CryptoError::InvalidPublicKey)?;
     let (encapped, context) = setup_sender_with_rng::<_, _, Dh>(&OpModeS::Base, &public, info, rng)
         .map_err(|_| CryptoError::SenderSetupError)?;
     Ok((encapped.to_bytes().to_vec(), context))
 }
 
-fn receiver(kem_output: &[u8], private: &[u8], info: &[u8]) -> Result<Receiver, CryptoError> {
+pub(super) fn receiver(kem_output: &[u8], private: &[u8], info: &[u8]) -> Result<Receiver, CryptoError> {
     let private = <Dh as Kem>::PrivateKey::from_bytes(private).map_err(|_| CryptoError::InvalidLength)?;
     let encapped = <Dh as Kem>::EncappedKey::from_bytes(kem_output).map_err(|_| CryptoError::InvalidPublicKey)?;
     setup_receiver(&OpModeR::Base, &private, &encapped, info).map_err(|_| CryptoError::ReceiverSetupError)

@@ -58,3 +58,6 @@ impl<'a> OpenMlsProvider for Provider<'a> {
         self.crypto.randomness()
     }
 }
+
+#[cfg(test)]
+mod tests;
