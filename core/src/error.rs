@@ -241,4 +241,4 @@ impl StoreError {
 }
 
 /// The engine's result.
-pub type Result<T> = core::result::Result<T, Error>;
+pub type Result<T, E = Error> = core::result::Result<T, E>;

@@ -64,7 +64,7 @@ pub const PARKED_AGE: u64 = 7 * DAY;
 pub const UNDECRYPTABLE: usize = 20;
 
 /// Encrypted messages under way per conversation.
-pub const WINDOW: usize = 16;
+pub const WINDOW: usize = 32;
 /// First back-off after a failed transmit; doubles up to [`BACKOFF_MAX`], half of it jitter.
 pub const BACKOFF_MIN: u64 = SECOND;
 /// Longest back-off.
@@ -98,3 +98,5 @@ pub const MAILBOX_AGE: u64 = 30 * DAY;
 pub const NO_SESSION_EVERY: u64 = HOUR;
 /// Events waiting for a host that does not drain; then one `Resync`.
 pub const EVENTS: usize = 4_096;
+/// How long others leave a new device to its own user's engines; up to twice that.
+pub const RECONCILE_AFTER: u64 = 10 * SECOND;

@@ -75,6 +75,8 @@ impl Kind {
     pub const UNREADABLE: Kind = Kind(65);
     /// A renewed certificate of the sending device.
     pub const CERTIFICATE: Kind = Kind(66);
+    /// A message once more, for whoever could not read an envelope of it.
+    pub const AGAIN: Kind = Kind(67);
 
     /// Whether a person is to see it.
     pub const fn is_shown(self) -> bool {

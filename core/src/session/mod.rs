@@ -1,17 +1,37 @@
 //! The encrypted session under a conversation: an MLS group (RFC 9420) on OpenMLS.
 //!
-//! Only the files of this folder name OpenMLS. [`provider`] gives it cryptography and randomness, [`storage`] its
+//! Only some files of this folder name OpenMLS: [`provider`] gives it cryptography and randomness, [`storage`] its
 //! rows in the engine's transaction, [`pages`] splits rows that are larger than a page; [`group`] and
-//! [`key_package`] are what the engine works with.
+//! [`key_package`] are what the rest works with. Over them: [`open`] makes a session, [`join`] enters one, [`commit`]
+//! moves one on, [`pursue`] says when, [`choose`] says which, and [`authorize`] judges all of it first.
 //!
 //! OpenMLS changes its objects in memory first and writes afterwards. So whoever drops a transaction must drop the
 //! [`group::Group`]s that were used in it as well, and load them again.
 
+pub(crate) mod authorize;
+mod choose;
+mod commit;
+mod facts;
 pub(crate) mod group;
+mod groups;
+mod join;
 pub(crate) mod key_package;
+mod open;
 pub(crate) mod pages;
 pub(crate) mod provider;
+mod pursue;
+mod row;
 mod staging;
 pub(crate) mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
+
+pub(crate) use commit::{commit_refused, key_of, lost, receive, recipients, slot_found, won};
+pub(crate) use group::{Changes, Group, Leaf, ReceiveError, Received, StagedCommit};
+pub(crate) use groups::Groups;
+pub(crate) use join::receive as join;
+pub(crate) use open::{opened, refused};
+pub(crate) use pages::MlsRows;
+pub(crate) use provider::{Crypto, Provider};
+pub(crate) use pursue::{add, compared, looked_up, pursue, sendable};
+pub(crate) use row::{SessionRow, freeze_all, load};

@@ -22,7 +22,7 @@ pub enum Table {
     Transmit = 8,
     /// `request (8)` → a request handed out and not yet answered.
     Request = 9,
-    /// `deadline (8) · kind (1) · reference` → nothing. Every reason to wake.
+    /// `deadline (8) · kind (1) · blinded reference (16)` → reference. Every reason to wake.
     Timer = 10,
     /// `session` → session: conversation, state, generation, counters.
     Session = 11,
@@ -30,7 +30,7 @@ pub enum Table {
     SessionIndex = 12,
     /// `hash of label and key (16) · page (4)` → pages of the MLS library's rows.
     Mls = 13,
-    /// `conversation · number (8)` → a change that this device wants of a session.
+    /// `conversation · kind (1)` → a change that this device wants of a session, and from when.
     Intent = 14,
     /// `device · envelope` → hash: what was received before.
     Seen = 15,
@@ -117,6 +117,11 @@ impl Table {
                 | Table::Early
                 | Table::Authority
         )
+    }
+
+    /// Whether its keys begin with a conversation, which the vault hides: a scan stays within one.
+    pub(crate) const fn has_hidden_prefix(self) -> bool {
+        matches!(self.blinding(), Blinding::Prefix)
     }
 
     /// Which part of its keys the vault hides.

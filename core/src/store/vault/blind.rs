@@ -100,6 +100,11 @@ impl Blinder {
         }
     }
 
+    /// What stands for something that a key refers to.
+    pub(super) fn reference(&self, bytes: &[u8]) -> Id {
+        self.hash(REFERENCES, bytes)
+    }
+
     /// `domain` is a table's byte, or 0 for conversations: nothing is hidden alike in two domains.
     fn hash(&self, domain: u8, bytes: &[u8]) -> Id {
         let mut mac = self.keyed.clone();
@@ -111,6 +116,9 @@ impl Blinder {
         out
     }
 }
+
+/// The domain of references; no table has this byte.
+const REFERENCES: u8 = 0xff;
 
 /// A range as it is stored.
 #[derive(Default)]

@@ -140,6 +140,11 @@ impl Vault {
         })
     }
 
+    /// A keyed hash of something that a key must not tell.
+    pub(crate) fn blind(&self, bytes: &[u8]) -> [u8; 16] {
+        self.blinder.reference(bytes)
+    }
+
     /// Applies a batch, all or nothing; see [`Store::apply`].
     ///
     /// # Errors

@@ -1,0 +1,70 @@
+//! What a host decides when it opens an engine.
+
+use crate::authority::IdentityKey;
+use crate::error::{Error, Misuse, Result};
+use crate::id::UserId;
+use crate::policy::Policy;
+
+/// What a host decides when it opens an engine.
+pub struct Config {
+    /// Whose device this is.
+    pub user: UserId,
+    /// Ed25519 public keys of the authorities whose certificates count; the first one names conversations.
+    pub authorities: Vec<[u8; 32]>,
+    /// The rules; the same on every device and on the relay.
+    pub policy: Policy,
+    /// For a further device of a user: the identity key of the first one. `None` makes a new identity at the first
+    /// open, and is right at every later open.
+    pub identity: Option<IdentityKey>,
+    /// Auto-delete period of new conversations in minutes; 0 goes when read, −1 never. A day by default.
+    pub period: i32,
+    /// Own messages after which a device renews its leaf key, at least 1.
+    pub update_after_messages: u64,
+    /// Milliseconds after which a device renews its leaf key, at least a minute.
+    pub update_after: u64,
+    /// Which fault to have on purpose: for tests that prove that they would notice.
+    #[cfg(feature = "sabotage")]
+    pub sabotage: Option<crate::sabotage::Sabotage>,
+}
+
+impl Config {
+    /// The usual configuration: the preset rules of [`Policy::companion`].
+    pub fn new(user: UserId, authority: [u8; 32]) -> Config {
+        Config {
+            user,
+            authorities: vec![authority],
+            policy: Policy::companion(),
+            identity: None,
+            period: 24 * 60,
+            update_after_messages: crate::limits::UPDATE_AFTER_MESSAGES,
+            update_after: crate::limits::UPDATE_AFTER,
+            #[cfg(feature = "sabotage")]
+            sabotage: None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let fault = if self.authorities.is_empty() {
+            "at least one authority is needed"
+        } else if self.period < -1 {
+            "a period is -1, 0 or a number of minutes"
+        } else if self.update_after_messages == 0 || self.update_after < crate::time::MINUTE {
+            "keys cannot be renewed that often"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Misuse(Misuse::Config(fault)))
+    }
+
+    /// The authority that names conversations.
+    pub(crate) fn authority(&self) -> &[u8; 32] {
+        // check() has made sure that there is one.
+        self.authorities.first().unwrap_or(&[0; 32])
+    }
+
+    /// Whether the engine has this fault on purpose.
+    #[cfg(feature = "sabotage")]
+    pub(crate) fn sabotaged(&self, fault: crate::sabotage::Sabotage) -> bool {
+        self.sabotage == Some(fault)
+    }
+}

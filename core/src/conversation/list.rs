@@ -1,0 +1,132 @@
+//! The list of conversations, newest activity first.
+
+use super::row::{ConversationRow, State};
+use crate::codec;
+use crate::error::{Error, Misuse, Result, StoreError};
+use crate::id::{ConversationId, UserId};
+use crate::limits;
+use crate::message::{self, Message};
+use crate::policy::{Policy, Role};
+use crate::store::{Direction, KeyRange, Table};
+use crate::time::Time;
+use crate::tx::Tx;
+
+/// A conversation as a host shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its id.
+    pub id: ConversationId,
+    /// The other members.
+    pub others: Vec<Member>,
+    /// Who started it.
+    pub initiator: UserId,
+    /// Its type by the policy, like `client_escort`; `None` until the roles are known.
+    pub kind: Option<String>,
+    /// Whether messages flow.
+    pub state: ConversationState,
+    /// When it was started, by the initiator's clock.
+    pub created_at: Time,
+    /// Time of the last activity.
+    pub last_activity: Time,
+    /// The newest message.
+    pub last_message: Option<Message>,
+    /// Unread messages.
+    pub unread: u32,
+    /// Whether it is archived.
+    pub archived: bool,
+    /// Auto-delete period of new messages in minutes; 0 goes when read, −1 never.
+    pub period: i32,
+}
+
+crate::redact::redacted_debug!(Conversation, Member);
+
+/// Another member of a conversation.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: UserId,
+    /// The role by the newest certificate; `None` until one was seen.
+    pub role: Option<Role>,
+}
+
+/// Whether messages flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConversationState {
+    /// Waits for the directory or the relay; messages are queued.
+    Starting,
+    /// They do.
+    Live,
+    /// The rules forbid it.
+    Denied,
+}
+
+/// Where a page of the list goes on: behind this conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationCursor(Vec<u8>);
+
+/// A page of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationPage {
+    /// Newest activity first.
+    pub conversations: Vec<Conversation>,
+    /// Where it goes on; `None` at the end.
+    pub next: Option<ConversationCursor>,
+}
+
+/// Reads a page of at most `limit` conversations behind `cursor`.
+pub(crate) fn page(
+    tx: &Tx<'_>,
+    own_role: Option<&Role>,
+    policy: &Policy,
+    cursor: Option<&ConversationCursor>,
+    limit: usize,
+) -> Result<ConversationPage> {
+    if limit == 0 || limit > limits::PAGE_MAX {
+        return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
+    }
+    let from = cursor.map_or_else(Vec::new, |c| [c.0.as_slice(), &[0]].concat());
+    let mut rows = tx.scan(Table::Activity, KeyRange { from: &from, to: &[] }, Direction::Forward, limit + 1)?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = if more { rows.last().map(|(key, _)| ConversationCursor(key.clone())) } else { None };
+    let mut conversations = Vec::with_capacity(rows.len());
+    for (_, id) in rows {
+        let id: ConversationId = codec::decode_row(&id, "activity")?;
+        let row = super::load(tx, id)?.ok_or(Error::Store(StoreError::Corrupt("activity")))?;
+        conversations.push(Conversation::new(tx, own_role, policy, row)?);
+    }
+    Ok(ConversationPage { conversations, next })
+}
+
+impl Conversation {
+    pub(crate) fn new(
+        tx: &Tx<'_>,
+        own_role: Option<&Role>,
+        policy: &Policy,
+        row: ConversationRow,
+    ) -> Result<Conversation> {
+        let last_message = match row.last {
+            Some(key) => message::load(tx, row.id, key)?.map(|m| Message::new(row.id, key, m)),
+            None => None,
+        };
+        let roles: Option<Vec<Role>> =
+            core::iter::once(own_role.cloned()).chain(row.others.iter().map(|m| m.role.clone())).collect();
+        Ok(Conversation {
+            id: row.id,
+            others: row.others.into_iter().map(|m| Member { user: m.user, role: m.role }).collect(),
+            initiator: row.initiator,
+            kind: roles.map(|roles| policy.conversation_type(&roles)),
+            state: match row.state {
+                State::Starting => ConversationState::Starting,
+                State::Live => ConversationState::Live,
+                State::Denied => ConversationState::Denied,
+            },
+            created_at: row.created,
+            last_activity: row.activity,
+            last_message,
+            unread: row.unread,
+            archived: row.archived,
+            period: row.period,
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! The view of conversations.
+
+use super::Engine;
+use crate::conversation::{self, Conversation, ConversationCursor, ConversationPage, MemberRow, State};
+use crate::error::{Error, Misuse, Result};
+use crate::event::Event;
+use crate::id::{ConversationId, UserId};
+use crate::intent::{self, Intent};
+use crate::limits;
+use crate::member;
+use crate::policy::{Action, Decision};
+use crate::time::Time;
+
+/// The conversations of this user.
+pub struct Conversations<'e>(pub(super) &'e mut Engine);
+
+impl Conversations<'_> {
+    /// Starts the conversation with another user, or finds it. It needs no connection: messages can be queued at once.
+    ///
+    /// # Errors
+    /// [`Misuse::Oneself`]; [`Misuse::NotEnrolled`]; [`Error::Denied`] when the other's role is known and the rules
+    /// forbid it. An unknown role is looked up, and the conversation says later if it is denied.
+    pub fn start(&mut self, user: &UserId, now: Time) -> Result<ConversationId> {
+        let engine = &mut *self.0;
+        if user == engine.user() {
+            return Err(Error::Misuse(Misuse::Oneself));
+        }
+        engine.certificate()?;
+        let id = ConversationId::direct(engine.config().authority(), engine.user(), user);
+        engine.mutate(now, |ctx| {
+            if conversation::load(&ctx.tx, id)?.is_some_and(|row| row.state != State::Denied) {
+                return Ok(id);
+            }
+            let role = member::role_of(ctx, user)?;
+            if let Some(role) = &role
+                && let Decision::Deny(reason) = ctx.config.policy.decide(ctx.account.role()?, Action::Start, role)
+            {
+                return Err(Error::Denied(reason));
+            }
+            let mut row = conversation::new(id, ctx.account.user.clone(), ctx.now, ctx.config.period);
+            row.others.push(MemberRow { user: user.clone(), role });
+            let before = conversation::load(&ctx.tx, id)?.map(|row| row.activity);
+            conversation::touch(&ctx.tx, &row, before)?;
+            conversation::store(&mut ctx.tx, &row)?;
+            ctx.tx.event(Event::ConversationAdded(id));
+            intent::want(ctx, id, Intent::Open, ctx.now)?;
+            Ok(id)
+        })
+    }
+
+    /// A page of at most `limit` conversations, newest activity first, from the start or behind a cursor.
+    /// [`limits::PAGE`] is a good limit.
+    ///
+    /// # Errors
+    /// [`Misuse::TooLarge`] for a limit of 0 or over [`limits::PAGE_MAX`].
+    pub fn page(&self, cursor: Option<&ConversationCursor>, limit: usize) -> Result<ConversationPage> {
+        let tx = self.0.read()?;
+        conversation::page(&tx, self.0.account().role().ok(), &self.0.config().policy, cursor, limit)
+    }
+
+    /// The first page of the usual size.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn newest(&self) -> Result<ConversationPage> {
+        self.page(None, limits::PAGE)
+    }
+
+    /// One conversation.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`].
+    pub fn get(&self, id: ConversationId) -> Result<Conversation> {
+        let tx = self.0.read()?;
+        let row = conversation::require(&tx, id)?;
+        Conversation::new(&tx, self.0.account().role().ok(), &self.0.config().policy, row)
+    }
+
+    /// Whether this user may do something to another, by the newest role known of them: what a button shows.
+    /// `None` while the role is unknown; it is then looked up, and [`Event::ConversationChanged`] tells nothing of it:
+    /// ask again after a look-up.
+    ///
+    /// # Errors
+    /// [`Misuse::NotEnrolled`].
+    pub fn can(&self, action: Action, user: &UserId) -> Result<Option<Decision>> {
+        let tx = self.0.read()?;
+        let own = self.0.account().role()?;
+        let role = member::user_row(&tx, user)?.map(|row| row.role);
+        Ok(role.map(|role| self.0.config().policy.decide(own, action, &role)))
+    }
+
+    /// Archives a conversation, or takes it back. A new message does not take it back.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`].
+    pub fn archive(&mut self, id: ConversationId, archived: bool, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| {
+            let mut row = conversation::require(&ctx.tx, id)?;
+            row.archived = archived;
+            conversation::store(&mut ctx.tx, &row)
+        })
+    }
+}

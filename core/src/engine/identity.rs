@@ -1,0 +1,123 @@
+//! The view of users, devices and certificates.
+
+use super::Engine;
+use crate::account;
+use crate::authority::{Certificate, EnrolmentRequest, IdentityKey, RevocationList, SafetyNumber};
+use crate::error::{Error, Misuse, Result};
+use crate::id::UserId;
+use crate::intent::{self, Intent};
+use crate::limits;
+use crate::member;
+use crate::memory::Effect;
+use crate::output::Request;
+use crate::policy::Role;
+use crate::request::{self, Purpose};
+use crate::store::{Direction, KeyRange, Table};
+use crate::time::Time;
+
+/// Users, devices and certificates.
+pub struct Identity<'e>(pub(super) &'e mut Engine);
+
+impl Identity<'_> {
+    /// What the platform's authority signs. It proves that this device holds its keys.
+    ///
+    /// # Errors
+    /// [`Misuse::Closed`].
+    pub fn enrolment_request(&self) -> Result<EnrolmentRequest> {
+        self.0.check_open()?;
+        self.0.enrolment()
+    }
+
+    /// Takes the certificate of this device: the first one, or a renewed one.
+    ///
+    /// # Errors
+    /// [`Error::Peer`] when it is forged, of a foreign authority or expired; [`Misuse::AlreadyEnrolled`] when it is for
+    /// another user or device, or older than the one in use.
+    pub fn enrol(&mut self, certificate: &[u8], now: Time) -> Result<()> {
+        let certificate = Certificate::decode(certificate)?;
+        self.0.mutate(now, |ctx| {
+            certificate.verify(&ctx.config.authorities)?;
+            certificate.valid_at(ctx.now)?;
+            let ours = *certificate.user() == ctx.account.user
+                && certificate.device() == ctx.account.id
+                && *certificate.identity_key() == ctx.account.identity.public();
+            let older = ctx.account.certificate.as_ref().is_some_and(|known| known.serial() > certificate.serial());
+            if !ours || older {
+                return Err(Error::Misuse(Misuse::AlreadyEnrolled));
+            }
+            let (key, value) = account::certificate_row(&certificate);
+            ctx.tx.put(Table::Meta, key, value);
+            ctx.tx.effect(Effect::Enrolled(Box::new(certificate)));
+            Ok(())
+        })
+    }
+
+    /// The certificate in use.
+    ///
+    /// # Errors
+    /// [`Misuse::NotEnrolled`].
+    pub fn certificate(&self) -> Result<&Certificate> {
+        self.0.certificate()
+    }
+
+    /// The user's identity key, for a further device of the same user. It is a secret: whoever has it can add devices
+    /// that nobody is warned of.
+    pub fn identity_key(&self) -> IdentityKey {
+        IdentityKey::from_bytes(*self.0.account().identity.to_bytes())
+    }
+
+    /// The role of a user by the newest certificate known; `None` while unknown.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn role(&self, user: &UserId) -> Result<Option<Role>> {
+        if user == self.0.user() {
+            return Ok(self.0.account().role().ok().cloned());
+        }
+        Ok(member::user_row(&self.0.read()?, user)?.map(|row| row.role))
+    }
+
+    /// Asks the directory for the devices and the role of a user.
+    ///
+    /// # Errors
+    /// [`Misuse::NotEnrolled`].
+    pub fn look_up(&mut self, user: &UserId, now: Time) -> Result<()> {
+        self.0.certificate()?;
+        self.0.mutate(now, |ctx| {
+            let request = Request::LookUp { users: vec![user.clone()], key_packages: false };
+            request::make(ctx, Purpose::Role(user.clone()), request)
+        })
+    }
+
+    /// The safety number with a user: both compare it, and nobody is between them. `None` while their identity key is
+    /// unknown.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn safety_number(&self, user: &UserId) -> Result<Option<SafetyNumber>> {
+        let known = member::user_row(&self.0.read()?, user)?;
+        let own = self.0.account().identity.public();
+        Ok(known.map(|row| SafetyNumber::new((self.0.user(), &own), (user, &row.identity))))
+    }
+
+    /// Takes in a revocation list of the authority. Revoked devices are removed from every session; until then nothing
+    /// is sent to a session that holds one.
+    ///
+    /// # Errors
+    /// [`Error::Peer`] when it is forged or of a foreign authority.
+    pub fn revoke(&mut self, list: &[u8], now: Time) -> Result<()> {
+        let list = RevocationList::decode(list)?;
+        self.0.mutate(now, |ctx| {
+            if !member::revoke(ctx, &list)? {
+                return Ok(());
+            }
+            let rows = ctx.tx.scan(Table::Session, KeyRange { from: &[], to: &[] }, Direction::Forward, usize::MAX)?;
+            for (_, bytes) in rows {
+                let session: crate::session::SessionRow = crate::codec::decode_row(&bytes, "session")?;
+                let at = ctx.now.plus(ctx.rng.below(limits::RECONCILE_AFTER));
+                intent::want(ctx, session.conversation, Intent::Reconcile, at)?;
+            }
+            Ok(())
+        })
+    }
+}

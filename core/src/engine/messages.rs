@@ -1,0 +1,221 @@
+//! The view of messages.
+
+use super::Engine;
+use crate::conversation::{self, State};
+use crate::ctx::Ctx;
+use crate::envelope::{Clock, MessageRef};
+use crate::error::{Error, Misuse, Result};
+use crate::id::{ConversationId, Hash32, MessageId};
+use crate::limits;
+use crate::member;
+use crate::message::{self, Body, Cursor, FailedReason, Message, MessageKey, MessageRow, Page, Recipient, SendState};
+use crate::outbox::{self, Item};
+use crate::policy::{Action, Decision};
+use crate::receipt::{self, Mark};
+use crate::store::{Direction, KeyRange, Table};
+use crate::text;
+use crate::time::Time;
+
+/// What a user wants to send.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The text, at most [`limits::TEXT`] bytes.
+    pub text: String,
+    /// Auto-delete period in minutes; 0 goes when read, −1 never; `None` as the conversation has it.
+    pub period: Option<i32>,
+    /// When the period starts.
+    pub clock: Clock,
+    /// What it answers.
+    pub target: Option<MessageRef>,
+}
+
+crate::redact::redacted_debug!(Draft);
+
+impl Draft {
+    /// Plain text.
+    pub fn text(text: impl Into<String>) -> Draft {
+        Draft { text: text.into(), period: None, clock: Clock::FromSend, target: None }
+    }
+}
+
+/// The messages of this user's conversations.
+pub struct Messages<'e>(pub(super) &'e mut Engine);
+
+/// Messages that one mutation marks as read.
+const READ_STEP: usize = 48;
+
+impl Messages<'_> {
+    /// Sends a message. It is in the conversation at once, and goes out as soon as it can.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`], [`Misuse::Empty`], [`Misuse::TooLarge`]; [`Error::Denied`] when the rules forbid
+    /// it. Nothing is stored then.
+    pub fn send(&mut self, conversation: ConversationId, draft: Draft, now: Time) -> Result<MessageId> {
+        let text = checked(&draft)?;
+        self.0.mutate(now, |ctx| {
+            let mut row = conversation::require(&ctx.tx, conversation)?;
+            allowed(ctx, &row)?;
+            let id = MessageId::fresh(ctx.rng, ctx.now);
+            row.last_stamp = row.last_stamp.plus(1).max(ctx.now);
+            let key = MessageKey { at: row.last_stamp, device: ctx.account.id, id };
+            let unknown = |m: &conversation::MemberRow| Recipient { user: m.user.clone(), delivered: None, read: None };
+            let message = MessageRow {
+                author: ctx.account.user.clone(),
+                own: true,
+                stamp: key.at,
+                accepted: None,
+                period: draft.period.unwrap_or(row.period),
+                clock: draft.clock,
+                target: draft.target,
+                counts: true,
+                body: Body::Text(text),
+                state: SendState::Queued,
+                recipients: row.others.iter().map(unknown).collect(),
+                unread: false,
+                envelope: None,
+                opening: Hash32::from_bytes([0; 32]),
+                frank: None,
+            };
+            conversation::added(ctx, &mut row, key, &message)?;
+            outbox::push(ctx, &mut row, Item::Message(id))?;
+            conversation::store(&mut ctx.tx, &row)?;
+            Ok(id)
+        })
+    }
+
+    /// A page of messages. [`limits::PAGE`] is a good limit.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`]; [`Misuse::TooLarge`] for a limit of 0 or over [`limits::PAGE_MAX`].
+    pub fn page(&self, conversation: ConversationId, cursor: Cursor, limit: usize) -> Result<Page> {
+        let tx = self.0.read()?;
+        conversation::require(&tx, conversation)?;
+        #[cfg(feature = "sabotage")]
+        let cursor = self.sabotage(conversation, cursor)?;
+        message::page(&tx, conversation, cursor, limit)
+    }
+
+    /// One message.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownMessage`].
+    pub fn get(&self, conversation: ConversationId, reference: &MessageRef) -> Result<Message> {
+        let tx = self.0.read()?;
+        let key = message::find(&tx, conversation, &reference.author, reference.id)?;
+        let key = key.ok_or(Error::Misuse(Misuse::UnknownMessage))?;
+        let row = message::load(&tx, conversation, key)?.ok_or(Error::Misuse(Misuse::UnknownMessage))?;
+        Ok(Message::new(conversation, key, row))
+    }
+
+    /// Marks everything up to a message, it included, as read; what arrives later above it stays unread.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`].
+    pub fn mark_read(&mut self, conversation: ConversationId, up_to: MessageKey, now: Time) -> Result<()> {
+        while self.0.mutate(now, |ctx| mark_some_read(ctx, conversation, up_to))? {}
+        Ok(())
+    }
+
+    /// Takes a message back that was not encrypted yet.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownMessage`]; [`Misuse::State`] when it is too late.
+    pub fn cancel(&mut self, conversation: ConversationId, id: MessageId, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| {
+            let (key, mut row) = own(ctx, conversation, id)?;
+            if row.state != SendState::Queued || !outbox::cancel(ctx, conversation, id)? {
+                return Err(Error::Misuse(Misuse::State));
+            }
+            row.state = SendState::Failed(FailedReason::Cancelled);
+            conversation::moved(ctx, conversation, key, key, &row)
+        })
+    }
+
+    /// Sends a failed message again.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownMessage`]; [`Misuse::State`] when it has not failed; [`Error::Denied`].
+    pub fn retry(&mut self, conversation: ConversationId, id: MessageId, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| {
+            let mut conversation_row = conversation::require(&ctx.tx, conversation)?;
+            let (key, mut row) = own(ctx, conversation, id)?;
+            if !matches!(row.state, SendState::Failed(_)) {
+                return Err(Error::Misuse(Misuse::State));
+            }
+            allowed(ctx, &conversation_row)?;
+            row.state = SendState::Queued;
+            conversation::moved(ctx, conversation, key, key, &row)?;
+            outbox::push(ctx, &mut conversation_row, Item::Message(id))?;
+            conversation::store(&mut ctx.tx, &conversation_row)
+        })
+    }
+
+    #[cfg(feature = "sabotage")]
+    fn sabotage(&self, conversation: ConversationId, cursor: Cursor) -> Result<Cursor> {
+        let off = self.0.config().sabotaged(crate::sabotage::Sabotage::CursorOffByOne);
+        let Cursor::Before(key) = cursor else { return Ok(cursor) };
+        let tx = self.0.read()?;
+        let next = message::page(&tx, conversation, cursor, 1)?.messages.first().map(|m| m.key);
+        Ok(if off { Cursor::Before(next.unwrap_or(key)) } else { cursor })
+    }
+}
+
+fn checked(draft: &Draft) -> Result<String> {
+    let text = text::clean(&draft.text);
+    if text.trim().is_empty() {
+        return Err(Error::Misuse(Misuse::Empty));
+    }
+    if text.len() > limits::TEXT {
+        return Err(Error::Misuse(Misuse::TooLarge { what: "a text", limit: limits::TEXT }));
+    }
+    if draft.period.is_some_and(|period| period < -1) {
+        return Err(Error::Misuse(Misuse::Config("a period is -1, 0 or a number of minutes")));
+    }
+    Ok(text)
+}
+
+/// Whether the rules let this user write here, as far as the roles are known.
+fn allowed(ctx: &Ctx<'_>, row: &conversation::ConversationRow) -> Result<()> {
+    let own = ctx.account.role()?;
+    let starting = row.state == State::Denied || row.token.is_empty();
+    let action = if starting { Action::Start } else { Action::Reply };
+    for other in &row.others {
+        let Some(role) = member::role_of(ctx, &other.user)? else { continue };
+        if let Decision::Deny(reason) = ctx.config.policy.decide(own, action, &role) {
+            return Err(Error::Denied(reason));
+        }
+    }
+    Ok(())
+}
+
+fn own(ctx: &Ctx<'_>, conversation: ConversationId, id: MessageId) -> Result<(MessageKey, MessageRow)> {
+    let unknown = Error::Misuse(Misuse::UnknownMessage);
+    let key = message::find(&ctx.tx, conversation, &ctx.account.user, id)?.ok_or(unknown.clone())?;
+    let row = message::load(&ctx.tx, conversation, key)?.ok_or(unknown)?;
+    Ok((key, row))
+}
+
+/// Marks a bounded number; says whether there are more.
+fn mark_some_read(ctx: &mut Ctx<'_>, id: ConversationId, up_to: MessageKey) -> Result<bool> {
+    let mut row = conversation::require(&ctx.tx, id)?;
+    let mut to = up_to.row(id);
+    to.push(0);
+    let range = KeyRange { from: id.as_bytes(), to: &to };
+    let unread = ctx.tx.scan(Table::Unread, range, Direction::Forward, READ_STEP + 1)?;
+    let more = unread.len() > READ_STEP;
+    for (key, _) in unread.iter().take(READ_STEP) {
+        let Some(place) = MessageKey::from_row(key) else { continue };
+        ctx.tx.delete(Table::Unread, key);
+        let Some(mut message) = message::load(&ctx.tx, id, place)? else { continue };
+        message.unread = false;
+        row.unread = row.unread.saturating_sub(1);
+        conversation::moved(ctx, id, place, place, &message)?;
+        if !matches!(message.body, Body::Encrypted(_)) {
+            receipt::owe(ctx, id, Mark::Read, &message.author, place.id)?;
+        }
+    }
+    if !unread.is_empty() {
+        conversation::store(&mut ctx.tx, &row)?;
+    }
+    Ok(more)
+}

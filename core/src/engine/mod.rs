@@ -1,0 +1,509 @@
+//! The engine: one door in, one door out. It dispatches; the features do the work.
+
+mod conversations;
+mod identity;
+mod messages;
+
+pub use conversations::Conversations;
+pub use identity::Identity;
+pub use messages::{Draft, Messages};
+
+use std::collections::VecDeque;
+
+use crate::account;
+use crate::authority::{Certificate, EnrolmentRequest};
+use crate::config::Config;
+use crate::ctx::{Account, Ctx};
+use crate::error::{Error, Misuse, PeerFault, Result};
+use crate::event::Event;
+use crate::id::{ConversationId, DeviceId, UserId};
+use crate::inbox::{self, Verdict};
+use crate::input::{Answer, Connection, Delivery, Login, RequestId, TransmitId, TransmitResult};
+use crate::intent::{self, Intent};
+use crate::limits;
+use crate::memory::{Effect, Link, Memory};
+use crate::output::{Output, Wake};
+use crate::rng::Rng;
+use crate::session::{self, Crypto, Groups};
+use crate::store::{Direction, HostKey, KeyRange, Store, Table, Vault};
+use crate::time::{HOUR, Time};
+use crate::tx::{Staged, Tx};
+use crate::{key_package, member, outbox, request, timer};
+
+/// Timers that one mutation handles.
+const DUE_STEP: usize = 32;
+
+/// One device of one user.
+///
+/// Its methods are of four kinds. **Commands** and **inputs** take the time as their last argument and change the
+/// engine; **queries** read it; **[`poll_output`](Engine::poll_output)** says what the host must do. Feed one thing, or
+/// many, then drain until [`Output::Timeout`].
+///
+/// Every change is one transaction: it happens as a whole or not at all, in memory as well. What it puts out is
+/// released by `poll_output` only after one flush has made it durable.
+pub struct Engine {
+    config: Config,
+    account: Account,
+    vault: Vault,
+    memory: Memory,
+    groups: Groups,
+    crypto: Crypto,
+    rng: Rng,
+    outputs: VecDeque<Output>,
+    events: usize,
+    dirty: bool,
+    closed: Option<Error>,
+}
+
+impl Engine {
+    /// Opens the engine of a device, or makes it the first time.
+    ///
+    /// `host_key` is kept by the host's keystore; without it the store cannot be read. `seed` must be fresh from the
+    /// operating system at every open.
+    ///
+    /// # Errors
+    /// [`Misuse::Config`] for values out of bounds; [`Misuse::AlreadyEnrolled`] when the store is another user's;
+    /// [`Misuse::Clock`]; any [`StoreError`](crate::error::StoreError).
+    pub fn open(
+        config: Config,
+        store: Box<dyn Store>,
+        host_key: &HostKey,
+        seed: [u8; 32],
+        now: Time,
+    ) -> Result<Engine> {
+        now.check()?;
+        config.check()?;
+        let mut rng = Rng::from_seed(seed);
+        let mut vault = Vault::open(store, host_key, &mut rng)?;
+        let account = account::open(&mut vault, &config, &mut rng)?;
+        let mut engine = Engine {
+            crypto: Crypto::new(rng.fork("mls")),
+            config,
+            account,
+            vault,
+            memory: Memory::new(),
+            groups: Groups::new(),
+            rng,
+            outputs: VecDeque::new(),
+            events: 0,
+            dirty: false,
+            closed: None,
+        };
+        engine.recall()?;
+        engine.mutate(now, |ctx| {
+            timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
+            Ok(())
+        })?;
+        Ok(engine)
+    }
+
+    /// The conversations.
+    pub fn conversations(&mut self) -> Conversations<'_> {
+        Conversations(self)
+    }
+
+    /// The messages.
+    pub fn messages(&mut self) -> Messages<'_> {
+        Messages(self)
+    }
+
+    /// Users, devices, certificates.
+    pub fn identity(&mut self) -> Identity<'_> {
+        Identity(self)
+    }
+
+    /// This device.
+    pub fn device(&self) -> DeviceId {
+        self.account.id
+    }
+
+    /// This user.
+    pub fn user(&self) -> &UserId {
+        &self.account.user
+    }
+
+    /// The connection came up or went down. Up, everything unanswered is handed out again, the mailbox is fetched and
+    /// what was queued goes out.
+    ///
+    /// # Errors
+    /// [`Misuse::NotEnrolled`] without a certificate.
+    pub fn connection(&mut self, connection: Connection, now: Time) -> Result<()> {
+        self.mutate(now, |ctx| match connection {
+            Connection::Down => {
+                ctx.tx.effect(Effect::Link(Link::Down));
+                Ok(())
+            }
+            Connection::Up(login) => logged_in(ctx, login),
+        })
+    }
+
+    /// An envelope arrived. Whatever becomes of it, it is acknowledged by an output once that is durable.
+    ///
+    /// # Errors
+    /// [`Error::Peer`] when the envelope is bad, [`Error::Denied`] when the rules forbid what it does: nothing of it
+    /// stays.
+    pub fn receive(&mut self, delivery: &Delivery, now: Time) -> Result<()> {
+        let mut refusal = None;
+        let taken = self.mutate(now, |ctx| match inbox::receive(ctx, delivery)? {
+            Verdict::Done | Verdict::Repeat | Verdict::Park => Ok(()),
+            Verdict::Refuse(fault) => {
+                refusal = Some((Event::Refused(fault), Error::Peer(fault)));
+                Err(Error::Peer(fault))
+            }
+            Verdict::Forbid(user, reason) => {
+                refusal = Some((Event::Forbidden(user, reason.clone()), Error::Denied(reason.clone())));
+                Err(Error::Denied(reason))
+            }
+        });
+        let Some((event, error)) = refusal else { return taken };
+        self.mutate(now, |ctx| {
+            ctx.tx.event(event);
+            inbox::acknowledge(ctx, delivery.id)
+        })?;
+        Err(error)
+    }
+
+    /// The answer to an [`Output::Transmit`]. Answers are idempotent.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownRequest`] for an id that was never handed out; [`Misuse::Answer`] for an answer that does not fit.
+    pub fn transmit_done(&mut self, id: TransmitId, result: TransmitResult, now: Time) -> Result<()> {
+        self.mutate(now, |ctx| outbox::done(ctx, id, result))
+    }
+
+    /// The answer to an [`Output::Request`]. Answers are idempotent.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownRequest`] for an id that was never handed out; [`Misuse::Answer`] for an answer that does not fit.
+    pub fn request_done(&mut self, id: RequestId, answer: Answer, now: Time) -> Result<()> {
+        self.mutate(now, |ctx| request::done(ctx, id, answer))
+    }
+
+    /// The directory has changed for this user: a device came or went.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn directory_changed(&mut self, user: &UserId, now: Time) -> Result<()> {
+        let conversations = self.concerned(user)?;
+        for conversation in conversations {
+            self.mutate(now, |ctx| reconcile_soon(ctx, conversation, user))?;
+        }
+        Ok(())
+    }
+
+    /// A deadline has come, or may have.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn handle_timeout(&mut self, now: Time) -> Result<()> {
+        loop {
+            let mut handled = 0;
+            self.mutate(now, |ctx| {
+                handled = handle_due(ctx)?;
+                if ctx.memory.is_up() {
+                    outbox::retry_due(ctx)?;
+                    request::retry_due(ctx)?;
+                }
+                Ok(())
+            })?;
+            if handled < DUE_STEP {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What the host must do next. The first call after a change makes it durable.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError) when it cannot be made durable: nothing since the last flush is put
+    /// out, and the engine is closed until reopened.
+    pub fn poll_output(&mut self) -> Result<Output> {
+        self.check_open()?;
+        if self.dirty {
+            if let Err(error) = self.vault.barrier() {
+                self.outputs.clear();
+                return Err(self.close(error.into()));
+            }
+            self.dirty = false;
+        }
+        if let Some(output) = self.outputs.pop_front() {
+            if matches!(output, Output::Event(_)) {
+                self.events -= 1;
+            }
+            return Ok(output);
+        }
+        let (at, reason) = self.deadline()?;
+        Ok(Output::Timeout { at, reason })
+    }
+
+    /// Makes everything durable and releases every lock and file, so that an operating system may freeze the process.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn suspend(&mut self) -> Result<()> {
+        self.check_open()?;
+        self.vault.suspend().map_err(|error| self.close(error.into()))
+    }
+
+    /// Takes the locks and files back. Caches are dropped when another process has written.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`](crate::error::StoreError::Locked) when another process has the store now.
+    pub fn resume(&mut self) -> Result<()> {
+        self.check_open()?;
+        if self.vault.resume()? {
+            self.groups.clear();
+            self.recall()?;
+            self.push_event(Event::Resync);
+        }
+        Ok(())
+    }
+
+    /// Runs one mutation: all of it, or nothing; then whatever became due by it.
+    pub(crate) fn mutate<T>(&mut self, now: Time, f: impl FnOnce(&mut Ctx<'_>) -> Result<T>) -> Result<T> {
+        now.check()?;
+        let result = self.transact(now, f)?;
+        self.work(now)?;
+        Ok(result)
+    }
+
+    /// One transaction.
+    fn transact<T>(&mut self, now: Time, f: impl FnOnce(&mut Ctx<'_>) -> Result<T>) -> Result<T> {
+        self.check_open()?;
+        let mut ctx = Ctx {
+            tx: Tx::new(&self.vault),
+            now,
+            config: &self.config,
+            account: &self.account,
+            memory: &self.memory,
+            groups: &mut self.groups,
+            crypto: &self.crypto,
+            rng: &mut self.rng,
+        };
+        match f(&mut ctx) {
+            Ok(result) => {
+                let staged = ctx.tx.finish();
+                self.commit(staged)?;
+                Ok(result)
+            }
+            Err(error) => {
+                self.groups.clear();
+                if matches!(error, Error::Bug(_) | Error::Store(_)) {
+                    return Err(self.close(error));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn commit(&mut self, staged: Staged) -> Result<()> {
+        let Staged { batch, outputs, effects } = staged;
+        #[cfg(feature = "sabotage")]
+        let (batch, outputs) = self.sabotage(batch, outputs);
+        if !batch.is_empty() {
+            if let Err(error) = self.vault.apply(&batch) {
+                self.groups.clear();
+                return Err(self.close(error.into()));
+            }
+            self.dirty = true;
+        }
+        for effect in effects {
+            match effect {
+                Effect::Enrolled(certificate) => self.account.certificate = Some(*certificate),
+                other => self.memory.apply(other),
+            }
+        }
+        for output in outputs {
+            match output {
+                Output::Event(event) => self.push_event(event),
+                other => self.outputs.push_back(other),
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "sabotage")]
+    fn sabotage(
+        &mut self,
+        mut batch: Vec<crate::store::Op>,
+        outputs: Vec<Output>,
+    ) -> (Vec<crate::store::Op>, Vec<Output>) {
+        use crate::sabotage::Sabotage;
+        if self.config.sabotaged(Sabotage::RatchetRowDropped) {
+            batch.retain(|op| op.table != Table::Mls);
+        }
+        (batch, outputs)
+    }
+
+    /// Does what became due, one bounded mutation at a time.
+    fn work(&mut self, now: Time) -> Result<()> {
+        while let Some(session) = self.memory.unpark.first().copied() {
+            self.unpark(session, now)?;
+        }
+        while let Some(conversation) = self.memory.next_work(now) {
+            self.transact(now, |ctx| outbox::pump(ctx, conversation))?;
+        }
+        Ok(())
+    }
+
+    /// Tries everything again that waits for this session, in order of arrival.
+    fn unpark(&mut self, session: crate::id::SessionId, now: Time) -> Result<()> {
+        self.memory.apply(Effect::Unparked(session));
+        #[cfg(feature = "sabotage")]
+        if self.config.sabotaged(crate::sabotage::Sabotage::ParkedNeverRetried) {
+            return Ok(());
+        }
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let mut refused = None;
+            let tried = self.transact(now, |ctx| match inbox::retry(ctx, session, after.as_deref(), false)? {
+                Some((_, Verdict::Refuse(fault))) => {
+                    refused = Some(Event::Refused(fault));
+                    Err(Error::Peer(fault))
+                }
+                Some((_, Verdict::Forbid(user, reason))) => {
+                    refused = Some(Event::Forbidden(user, reason));
+                    Err(Error::Peer(PeerFault::Forbidden))
+                }
+                Some((key, _)) => Ok(Some(key)),
+                None => Ok(None),
+            });
+            let tried = match refused {
+                None => tried?,
+                Some(event) => self.transact(now, |ctx| {
+                    ctx.tx.event(event);
+                    Ok(inbox::retry(ctx, session, after.as_deref(), true)?.map(|(key, _)| key))
+                })?,
+            };
+            match tried {
+                Some(key) => after = Some(key),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Rebuilds what memory holds of the store.
+    fn recall(&mut self) -> Result<()> {
+        let link = self.memory.link;
+        let tx = Tx::new(&self.vault);
+        let mut memory = Memory::new();
+        memory.link = link;
+        let whole = KeyRange { from: &[], to: &[] };
+        for (_, row) in tx.scan(Table::Outbox, whole, Direction::Forward, usize::MAX)? {
+            memory.work.insert(outbox::conversation_of(&row)?, Time::ZERO);
+        }
+        for (_, row) in tx.scan(Table::Intent, whole, Direction::Forward, usize::MAX)? {
+            memory.work.insert(intent::conversation_of(&row)?, Time::ZERO);
+        }
+        for (_, row) in tx.scan(Table::Receipt, whole, Direction::Forward, usize::MAX)? {
+            memory.receipts.insert(crate::receipt::conversation_of(&row)?, Time::ZERO);
+        }
+        memory.flights = outbox::flights(&tx)?.into_iter().collect();
+        memory.requests = request::all_ids(&tx)?.into_iter().map(|id| (id, None)).collect();
+        memory.unpark = inbox::parked_sessions(&tx)?.into_iter().collect();
+        memory.revoked = member::revoked_serials(&tx)?;
+        self.memory = memory;
+        Ok(())
+    }
+
+    /// The direct conversations that a user takes part in.
+    fn concerned(&self, user: &UserId) -> Result<Vec<ConversationId>> {
+        let tx = self.read()?;
+        if *user != self.account.user {
+            let id = ConversationId::direct(self.config.authority(), &self.account.user, user);
+            return Ok(crate::conversation::load(&tx, id)?.map(|row| row.id).into_iter().collect());
+        }
+        let rows = tx.scan(Table::Activity, KeyRange { from: &[], to: &[] }, Direction::Forward, usize::MAX)?;
+        rows.iter().map(|(_, id)| crate::codec::decode_row(id, "activity")).collect()
+    }
+
+    /// A view for queries.
+    pub(crate) fn read(&self) -> Result<Tx<'_>> {
+        self.check_open()?;
+        Ok(Tx::new(&self.vault))
+    }
+
+    fn deadline(&self) -> Result<(Time, Wake)> {
+        let rows = self.vault.scan(Table::Timer, KeyRange { from: &[], to: &[] }, Direction::Forward, 1)?;
+        let stored = rows.first().map(|(key, _)| timer::deadline(key)).transpose()?;
+        Ok(stored.into_iter().chain(self.memory.deadline()).min().unwrap_or((Time::NEVER, Wake::Never)))
+    }
+
+    fn push_event(&mut self, event: Event) {
+        if self.events >= limits::EVENTS {
+            return;
+        }
+        let event = if self.events + 1 == limits::EVENTS { Event::Resync } else { event };
+        self.events += 1;
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.closed.is_some() { Err(Error::Misuse(Misuse::Closed)) } else { Ok(()) }
+    }
+
+    fn close(&mut self, error: Error) -> Error {
+        self.closed = Some(error.clone());
+        error
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    pub(crate) fn certificate(&self) -> Result<&Certificate> {
+        self.account.certificate()
+    }
+
+    pub(crate) fn enrolment(&self) -> Result<EnrolmentRequest> {
+        EnrolmentRequest::new(&self.account.user, &self.account.identity, &self.account.device)
+    }
+}
+
+/// A login: everything unanswered goes out again, the mailbox is fetched, key packages are replenished. All in the
+/// mutation that notes the link, so that a store which is too old never encrypts under its old keys.
+fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
+    ctx.account.certificate()?;
+    ctx.tx.effect(Effect::Link(Link::Up(login)));
+    let rolled_back = login.accepted_sequence.filter(|accepted| outbox::sequence(ctx).is_ok_and(|own| *accepted > own));
+    if let Some(accepted) = rolled_back {
+        outbox::set_sequence(ctx, accepted)?;
+        session::freeze_all(ctx)?;
+        ctx.tx.event(Event::RolledBack);
+    }
+    key_package::replenish(ctx, login, rolled_back.is_some())?;
+    inbox::fetch(ctx)?;
+    outbox::relaunch(ctx)?;
+    request::remake(ctx)
+}
+
+/// Handles deadlines that have come, and says how many.
+fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
+    let due = timer::due(&ctx.tx, ctx.now, DUE_STEP)?;
+    let count = due.len();
+    for due in due {
+        ctx.tx.delete(Table::Timer, &due.key);
+        match due.wake {
+            Wake::KeyPackages => key_package::due(ctx)?,
+            Wake::Missing => inbox::missing_due(ctx, &due.reference)?,
+            Wake::Sweep => {
+                inbox::sweep_seen(ctx)?;
+                timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
+            }
+            Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request => {}
+        }
+    }
+    Ok(count)
+}
+
+/// Compares a conversation's leaves with the directory soon: at once for one's own devices; for those of others
+/// after a while, so that their own devices go first.
+fn reconcile_soon(ctx: &mut Ctx<'_>, conversation: ConversationId, user: &UserId) -> Result<()> {
+    let wait =
+        if *user == ctx.account.user { 0 } else { limits::RECONCILE_AFTER + ctx.rng.below(limits::RECONCILE_AFTER) };
+    intent::want(ctx, conversation, Intent::Reconcile, ctx.now.plus(wait))
+}

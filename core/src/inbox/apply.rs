@@ -1,0 +1,221 @@
+//! Applies a decrypted content, by kind.
+
+use super::open::{Opened, is_control};
+use super::{Verdict, missing};
+use crate::authority::Certificate;
+use crate::codec;
+use crate::conversation;
+use crate::ctx::Ctx;
+use crate::envelope::{Clock, Content, Envelope, Kind};
+use crate::error::{Error, PeerFault, Result};
+use crate::event::Event;
+use crate::id::{ConversationId, DeviceId, EnvelopeId, Hash32, MessageId, UserId};
+use crate::input::Delivery;
+use crate::limits;
+use crate::member;
+use crate::message::{self, Body, Cause, MessageKey, MessageRow, Recipient, SendState};
+use crate::receipt::{self, Mark};
+use crate::session::SessionRow;
+use crate::store::Table;
+use crate::text;
+
+/// Takes in what was decrypted.
+pub(super) fn apply(ctx: &mut Ctx<'_>, opened: Opened, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
+    let Opened { content, sender, session } = opened;
+    let done = if is_control(content.kind) {
+        control(ctx, &session, &sender, &content, delivery)
+    } else {
+        show(ctx, session.conversation, &sender, content, envelope, delivery)
+    };
+    match done {
+        Ok(()) => Ok(Verdict::Done),
+        Err(Error::Peer(fault)) => Ok(Verdict::Refuse(fault)),
+        Err(error) => Err(error),
+    }
+}
+
+fn control(
+    ctx: &mut Ctx<'_>,
+    session: &SessionRow,
+    sender: &Certificate,
+    content: &Content,
+    delivery: &Delivery,
+) -> Result<()> {
+    let conversation = session.conversation;
+    match content.kind {
+        Kind::RECEIPT => {
+            let at = content.head.stamp.min(delivery.accepted_at.plus(limits::STAMP_AHEAD));
+            receipt::apply(ctx, conversation, sender.user(), at, &content.body)
+        }
+        Kind::UNREADABLE => missing::send_again(ctx, conversation, &content.body),
+        Kind::AGAIN => heal(ctx, conversation, sender, &content.body, delivery),
+        Kind::CERTIFICATE => renewed(ctx, sender, &content.body),
+        // A newer version's business between engines: nothing to show, nothing lost.
+        _ => Ok(()),
+    }
+}
+
+/// A message that could not be read came once more: it takes the place of the row that stood for it.
+fn heal(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    sender: &Certificate,
+    body: &[u8],
+    delivery: &Delivery,
+) -> Result<()> {
+    let (lost, content): (EnvelopeId, serde_bytes::ByteBuf) = codec::decode(body, "message sent again")?;
+    let content = Content::decode(&content)?;
+    if is_control(content.kind) {
+        return Err(PeerFault::Malformed("message sent again").into());
+    }
+    let placeholder = placeholder_id(lost);
+    if let Some(place) = message::find(&ctx.tx, conversation, sender.user(), placeholder)? {
+        let removed = message::remove(&ctx.tx, conversation, place)?;
+        if removed.unread {
+            let mut row = conversation::require(&ctx.tx, conversation)?;
+            row.unread = row.unread.saturating_sub(1);
+            conversation::store(&mut ctx.tx, &row)?;
+        }
+        ctx.tx.event(Event::MessageRemoved(conversation, place));
+    }
+    insert(ctx, conversation, sender, content, None, delivery)
+}
+
+fn renewed(ctx: &mut Ctx<'_>, sender: &Certificate, body: &[u8]) -> Result<()> {
+    let certificate = Certificate::decode(body)?;
+    certificate.verify(&ctx.config.authorities)?;
+    if certificate.device() != sender.device() || certificate.user() != sender.user() {
+        return Err(PeerFault::Certificate.into());
+    }
+    member::learn(ctx, &certificate)
+}
+
+fn show(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    sender: &Certificate,
+    content: Content,
+    envelope: &Envelope,
+    delivery: &Delivery,
+) -> Result<()> {
+    insert(ctx, conversation, sender, content, Some(envelope.id), delivery)
+}
+
+/// Puts a message in its place, unless it is there: the first one stays.
+fn insert(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    sender: &Certificate,
+    content: Content,
+    envelope: Option<EnvelopeId>,
+    delivery: &Delivery,
+) -> Result<()> {
+    let author = sender.user().clone();
+    let id = content.head.id;
+    if message::find(&ctx.tx, conversation, &author, id)?.is_some() {
+        return Ok(());
+    }
+    let key = MessageKey::new(content.head.stamp, Some(delivery.accepted_at), sender.device(), id);
+    let own = author == ctx.account.user;
+    let mut row = conversation::require(&ctx.tx, conversation)?;
+    let message = MessageRow {
+        own,
+        stamp: content.head.stamp,
+        accepted: Some(delivery.accepted_at),
+        period: content.head.period,
+        clock: content.head.clock,
+        target: content.head.target.clone(),
+        counts: content.head.counts,
+        body: body(content.kind, &content.body)?,
+        state: SendState::Sent,
+        recipients: recipients(own, &row),
+        unread: !own && content.head.counts,
+        envelope,
+        opening: content.opening,
+        frank: delivery.frank,
+        author: author.clone(),
+    };
+    conversation::added(ctx, &mut row, key, &message)?;
+    row.last_stamp = row.last_stamp.max(key.at.min(ctx.now));
+    conversation::store(&mut ctx.tx, &row)?;
+    if !own {
+        receipt::owe(ctx, conversation, Mark::Delivered, &author, id)?;
+    }
+    Ok(())
+}
+
+fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {
+    Ok(match kind {
+        Kind::TEXT => {
+            let text: String = codec::decode(bytes, "text")?;
+            if text.len() > limits::TEXT {
+                return Err(PeerFault::TooLarge("text").into());
+            }
+            Body::Text(text::clean(&text))
+        }
+        other => Body::Unknown(other, bytes.to_vec().into()),
+    })
+}
+
+fn recipients(own: bool, row: &conversation::ConversationRow) -> Vec<Recipient> {
+    let unknown = |m: &conversation::MemberRow| Recipient { user: m.user.clone(), delivered: None, read: None };
+    if own { row.others.iter().map(unknown).collect() } else { Vec::new() }
+}
+
+/// A row for what cannot be read, at most [`limits::UNDECRYPTABLE`] of a device and session.
+pub(super) fn unreadable(
+    ctx: &mut Ctx<'_>,
+    session: &SessionRow,
+    sender: &Certificate,
+    envelope: &Envelope,
+    delivery: &Delivery,
+    cause: Cause,
+) -> Result<Verdict> {
+    let counter = [b"unreadable".as_slice(), session.id.as_bytes(), sender.device().as_bytes()].concat();
+    let count: u32 = ctx.tx.row(Table::Meta, &counter, "unreadable")?.unwrap_or(0);
+    if count as usize >= limits::UNDECRYPTABLE {
+        return Ok(Verdict::Repeat);
+    }
+    ctx.tx.put_row(Table::Meta, counter, &(count + 1))?;
+    stand_in(ctx, session.conversation, sender.user().clone(), sender.device(), envelope.id, delivery, cause)?;
+    Ok(Verdict::Done)
+}
+
+fn stand_in(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    author: UserId,
+    device: DeviceId,
+    envelope: EnvelopeId,
+    delivery: &Delivery,
+    cause: Cause,
+) -> Result<()> {
+    let mut row = conversation::require(&ctx.tx, conversation)?;
+    let own = author == ctx.account.user;
+    let id = placeholder_id(envelope);
+    let key = MessageKey { at: delivery.accepted_at, device, id };
+    let message = MessageRow {
+        author,
+        own,
+        stamp: delivery.accepted_at,
+        accepted: Some(delivery.accepted_at),
+        period: row.period,
+        clock: Clock::FromSend,
+        target: None,
+        counts: true,
+        body: Body::Encrypted(cause),
+        state: SendState::Sent,
+        recipients: Vec::new(),
+        unread: !own,
+        envelope: Some(envelope),
+        opening: Hash32::from_bytes([0; 32]),
+        frank: delivery.frank,
+    };
+    conversation::added(ctx, &mut row, key, &message)?;
+    conversation::store(&mut ctx.tx, &row)
+}
+
+/// What stands for an unreadable envelope is named after it.
+fn placeholder_id(envelope: EnvelopeId) -> MessageId {
+    MessageId::from_bytes(*envelope.as_bytes())
+}

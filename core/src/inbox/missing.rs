@@ -1,0 +1,120 @@
+//! What this device cannot read, and what it says about it.
+//!
+//! Without keys for a tag it says so, signed (`NoSession`), and the other side starts anew. For a message that came too
+//! late for its keys it asks once (`Unreadable`), and the sender encrypts the same message again.
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use super::Verdict;
+use crate::codec;
+use crate::conversation;
+use crate::ctx::Ctx;
+use crate::envelope::{Envelope, EnvelopeKind, Kind};
+use crate::error::{PeerFault, Result};
+use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId, SessionId};
+use crate::intent::{self, Intent};
+use crate::limits;
+use crate::member;
+use crate::outbox::{self, Item, Purpose};
+use crate::output::Wake;
+use crate::session;
+use crate::store::Table;
+use crate::time::{MINUTE, Time};
+use crate::timer;
+
+/// A welcome may be slower than what follows it: so long nothing is said.
+const PATIENCE: u64 = MINUTE;
+const LABEL: &[u8] = b"undertone no session v1";
+
+/// Body of [`EnvelopeKind::NoSession`].
+#[derive(Serialize, Deserialize)]
+struct Statement {
+    at: Time,
+    #[serde(with = "serde_bytes")]
+    signature: Vec<u8>,
+}
+
+/// An envelope came for a tag without a session here: wait for its welcome, then say so.
+pub(super) fn note_unknown(ctx: &mut Ctx<'_>, envelope: &Envelope) {
+    let at = ctx.now.plus(PATIENCE);
+    let reference = [&envelope.tag.as_bytes()[..], envelope.sender.as_bytes()].concat();
+    timer::set(&ctx.tx, at, Wake::Missing, &reference);
+}
+
+/// The patience is over: says that there are no keys, unless they have come, or it was said within the hour.
+pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
+    let (Some(tag), Some(device)) =
+        (reference.get(..16).and_then(SessionId::from_slice), reference.get(16..).and_then(DeviceId::from_slice))
+    else {
+        return Ok(());
+    };
+    let said_key = [b"said".as_slice(), reference].concat();
+    let said: Option<Time> = ctx.tx.row(Table::Meta, &said_key, "no session")?;
+    let lately = said.is_some_and(|at| ctx.now.since(at) < limits::NO_SESSION_EVERY);
+    if lately || session::load(&ctx.tx, tag)?.is_some() {
+        return Ok(());
+    }
+    ctx.tx.put_row(Table::Meta, said_key, &ctx.now)?;
+    let signature = ctx.account.device.sign(&statement(tag, ctx.account.id, ctx.now)).to_vec();
+    let mut envelope = outbox::new_envelope(ctx, EnvelopeKind::NoSession, tag, vec![device])?;
+    envelope.body = codec::encode(&Statement { at: ctx.now, signature })?;
+    outbox::launch(ctx, Purpose::NoSession, &[envelope])?;
+    Ok(())
+}
+
+/// A member of one of our sessions has no keys for it: it is replaced, at most once an hour.
+pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict> {
+    let Some(session) = session::load(&ctx.tx, envelope.tag)? else { return Ok(Verdict::Repeat) };
+    let Some(key) = ctx.with_group(session.id, |group, _, _| session::key_of(group, envelope.sender))?.flatten() else {
+        return Ok(Verdict::Refuse(PeerFault::Forged));
+    };
+    let statement_made: Statement = match codec::decode(&envelope.body, "no session") {
+        Ok(statement) => statement,
+        Err(fault) => return Ok(Verdict::Refuse(fault)),
+    };
+    let signed = statement(envelope.tag, envelope.sender, statement_made.at);
+    let genuine = VerifyingKey::from_bytes(&key)
+        .and_then(|key| key.verify_strict(&signed, &Signature::from_slice(&statement_made.signature)?));
+    if genuine.is_err()
+        || member::newest(&ctx.tx, envelope.sender)?.is_some_and(|c| member::acceptable(ctx, &c).is_err())
+    {
+        return Ok(Verdict::Refuse(PeerFault::Forged));
+    }
+    let conversation = conversation::require(&ctx.tx, session.conversation)?;
+    if conversation.session == Some(session.id) && ctx.now.since(session.updated_at) >= MINUTE {
+        intent::want(ctx, session.conversation, Intent::Open, ctx.now)?;
+    }
+    Ok(Verdict::Done)
+}
+
+/// Asks the members for what an envelope carried.
+pub(super) fn ask_again(ctx: &mut Ctx<'_>, conversation: ConversationId, envelope: &Envelope) -> Result<()> {
+    let mut row = conversation::require(&ctx.tx, conversation)?;
+    let body = codec::encode(&vec![envelope.id])?;
+    outbox::push(ctx, &mut row, Item::Control(Kind::UNREADABLE, body.into()))?;
+    conversation::store(&mut ctx.tx, &row)
+}
+
+/// A member could not read these envelopes: what this device sent in them is sent again.
+pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, body: &[u8]) -> Result<()> {
+    let envelopes: Vec<EnvelopeId> = codec::decode(body, "unreadable")?;
+    if envelopes.len() > limits::UNDECRYPTABLE {
+        return Err(PeerFault::TooLarge("unreadable").into());
+    }
+    for envelope in envelopes {
+        let carried: Option<(ConversationId, MessageId)> = ctx.tx.row(Table::Sent, envelope.as_bytes(), "sent")?;
+        if let Some((of, id)) = carried
+            && of == conversation
+        {
+            let mut row = conversation::require(&ctx.tx, conversation)?;
+            outbox::push(ctx, &mut row, Item::Again(id, envelope))?;
+            conversation::store(&mut ctx.tx, &row)?;
+        }
+    }
+    Ok(())
+}
+
+fn statement(tag: SessionId, device: DeviceId, at: Time) -> Vec<u8> {
+    [LABEL, tag.as_bytes(), device.as_bytes(), &at.as_ms().to_be_bytes()].concat()
+}

@@ -1,0 +1,92 @@
+//! What arrives, in stages, one file each: decode → dedup → open → authorize → apply. What lacks something is parked.
+
+mod apply;
+mod dedup;
+mod missing;
+mod open;
+mod parked;
+
+pub(crate) use dedup::sweep as sweep_seen;
+pub(crate) use missing::due as missing_due;
+pub(crate) use parked::{retry, sessions as parked_sessions};
+
+use crate::ctx::Ctx;
+use crate::envelope::{Envelope, EnvelopeKind};
+use crate::error::{PeerFault, Result};
+use crate::id::UserId;
+use crate::input::{Delivery, DeliveryId};
+use crate::output::{Output, Request};
+use crate::policy::Reason;
+use crate::request::{self, Purpose};
+use crate::session;
+use crate::store::Table;
+
+/// What became of an envelope.
+pub(crate) enum Verdict {
+    /// It was taken in.
+    Done,
+    /// It, or what it did, was here before.
+    Repeat,
+    /// It lacks something that may come.
+    Park,
+    /// It is bad: nothing of it stays.
+    Refuse(PeerFault),
+    /// The rules forbid what this user did: nothing of it stays.
+    Forbid(UserId, Reason),
+}
+
+const CURSOR: &[u8] = b"cursor";
+
+/// Takes a delivery in, all stages. On [`Verdict::Refuse`] and [`Verdict::Forbid`] the caller drops the mutation and
+/// then only acknowledges.
+pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict> {
+    let envelope = match Envelope::decode(&delivery.envelope) {
+        Ok(envelope) => envelope,
+        Err(fault) => return Ok(Verdict::Refuse(fault)),
+    };
+    if !envelope.recipients.contains(&ctx.account.id) || envelope.sender == ctx.account.id {
+        return Ok(Verdict::Refuse(PeerFault::NotForUs));
+    }
+    let verdict = if dedup::seen(ctx, &envelope)? { Verdict::Repeat } else { take(ctx, &envelope, delivery)? };
+    match &verdict {
+        Verdict::Refuse(_) | Verdict::Forbid(..) => return Ok(verdict),
+        Verdict::Park => parked::park(ctx, &envelope, delivery)?,
+        Verdict::Done | Verdict::Repeat => {}
+    }
+    dedup::note(ctx, &envelope)?;
+    acknowledge(ctx, delivery.id)?;
+    Ok(verdict)
+}
+
+/// The stages behind dedup.
+fn take(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
+    match envelope.kind {
+        EnvelopeKind::Welcome => session::join(ctx, envelope),
+        EnvelopeKind::Commit => session::receive(ctx, envelope, &delivery.envelope, delivery.accepted_at),
+        EnvelopeKind::Message | EnvelopeKind::Receipt => open::receive(ctx, envelope, delivery),
+        EnvelopeKind::NoSession => missing::receive(ctx, envelope),
+        // Typing and ring signals are not part of this version; they are never kept.
+        EnvelopeKind::Ephemeral => Ok(Verdict::Repeat),
+    }
+}
+
+/// Lets the relay forget a delivery, once this mutation is durable.
+pub(crate) fn acknowledge(ctx: &mut Ctx<'_>, id: DeliveryId) -> Result<()> {
+    let cursor: u64 = ctx.tx.row(Table::Meta, CURSOR, "cursor")?.unwrap_or(0);
+    if id.0 > cursor {
+        ctx.tx.put_row(Table::Meta, CURSOR.to_vec(), &id.0)?;
+    }
+    ctx.tx.output(Output::Acknowledge(id));
+    Ok(())
+}
+
+/// Asks for what waits in the mailbox.
+pub(crate) fn fetch(ctx: &mut Ctx<'_>) -> Result<()> {
+    let since = ctx.tx.row(Table::Meta, CURSOR, "cursor")?.unwrap_or(0);
+    request::make(ctx, Purpose::Fetch, Request::Fetch { since })
+}
+
+/// The mailbox was read: to its end, or a page of it.
+pub(crate) fn fetched(ctx: &mut Ctx<'_>, more: bool) -> Result<()> {
+    if more { fetch(ctx) } else { Ok(()) }
+}

@@ -1,0 +1,90 @@
+//! Decrypts an application message and judges its sender.
+
+use super::{Verdict, apply, missing};
+use crate::authority::Certificate;
+use crate::ctx::Ctx;
+use crate::envelope::{Content, Envelope, EnvelopeKind, Kind};
+use crate::error::{PeerFault, Result};
+use crate::input::Delivery;
+use crate::member;
+use crate::message::Cause;
+use crate::policy::{Action, Decision};
+use crate::session::{self, ReceiveError, Received};
+
+/// What was decrypted, from whom.
+pub(super) struct Opened {
+    pub content: Content,
+    pub sender: Certificate,
+    pub session: session::SessionRow,
+}
+
+/// Takes in an application message.
+pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
+    let Some(session) = session::load(&ctx.tx, envelope.tag)? else {
+        missing::note_unknown(ctx, envelope);
+        return Ok(Verdict::Park);
+    };
+    let received = ctx.with_group(session.id, |group, provider, _| Ok(group.receive(provider, &envelope.body)))?;
+    let (certificate, plaintext) = match received {
+        Some(Ok(Received::Message { certificate, plaintext, .. })) => (certificate, plaintext),
+        None | Some(Err(ReceiveError::FutureEpoch)) => return Ok(Verdict::Park),
+        Some(Err(ReceiveError::PastEpoch | ReceiveError::TooOld | ReceiveError::TooFar)) => {
+            return lost(ctx, &session, envelope, delivery);
+        }
+        Some(Err(ReceiveError::Replay)) => return Ok(Verdict::Repeat),
+        Some(Err(ReceiveError::Inactive)) => return Ok(Verdict::Repeat),
+        Some(Err(ReceiveError::Failed(error))) => return Err(error),
+        Some(Ok(_) | Err(_)) => return Ok(Verdict::Refuse(PeerFault::Forged)),
+    };
+    // A leaf's certificate was proven when the leaf came; the envelope's word for its sender must agree.
+    let sender = match Certificate::decode(&certificate) {
+        Ok(certificate) if certificate.device() == envelope.sender => member::counting(ctx, &certificate)?,
+        _ => return Ok(Verdict::Refuse(PeerFault::Forged)),
+    };
+    if let Err(fault) = member::acceptable(ctx, &sender) {
+        return Ok(Verdict::Refuse(fault));
+    }
+    if let Some(denied) = forbidden(ctx, &sender)? {
+        return Ok(denied);
+    }
+    match Content::decode(&plaintext) {
+        Ok(content) => apply::apply(ctx, Opened { content, sender, session }, envelope, delivery),
+        Err(PeerFault::NewerVersion) => {
+            apply::unreadable(ctx, &session, &sender, envelope, delivery, Cause::NewerVersion)
+        }
+        Err(fault) => Ok(Verdict::Refuse(fault)),
+    }
+}
+
+/// Whether the rules let the sender write to this user at all.
+fn forbidden(ctx: &Ctx<'_>, sender: &Certificate) -> Result<Option<Verdict>> {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::PolicySkippedOnReceive) {
+        return Ok(None);
+    }
+    if *sender.user() == ctx.account.user {
+        return Ok(None);
+    }
+    Ok(match ctx.config.policy.decide(sender.role(), Action::Reply, ctx.account.role()?) {
+        Decision::Allow => None,
+        Decision::Deny(reason) => Some(Verdict::Forbid(sender.user().clone(), reason)),
+    })
+}
+
+/// Its keys are gone. A message makes a row and is asked for again; what engines say to each other comes again anyway.
+fn lost(ctx: &mut Ctx<'_>, session: &session::SessionRow, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
+    if envelope.kind != EnvelopeKind::Message {
+        return Ok(Verdict::Repeat);
+    }
+    let Some(sender) = member::newest(&ctx.tx, envelope.sender)? else { return Ok(Verdict::Refuse(PeerFault::Forged)) };
+    let verdict = apply::unreadable(ctx, session, &sender, envelope, delivery, Cause::TooOld)?;
+    if matches!(verdict, Verdict::Done) {
+        missing::ask_again(ctx, session.conversation, envelope)?;
+    }
+    Ok(verdict)
+}
+
+/// Whether a kind is between engines.
+pub(super) fn is_control(kind: Kind) -> bool {
+    !kind.is_shown()
+}

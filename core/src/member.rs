@@ -1,0 +1,136 @@
+//! What this device knows of other users and devices, and who is acceptable now.
+//!
+//! The newest certificate known for a device counts, not the one in its leaf.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::authority::{Certificate, RevocationList};
+use crate::ctx::Ctx;
+use crate::error::{Error, PeerFault, Result, StoreError};
+use crate::event::Event;
+use crate::id::{DeviceId, UserId};
+use crate::memory::Effect;
+use crate::policy::Role;
+use crate::store::Table;
+use crate::tx::Tx;
+
+/// What is known of a user.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct UserRow {
+    #[serde(with = "serde_bytes")]
+    pub identity: [u8; 32],
+    /// By the certificate with the highest serial number.
+    pub role: Role,
+    pub serial: u64,
+}
+
+/// Takes in a proven certificate: keeps it when it is newer, and notices new devices and changed identities.
+pub(crate) fn learn(ctx: &mut Ctx<'_>, certificate: &Certificate) -> Result<()> {
+    let device = certificate.device();
+    if device == ctx.account.id {
+        return Ok(());
+    }
+    let known = newest(&ctx.tx, device)?;
+    if known.as_ref().is_some_and(|known| known.serial() >= certificate.serial()) {
+        return Ok(());
+    }
+    ctx.tx.put(Table::Certificate, device.as_bytes().to_vec(), certificate.as_bytes().to_vec());
+    learn_user(ctx, certificate, known.is_none())
+}
+
+fn learn_user(ctx: &mut Ctx<'_>, certificate: &Certificate, new_device: bool) -> Result<()> {
+    let user = certificate.user();
+    let before = user_row(&ctx.tx, user)?;
+    let own = *user == ctx.account.user;
+    match &before {
+        Some(row) if row.identity != *certificate.identity_key() => {
+            ctx.tx.event(Event::IdentityChanged(user.clone()));
+        }
+        Some(_) if new_device => ctx.tx.event(Event::DeviceAdded(user.clone(), certificate.device())),
+        None if own && *certificate.identity_key() != ctx.account.identity.public() => {
+            ctx.tx.event(Event::IdentityChanged(user.clone()));
+        }
+        None if own => ctx.tx.event(Event::DeviceAdded(user.clone(), certificate.device())),
+        _ => {}
+    }
+    let newer = before.as_ref().is_none_or(|row| row.serial < certificate.serial());
+    if newer {
+        let row = UserRow {
+            identity: *certificate.identity_key(),
+            role: certificate.role().clone(),
+            serial: certificate.serial(),
+        };
+        ctx.tx.put_row(Table::User, user.as_str().as_bytes().to_vec(), &row)?;
+    }
+    Ok(())
+}
+
+/// The newest certificate known for a device.
+pub(crate) fn newest(tx: &Tx<'_>, device: DeviceId) -> Result<Option<Certificate>> {
+    tx.get(Table::Certificate, device.as_bytes())?
+        .map(|bytes| Certificate::decode(&bytes).map_err(|_| Error::Store(StoreError::Corrupt("certificate"))))
+        .transpose()
+}
+
+pub(crate) fn user_row(tx: &Tx<'_>, user: &UserId) -> Result<Option<UserRow>> {
+    tx.row(Table::User, user.as_str().as_bytes(), "user")
+}
+
+/// The role of a user by the newest certificate known.
+pub(crate) fn role_of(ctx: &Ctx<'_>, user: &UserId) -> Result<Option<Role>> {
+    if *user == ctx.account.user {
+        return Ok(Some(ctx.account.role()?.clone()));
+    }
+    Ok(user_row(&ctx.tx, user)?.map(|row| row.role))
+}
+
+/// Whether a certificate is acceptable now: in its validity, and not revoked.
+pub(crate) fn acceptable(ctx: &Ctx<'_>, certificate: &Certificate) -> Result<(), PeerFault> {
+    certificate.valid_at(ctx.now)?;
+    if is_revoked(ctx, certificate) { Err(PeerFault::Revoked) } else { Ok(()) }
+}
+
+pub(crate) fn is_revoked(ctx: &Ctx<'_>, certificate: &Certificate) -> bool {
+    ctx.memory.revoked.contains(&(*certificate.authority(), certificate.serial()))
+}
+
+/// The certificate that counts for a leaf: the newest known of its device, or the leaf's own.
+pub(crate) fn counting(ctx: &Ctx<'_>, leaf: &Certificate) -> Result<Certificate> {
+    if leaf.device() == ctx.account.id {
+        return Ok(ctx.account.certificate()?.clone());
+    }
+    Ok(match newest(&ctx.tx, leaf.device())? {
+        Some(known) if known.serial() > leaf.serial() => known,
+        _ => leaf.clone(),
+    })
+}
+
+const REVOCATIONS: &[u8] = b"revocations";
+
+/// The serial numbers of all revocation lists in the store.
+pub(crate) fn revoked_serials(tx: &Tx<'_>) -> Result<BTreeSet<([u8; 32], u64)>> {
+    let rows = tx.scan_prefix(Table::Authority, REVOCATIONS, usize::MAX)?;
+    let mut serials = BTreeSet::new();
+    for (_, bytes) in rows {
+        let list = RevocationList::decode(&bytes).map_err(|_| Error::Store(StoreError::Corrupt("revocation list")))?;
+        serials.extend(list.serials().iter().map(|serial| (*list.authority(), *serial)));
+    }
+    Ok(serials)
+}
+
+/// Takes in a revocation list, unless a newer one of its authority is known; says whether it is news.
+pub(crate) fn revoke(ctx: &mut Ctx<'_>, list: &RevocationList) -> Result<bool> {
+    list.verify(&ctx.config.authorities)?;
+    let key = [REVOCATIONS, list.authority()].concat();
+    let known = ctx.tx.get(Table::Authority, &key)?;
+    let number = known.as_ref().and_then(|bytes| RevocationList::decode(bytes).ok()).map(|known| known.number());
+    if number.is_some_and(|number| number >= list.number()) {
+        return Ok(false);
+    }
+    ctx.tx.put(Table::Authority, key, list.as_bytes().to_vec());
+    let serials = revoked_serials(&ctx.tx)?;
+    ctx.tx.effect(Effect::Revoked(serials));
+    Ok(true)
+}

@@ -1,0 +1,127 @@
+//! What the engine remembers beside the store: all of it can be rebuilt from rows, and it changes only after a
+//! commit, by [`Effect`]s.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::authority::Certificate;
+use crate::id::{ConversationId, SessionId};
+use crate::input::{Login, RequestId, TransmitId};
+use crate::time::Time;
+
+/// The connection as the engine knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    Down,
+    Up(Login),
+}
+
+/// State in memory.
+pub(crate) struct Memory {
+    pub link: Link,
+    /// Conversations with something to do, and when: at once, later, or after an answer ([`Time::NEVER`]).
+    pub work: BTreeMap<ConversationId, Time>,
+    /// When gathered receipts of a conversation go out.
+    pub receipts: BTreeMap<ConversationId, Time>,
+    /// Transmits without an answer.
+    pub flights: BTreeMap<TransmitId, Flight>,
+    /// Requests without an answer, and when they are made again.
+    pub requests: BTreeMap<RequestId, Option<Time>>,
+    /// Sessions whose parked envelopes are to be tried again.
+    pub unpark: BTreeSet<SessionId>,
+    /// Revoked serial numbers, by authority.
+    pub revoked: BTreeSet<([u8; 32], u64)>,
+}
+
+/// A transmit without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flight {
+    /// Whether, and for which conversation, it counts against the window.
+    pub window: Option<ConversationId>,
+    /// When it is handed out again after a failure.
+    pub retry_at: Option<Time>,
+}
+
+/// A change of memory, made after the commit that it belongs to.
+pub(crate) enum Effect {
+    Link(Link),
+    /// When a conversation has something to do; `None` for nothing.
+    Work(ConversationId, Option<Time>),
+    /// When its gathered receipts go out; `None` for no receipts.
+    Receipts(ConversationId, Option<Time>),
+    Flight(TransmitId, Option<Flight>),
+    /// When a request is made again; outer `None` once it is answered.
+    Request(RequestId, Option<Option<Time>>),
+    Unpark(SessionId),
+    Unparked(SessionId),
+    Revoked(BTreeSet<([u8; 32], u64)>),
+    Enrolled(Box<Certificate>),
+}
+
+impl Memory {
+    pub fn new() -> Memory {
+        Memory {
+            link: Link::Down,
+            work: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            unpark: BTreeSet::new(),
+            revoked: BTreeSet::new(),
+        }
+    }
+
+    pub fn is_up(&self) -> bool {
+        matches!(self.link, Link::Up(_))
+    }
+
+    /// Encrypted messages of a conversation that are under way.
+    pub fn in_flight(&self, conversation: ConversationId) -> usize {
+        self.flights.values().filter(|f| f.window == Some(conversation)).count()
+    }
+
+    /// A conversation with something to do at `now`.
+    pub fn next_work(&self, now: Time) -> Option<ConversationId> {
+        let due = |(id, at): (&ConversationId, &Time)| (*at <= now).then_some(*id);
+        self.work.iter().find_map(due).or_else(|| self.receipts.iter().find_map(due))
+    }
+
+    /// The earliest instant at which memory wants something done.
+    pub fn deadline(&self) -> Option<(Time, crate::output::Wake)> {
+        use crate::output::Wake;
+        if !self.is_up() {
+            return None;
+        }
+        let work = self.work.values().map(|at| (*at, Wake::Intent));
+        let receipts = self.receipts.values().map(|at| (*at, Wake::Receipts));
+        let flights = self.flights.values().filter_map(|f| f.retry_at.map(|at| (at, Wake::Retry)));
+        let requests = self.requests.values().filter_map(|at| at.map(|at| (at, Wake::Request)));
+        work.chain(receipts).chain(flights).chain(requests).filter(|(at, _)| *at < Time::NEVER).min()
+    }
+
+    /// Makes a change whose commit is done. [`Effect::Enrolled`] is the engine's own.
+    pub fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Link(link) => {
+                self.link = link;
+                if self.is_up() {
+                    self.work.values_mut().for_each(|at| *at = Time::ZERO);
+                }
+            }
+            Effect::Work(id, at) => set(&mut self.work, id, at),
+            Effect::Receipts(id, at) => set(&mut self.receipts, id, at),
+            Effect::Flight(id, flight) => set(&mut self.flights, id, flight),
+            Effect::Request(id, at) => set(&mut self.requests, id, at),
+            Effect::Unpark(session) => drop(self.unpark.insert(session)),
+            Effect::Unparked(session) => drop(self.unpark.remove(&session)),
+            Effect::Revoked(revoked) => self.revoked = revoked,
+            Effect::Enrolled(_) => {}
+        }
+    }
+}
+
+fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => drop(map.insert(key, value)),
+        None => drop(map.remove(&key)),
+    }
+}

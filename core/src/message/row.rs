@@ -1,0 +1,99 @@
+//! The row of a message, and the index that finds it by its reference.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Cause, MessageKey, Recipient, SendState};
+use crate::envelope::{Clock, Kind, MessageRef};
+use crate::error::{Error, Result, StoreError};
+use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
+use crate::store::{Direction, KeyRange, Table};
+use crate::time::Time;
+use crate::tx::Tx;
+
+/// A message as stored.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct MessageRow {
+    pub author: UserId,
+    /// Whether this user wrote it, on this device or another.
+    pub own: bool,
+    pub stamp: Time,
+    pub accepted: Option<Time>,
+    pub period: i32,
+    pub clock: Clock,
+    pub target: Option<MessageRef>,
+    pub counts: bool,
+    pub body: Body,
+    /// For messages of this user.
+    pub state: SendState,
+    pub recipients: Vec<Recipient>,
+    /// For messages of others.
+    pub unread: bool,
+    /// The envelope that carried it last, and the relay's franking tag.
+    pub envelope: Option<EnvelopeId>,
+    pub opening: Hash32,
+    pub frank: Option<Hash32>,
+}
+
+/// What a message says.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Body {
+    Text(String),
+    /// Of a kind that this version does not know: kept for a newer one.
+    Unknown(Kind, serde_bytes::ByteBuf),
+    /// Not readable, yet or ever.
+    Encrypted(Cause),
+}
+
+/// The key of a message's index row: conversation · message · hash of author.
+pub(crate) fn index_key(conversation: ConversationId, author: &UserId, id: MessageId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(40);
+    key.extend_from_slice(conversation.as_bytes());
+    key.extend_from_slice(id.as_bytes());
+    key.extend_from_slice(&Hash32::of(author.as_str().as_bytes()).as_bytes()[..8]);
+    key
+}
+
+/// Where a message stands, if it is here.
+pub(crate) fn find(
+    tx: &Tx<'_>,
+    conversation: ConversationId,
+    author: &UserId,
+    id: MessageId,
+) -> Result<Option<MessageKey>> {
+    tx.row(Table::MessageIndex, &index_key(conversation, author, id), "message index")
+}
+
+/// The row at a place.
+pub(crate) fn load(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey) -> Result<Option<MessageRow>> {
+    tx.row(Table::Message, &key.row(conversation), "message")
+}
+
+/// Writes a row at its place.
+pub(crate) fn store(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey, row: &MessageRow) -> Result<()> {
+    tx.put_row(Table::Message, key.row(conversation), row)
+}
+
+/// Writes a row at a place that is new to it, and indexes it.
+pub(crate) fn place(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey, row: &MessageRow) -> Result<()> {
+    store(tx, conversation, key, row)?;
+    if row.unread {
+        tx.put(Table::Unread, key.row(conversation), Vec::new());
+    }
+    tx.put_row(Table::MessageIndex, index_key(conversation, &row.author, key.id), &key)
+}
+
+/// The place of the newest message.
+pub(crate) fn newest(tx: &Tx<'_>, conversation: ConversationId) -> Result<Option<MessageKey>> {
+    let range = KeyRange { from: conversation.as_bytes(), to: &[] };
+    let rows = tx.scan(Table::Message, range, Direction::Backward, 1)?;
+    Ok(rows.first().and_then(|(key, _)| MessageKey::from_row(key)))
+}
+
+/// Takes a message away, with its index rows.
+pub(crate) fn remove(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey) -> Result<MessageRow> {
+    let row = load(tx, conversation, key)?.ok_or(Error::Store(StoreError::Corrupt("message index")))?;
+    tx.delete(Table::Message, &key.row(conversation));
+    tx.delete(Table::Unread, &key.row(conversation));
+    tx.delete(Table::MessageIndex, &index_key(conversation, &row.author, key.id));
+    Ok(row)
+}

@@ -1,0 +1,12 @@
+//! What waits to be sent. The outbox holds *content*; it is encrypted only when the link is up, a window at a time,
+//! so that no ciphertext ages and a removed device reads nothing sent after its removal.
+
+mod pump;
+mod queue;
+mod transmit;
+
+pub(crate) use pump::pump;
+pub(crate) use queue::{Item, cancel, conversation_of, push};
+pub(crate) use transmit::{
+    Purpose, backoff, done, flights, launch, new_envelope, relaunch, retry_due, sequence, set_sequence,
+};

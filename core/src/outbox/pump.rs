@@ -1,0 +1,220 @@
+//! The pump: what a conversation has to do while the link is up, in a fixed order: its session, its receipts, its
+//! queue.
+
+use super::queue::{self, Item};
+use super::transmit::{Purpose, launch, new_envelope};
+use crate::codec;
+use crate::conversation::{self, ConversationRow, State};
+use crate::ctx::Ctx;
+use crate::envelope::{Clock, Content, EnvelopeKind, Head, Kind};
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, SessionId};
+use crate::limits;
+use crate::memory::Effect;
+use crate::message::{self, Body, FailedReason, MessageKey, MessageRow, SendState};
+use crate::store::Table;
+use crate::time::{SECOND, Time};
+use crate::{receipt, session};
+
+/// A queued message whose stamp is younger than this keeps it when it is encrypted.
+const STAMP_KEPT: u64 = 5 * SECOND;
+/// Rows after which a mutation takes nothing more on.
+const ENOUGH_ROWS: usize = limits::BATCH / 2;
+
+/// Does what is due in a conversation, as far as one mutation goes, and notes when to go on.
+pub(crate) fn pump(ctx: &mut Ctx<'_>, id: ConversationId) -> Result<()> {
+    let Some(row) = conversation::load(&ctx.tx, id)? else {
+        ctx.tx.effect(Effect::Work(id, None));
+        return Ok(());
+    };
+    if row.state == State::Denied {
+        queue::fail_all(ctx, id, FailedReason::Denied)?;
+        let left = !queue::first(&ctx.tx, id, 1)?.is_empty();
+        ctx.tx.effect(Effect::Work(id, left.then_some(Time::ZERO)));
+        return Ok(());
+    }
+    if !wants_encryption(ctx) {
+        ctx.tx.effect(Effect::Work(id, Some(Time::NEVER)));
+        return Ok(());
+    }
+    let next = work(ctx, row)?;
+    ctx.tx.effect(Effect::Work(id, next));
+    Ok(())
+}
+
+/// Whether anything may be encrypted now: the link is up and the own certificate valid.
+pub(crate) fn wants_encryption(ctx: &Ctx<'_>) -> bool {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::EncryptsOffline) {
+        return ctx.account.valid_certificate(ctx.now).is_ok();
+    }
+    ctx.memory.is_up() && ctx.account.valid_certificate(ctx.now).is_ok()
+}
+
+/// Returns when there is something to do again; `None` for nothing.
+fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
+    let wishes = session::pursue(ctx, &mut row)?;
+    let Some(session) = session::sendable(ctx, &row)? else {
+        let waiting = wishes.is_some() || !queue::first(&ctx.tx, row.id, 1)?.is_empty();
+        return Ok(if waiting { Some(wishes.unwrap_or(Time::NEVER)) } else { None });
+    };
+    if let Some((body, more)) = receipt::take_due(ctx, row.id)? {
+        control(ctx, &row, session, Kind::RECEIPT, body)?;
+        if more {
+            return Ok(Some(Time::ZERO));
+        }
+    }
+    let queue = drain_queue(ctx, &mut row, session)?;
+    Ok([wishes, queue].into_iter().flatten().min())
+}
+
+/// Encrypts from the head of the queue while the window has room.
+fn drain_queue(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId) -> Result<Option<Time>> {
+    let room = limits::WINDOW.saturating_sub(ctx.memory.in_flight(row.id));
+    let mut items = queue::first(&ctx.tx, row.id, room + 1)?;
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::OutboxOrderSwapped) {
+        items.reverse();
+    }
+    let waiting = items.len() > room;
+    items.truncate(room);
+    let mut changed = false;
+    for (key, item) in items {
+        if ctx.tx.len() > ENOUGH_ROWS {
+            conversation::store(&mut ctx.tx, row)?;
+            return Ok(Some(Time::ZERO));
+        }
+        ctx.tx.delete(Table::Outbox, &key);
+        match item {
+            Item::Message(id) => changed |= send(ctx, row, session, id)?,
+            Item::Again(id, envelope) => again(ctx, row, session, id, envelope)?,
+            Item::Control(kind, body) => control(ctx, row, session, kind, body.into_vec())?,
+        }
+    }
+    if changed {
+        conversation::store(&mut ctx.tx, row)?;
+    }
+    Ok(waiting.then_some(Time::NEVER))
+}
+
+/// Encrypts a message and hands it out; says whether the conversation's row changed.
+fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: MessageId) -> Result<bool> {
+    let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(false) };
+    let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(false) };
+    let stamp = stamp(ctx.now, place.at, row.sent_stamp);
+    row.sent_stamp = stamp;
+    row.last_stamp = row.last_stamp.max(stamp);
+    message.stamp = stamp;
+    message.state = message.state.max(SendState::Sending);
+    let content = content_of(ctx, id, &mut message)?;
+    let envelope = encrypt(ctx, session, EnvelopeKind::Message, &content)?;
+    message.envelope = Some(envelope.id);
+    note_envelope(ctx, row.id, envelope.id, id)?;
+    launch(ctx, Purpose::Message(row.id, id), &[envelope])?;
+    let settled = MessageKey { at: stamp, ..place };
+    conversation::moved_in(ctx, row, place, settled, &message)?;
+    Ok(true)
+}
+
+/// Encrypts a message once more for whoever could not read an envelope of it.
+fn again(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId, id: MessageId, lost: EnvelopeId) -> Result<()> {
+    let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(()) };
+    let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(()) };
+    let original = content_of(ctx, id, &mut message)?;
+    message::store(&ctx.tx, row.id, place, &message)?;
+    let body = codec::encode(&(lost, serde_bytes::Bytes::new(&original.encode()?)))?;
+    control(ctx, row, session, Kind::AGAIN, body)
+}
+
+/// Encrypts something between engines.
+fn control(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId, kind: Kind, body: Vec<u8>) -> Result<()> {
+    let head = Head {
+        id: MessageId::fresh(ctx.rng, ctx.now),
+        stamp: ctx.now,
+        period: -1,
+        clock: Clock::FromSend,
+        target: None,
+        counts: false,
+        notifies: false,
+    };
+    let content = Content { head, kind, body, opening: Hash32::from_bytes(ctx.rng.bytes()) };
+    let envelope = encrypt(ctx, session, EnvelopeKind::Receipt, &content)?;
+    launch(ctx, Purpose::Control(row.id), &[envelope])?;
+    Ok(())
+}
+
+fn encrypt(
+    ctx: &mut Ctx<'_>,
+    session: SessionId,
+    kind: EnvelopeKind,
+    content: &Content,
+) -> Result<crate::envelope::Envelope> {
+    let plaintext = content.encode()?;
+    let commitment = (kind == EnvelopeKind::Message).then(|| content.commitment(&plaintext));
+    let sealed = ctx.with_group(session, |group, provider, signer| {
+        let body = group.encrypt(provider, signer, &plaintext)?;
+        Ok((session::recipients(group)?, body))
+    })?;
+    let (recipients, body) = sealed.ok_or(Error::Bug("pump.no_group"))?;
+    let mut envelope = new_envelope(ctx, kind, session, recipients)?;
+    envelope.commitment = commitment;
+    envelope.body = body;
+    Ok(envelope)
+}
+
+/// The stamp of a message that is encrypted now: later than the one before it, so that the order stays.
+fn stamp(now: Time, queued: Time, before: Time) -> Time {
+    let fresh = now.since(queued) <= STAMP_KEPT && queued.since(now) <= limits::STAMP_AHEAD && queued > before;
+    if fresh { queued } else { now.max(before.plus(1)) }
+}
+
+fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Result<Content> {
+    let (kind, body) = match &message.body {
+        Body::Text(text) => (Kind::TEXT, codec::encode(text)?),
+        Body::Unknown(kind, body) => (*kind, body.to_vec()),
+        Body::Encrypted(_) => return Err(Error::Bug("pump.own_encrypted")),
+    };
+    if message.opening == Hash32::from_bytes([0; 32]) {
+        message.opening = Hash32::from_bytes(ctx.rng.bytes());
+    }
+    let head = Head {
+        id,
+        stamp: message.stamp,
+        period: message.period,
+        clock: message.clock,
+        target: message.target.clone(),
+        counts: message.counts,
+        notifies: message.counts,
+    };
+    Ok(Content { head, kind, body, opening: message.opening })
+}
+
+/// Remembers which message an envelope carried, until somebody cannot need it any more.
+fn note_envelope(ctx: &mut Ctx<'_>, conversation: ConversationId, envelope: EnvelopeId, id: MessageId) -> Result<()> {
+    ctx.tx.put_row(Table::Sent, envelope.as_bytes().to_vec(), &(conversation, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_queued_long_ago_is_stamped_when_it_is_encrypted() {
+        let (queued, now) = (Time::from_ms(1_000), Time::from_ms(100_000));
+        assert_eq!(stamp(now, queued, Time::ZERO), now);
+    }
+
+    #[test]
+    fn stamps_keep_the_order_of_the_queue() {
+        let now = Time::from_ms(102_000);
+        let first = stamp(now, Time::from_ms(1_000), Time::ZERO);
+        let second = stamp(now, Time::from_ms(100_000), first);
+        assert!(second > first);
+    }
+
+    #[test]
+    fn a_clock_that_jumped_back_does_not_undo_the_order() {
+        let sent = Time::from_ms(900_000);
+        assert!(stamp(Time::from_ms(1_000), Time::from_ms(901_000), sent) > sent);
+    }
+}

@@ -1,0 +1,90 @@
+//! The queue of a conversation: numbered, in order.
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::ConversationRow;
+use crate::ctx::Ctx;
+use crate::envelope::Kind;
+use crate::error::{Error, Result, StoreError};
+use crate::event::Event;
+use crate::id::{ConversationId, EnvelopeId, MessageId};
+use crate::message::{self, FailedReason, SendState};
+use crate::store::Table;
+use crate::tx::Tx;
+
+/// Something to encrypt for the members of a conversation.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Item {
+    /// A message of this device, in the message table.
+    Message(MessageId),
+    /// A message once more, for whoever could not read the envelope.
+    Again(MessageId, EnvelopeId),
+    /// Something between engines.
+    Control(Kind, serde_bytes::ByteBuf),
+}
+
+#[derive(Serialize, Deserialize)]
+struct QueueRow {
+    conversation: ConversationId,
+    item: Item,
+}
+
+/// Puts an item at the end of the queue. The caller stores the conversation's row.
+pub(crate) fn push(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, item: Item) -> Result<()> {
+    let row = QueueRow { conversation: conversation.id, item };
+    ctx.tx.put_row(Table::Outbox, key(conversation.id, conversation.next), &row)?;
+    conversation.next += 1;
+    ctx.busy(conversation.id);
+    Ok(())
+}
+
+/// The first items of a queue with their keys, oldest first.
+pub(super) fn first(tx: &Tx<'_>, conversation: ConversationId, limit: usize) -> Result<Vec<(Vec<u8>, Item)>> {
+    let rows = tx.scan_prefix(Table::Outbox, conversation.as_bytes(), limit)?;
+    rows.into_iter()
+        .map(|(key, bytes)| crate::codec::decode_row::<QueueRow>(&bytes, "outbox").map(|row| (key, row.item)))
+        .collect()
+}
+
+/// Whose queue a row belongs to.
+pub(crate) fn conversation_of(bytes: &[u8]) -> Result<ConversationId> {
+    crate::codec::decode_row::<QueueRow>(bytes, "outbox").map(|row| row.conversation)
+}
+
+/// Takes a message out of the queue; `false` when it is not there any more.
+pub(crate) fn cancel(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId) -> Result<bool> {
+    for (key, item) in first(&ctx.tx, conversation, usize::MAX)? {
+        if matches!(item, Item::Message(queued) if queued == id) {
+            ctx.tx.delete(Table::Outbox, &key);
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Empties a queue whose conversation the rules forbid: its messages fail, a bounded number per call.
+pub(crate) fn fail_all(ctx: &mut Ctx<'_>, conversation: ConversationId, reason: FailedReason) -> Result<()> {
+    const STEP: usize = 64;
+    for (key, item) in first(&ctx.tx, conversation, STEP)? {
+        ctx.tx.delete(Table::Outbox, &key);
+        if let Item::Message(id) = item {
+            fail(ctx, conversation, id, reason)?;
+        }
+    }
+    Ok(())
+}
+
+/// Marks a message of this user as failed.
+pub(super) fn fail(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, reason: FailedReason) -> Result<()> {
+    let Some(place) = message::find(&ctx.tx, conversation, &ctx.account.user, id)? else { return Ok(()) };
+    let mut row =
+        message::load(&ctx.tx, conversation, place)?.ok_or(Error::Store(StoreError::Corrupt("message index")))?;
+    row.state = SendState::Failed(reason);
+    message::store(&ctx.tx, conversation, place, &row)?;
+    ctx.tx.event(Event::MessageChanged(conversation, place));
+    Ok(())
+}
+
+fn key(conversation: ConversationId, number: u64) -> Vec<u8> {
+    [&conversation.as_bytes()[..], &number.to_be_bytes()].concat()
+}

@@ -1,0 +1,169 @@
+//! Receipts: what was delivered and read, gathered and told in one content.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+use crate::conversation;
+use crate::ctx::Ctx;
+use crate::error::{PeerFault, Result};
+use crate::event::Event;
+use crate::id::{ConversationId, Hash32, MessageId, UserId};
+use crate::limits;
+use crate::memory::Effect;
+use crate::message::{self, MessageRow, SendState};
+use crate::store::Table;
+use crate::time::Time;
+
+/// What a receipt says of a message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Mark {
+    Delivered = 1,
+    Read = 2,
+}
+
+/// The body of [`Kind::RECEIPT`](crate::envelope::Kind::RECEIPT): messages by author.
+#[derive(Default, Serialize, Deserialize)]
+struct Receipt {
+    delivered: Vec<(UserId, Vec<MessageId>)>,
+    read: Vec<(UserId, Vec<MessageId>)>,
+}
+
+/// Notes that a message of another user is to be confirmed.
+pub(crate) fn owe(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    mark: Mark,
+    author: &UserId,
+    id: MessageId,
+) -> Result<()> {
+    ctx.tx.put_row(Table::Receipt, key(conversation, mark, author, id), &(conversation, author, id))?;
+    if mark == Mark::Read {
+        ctx.tx.delete(Table::Receipt, &key(conversation, Mark::Delivered, author, id));
+    }
+    if !ctx.memory.receipts.contains_key(&conversation) {
+        ctx.tx.effect(Effect::Receipts(conversation, Some(ctx.now.plus(limits::RECEIPT_DELAY))));
+    }
+    Ok(())
+}
+
+/// The body of the receipt that is due, if one is, and whether there are more.
+pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Result<Option<(Vec<u8>, bool)>> {
+    match ctx.memory.receipts.get(&conversation) {
+        Some(at) if *at <= ctx.now => {}
+        _ => return Ok(None),
+    }
+    let rows = ctx.tx.scan_prefix(Table::Receipt, conversation.as_bytes(), limits::RECEIPT_BATCH / 2 + 1)?;
+    let more = rows.len() > limits::RECEIPT_BATCH / 2;
+    let mut marks: BTreeMap<(u8, UserId), Vec<MessageId>> = BTreeMap::new();
+    for (key, bytes) in rows.iter().take(limits::RECEIPT_BATCH / 2) {
+        let (_, author, id): (ConversationId, UserId, MessageId) = codec::decode_row(bytes, "receipt")?;
+        marks.entry((key.get(16).copied().unwrap_or(0), author)).or_default().push(id);
+        ctx.tx.delete(Table::Receipt, key);
+    }
+    ctx.tx.effect(Effect::Receipts(conversation, more.then_some(Time::ZERO)));
+    if marks.is_empty() {
+        return Ok(None);
+    }
+    let mut receipt = Receipt::default();
+    for ((mark, author), ids) in marks {
+        let list = if mark == Mark::Read as u8 { &mut receipt.read } else { &mut receipt.delivered };
+        list.push((author, ids));
+    }
+    Ok(Some((codec::encode(&receipt)?, more)))
+}
+
+/// Takes a receipt of `from` in, stamped `at`.
+pub(crate) fn apply(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    from: &UserId,
+    at: Time,
+    body: &[u8],
+) -> Result<()> {
+    let receipt: Receipt = codec::decode(body, "receipt")?;
+    let named: usize = receipt.delivered.iter().chain(&receipt.read).map(|(_, ids)| ids.len()).sum();
+    if named > limits::RECEIPT_BATCH {
+        return Err(PeerFault::TooLarge("receipt").into());
+    }
+    let lists = [(Mark::Delivered, receipt.delivered), (Mark::Read, receipt.read)];
+    for (mark, authors) in lists {
+        for (author, ids) in authors {
+            for id in ids {
+                confirm(ctx, conversation, from, mark, &author, id, at)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One message is confirmed: one of this user's by a recipient, or another's as read by this user elsewhere.
+fn confirm(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    from: &UserId,
+    mark: Mark,
+    author: &UserId,
+    id: MessageId,
+    at: Time,
+) -> Result<()> {
+    let Some(place) = message::find(&ctx.tx, conversation, author, id)? else { return Ok(()) };
+    let Some(mut row) = message::load(&ctx.tx, conversation, place)? else { return Ok(()) };
+    let own = *from == ctx.account.user;
+    if row.own && !own {
+        if note(ctx, &mut row, from, mark, at) {
+            message::store(&ctx.tx, conversation, place, &row)?;
+            ctx.tx.event(Event::MessageChanged(conversation, place));
+        }
+    } else if !row.own && own && mark == Mark::Read && row.unread {
+        row.unread = false;
+        message::store(&ctx.tx, conversation, place, &row)?;
+        ctx.tx.delete(Table::Unread, &place.row(conversation));
+        let mut conversation = conversation::require(&ctx.tx, conversation)?;
+        conversation.unread = conversation.unread.saturating_sub(1);
+        conversation::store(&mut ctx.tx, &conversation)?;
+    }
+    Ok(())
+}
+
+/// Moves a recipient's mark forward; says whether it moved.
+fn note(ctx: &Ctx<'_>, row: &mut MessageRow, from: &UserId, mark: Mark, at: Time) -> bool {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::ReceiptBackwards) && mark == Mark::Delivered {
+        row.state = SendState::Delivered;
+        return true;
+    }
+    let _ = ctx;
+    let Some(recipient) = row.recipients.iter_mut().find(|r| r.user == *from) else { return false };
+    let before = (recipient.delivered, recipient.read);
+    recipient.delivered.get_or_insert(at);
+    if mark == Mark::Read {
+        recipient.read.get_or_insert(at);
+    }
+    let moved = before != (recipient.delivered, recipient.read);
+    let state = if row.recipients.iter().all(|r| r.read.is_some()) {
+        SendState::Read
+    } else if row.recipients.iter().all(|r| r.delivered.is_some()) {
+        SendState::Delivered
+    } else {
+        row.state
+    };
+    row.state = row.state.max(state);
+    moved
+}
+
+/// Whose receipt a row is.
+pub(crate) fn conversation_of(bytes: &[u8]) -> Result<ConversationId> {
+    codec::decode_row::<(ConversationId, UserId, MessageId)>(bytes, "receipt").map(|(id, _, _)| id)
+}
+
+/// conversation · mark · message · hash of author.
+fn key(conversation: ConversationId, mark: Mark, author: &UserId, id: MessageId) -> Vec<u8> {
+    let mut key = conversation.as_bytes().to_vec();
+    key.push(mark as u8);
+    key.extend_from_slice(id.as_bytes());
+    key.extend_from_slice(&Hash32::of(author.as_str().as_bytes()).as_bytes()[..8]);
+    key
+}

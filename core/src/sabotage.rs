@@ -1,0 +1,54 @@
+//! Faults on purpose. The simulator must catch each of them: a check that never fails proves nothing.
+
+/// A fault that an engine can have on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sabotage {
+    /// Outputs are released before the commit that they belong to is durable.
+    OutputBeforeCommit,
+    /// Envelopes are not recognised as repeats.
+    DedupOff,
+    /// Commits and welcomes are not judged.
+    AuthorizeSkipped,
+    /// What arrives is not judged by the rules.
+    PolicySkippedOnReceive,
+    /// A receipt may move a message's state backwards.
+    ReceiptBackwards,
+    /// An own commit is merged before the relay accepted it.
+    CommitMergedBeforeAccepted,
+    /// The advanced ratchet is not written.
+    RatchetRowDropped,
+    /// What waits for another epoch is never tried again.
+    ParkedNeverRetried,
+    /// A page starts one row too late when something was inserted.
+    CursorOffByOne,
+    /// The newest queued message goes first.
+    OutboxOrderSwapped,
+    /// Whether a commit is valid depends on the local clock.
+    AuthorizeReadsClock,
+    /// A session is chosen by its id alone.
+    SmallestSessionOnly,
+    /// Messages are encrypted when they are queued, not when the link is up.
+    EncryptsOffline,
+    /// A garbage winner is not skipped: its slot is waited for.
+    GarbageInSlotBlocks,
+}
+
+impl Sabotage {
+    /// All faults.
+    pub const ALL: [Sabotage; 14] = [
+        Sabotage::OutputBeforeCommit,
+        Sabotage::DedupOff,
+        Sabotage::AuthorizeSkipped,
+        Sabotage::PolicySkippedOnReceive,
+        Sabotage::ReceiptBackwards,
+        Sabotage::CommitMergedBeforeAccepted,
+        Sabotage::RatchetRowDropped,
+        Sabotage::ParkedNeverRetried,
+        Sabotage::CursorOffByOne,
+        Sabotage::OutboxOrderSwapped,
+        Sabotage::AuthorizeReadsClock,
+        Sabotage::SmallestSessionOnly,
+        Sabotage::EncryptsOffline,
+        Sabotage::GarbageInSlotBlocks,
+    ];
+}

@@ -1,0 +1,58 @@
+//! Which of a pair's sessions is used. Every device must come to the same one.
+
+use core::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use super::row::{self, Phase, SessionRow};
+use super::{Group, Leaf};
+use crate::conversation::ConversationRow;
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::id::{DeviceId, SessionId};
+
+/// Sessions kept per conversation; the worst ones go.
+const KEPT: usize = 4;
+
+/// What makes a session better than another: it holds every live device, then the higher generation, then the
+/// smaller id.
+type Rank = (bool, u64, Reverse<SessionId>);
+
+/// Chooses anew, and lets go of sessions that nobody needs. The caller stores the conversation's row.
+pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<()> {
+    let live: BTreeSet<DeviceId> = conversation.devices.iter().copied().collect();
+    let mut ranked: Vec<(Rank, SessionRow)> = Vec::new();
+    for session in row::of_conversation(&ctx.tx, conversation.id)? {
+        let leaves = ctx.with_group(session.id, |group, _, _| group.members())?.unwrap_or_default();
+        ranked.push((rank(ctx, &session, &leaves, &live), session));
+    }
+    ranked.sort_by(|a, b| b.0.cmp(&a.0));
+    conversation.session = ranked.iter().find(|(_, s)| s.phase == Phase::Live).map(|(_, s)| s.id);
+    let surplus: Vec<SessionRow> = ranked
+        .into_iter()
+        .map(|(_, session)| session)
+        .filter(|s| s.phase != Phase::Opening && Some(s.id) != conversation.session)
+        .skip(KEPT - 1)
+        .collect();
+    for session in surplus {
+        forget(ctx, &session)?;
+    }
+    Ok(())
+}
+
+fn rank(ctx: &Ctx<'_>, session: &SessionRow, leaves: &[Leaf], live: &BTreeSet<DeviceId>) -> Rank {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::SmallestSessionOnly) {
+        return (true, 0, Reverse(session.id));
+    }
+    let _ = ctx;
+    let held: BTreeSet<DeviceId> = leaves.iter().map(|leaf| DeviceId::of_key(&leaf.key)).collect();
+    (live.is_subset(&held), session.generation, Reverse(session.id))
+}
+
+/// Removes a session and every key of it.
+pub(crate) fn forget(ctx: &mut Ctx<'_>, session: &SessionRow) -> Result<()> {
+    row::remove(&ctx.tx, session);
+    ctx.groups.forget(session.id);
+    let provider = super::Provider::new(ctx.crypto, &ctx.tx);
+    Group::delete(&provider, session.id)
+}

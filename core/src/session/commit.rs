@@ -1,0 +1,263 @@
+//! Commits: one per epoch. The transport keeps a slot for each; whoever holds it has made the epoch.
+//!
+//! A slot's name is a secret of the epoch and of the refused winner before it, so that outsiders cannot squat it, and
+//! a winner that is invalid opens the next slot of the chain.
+
+use super::facts::Facts;
+use super::row::{self, NO_PARENT, Phase, SessionRow};
+use super::{Changes, Group, ReceiveError, Received, StagedCommit, authorize, choose};
+use crate::conversation;
+use crate::ctx::Ctx;
+use crate::envelope::{Envelope, EnvelopeKind};
+use crate::error::{Error, PeerFault, Result};
+use crate::event::Event;
+use crate::id::{DeviceId, Hash32, SessionId, SlotName};
+use crate::inbox::Verdict;
+use crate::input::TransmitId;
+use crate::intent::{self, Intent};
+use crate::limits;
+use crate::member;
+use crate::memory::Effect;
+use crate::outbox::{self, Purpose};
+use crate::output::Request;
+use crate::request;
+use crate::time::{SECOND, Time};
+
+const SLOT_LABEL: &str = "undertone slot v1";
+
+/// Commits `changes` to a session and asks for the epoch's slot. Nothing is merged before the relay accepts.
+pub(super) fn propose(
+    ctx: &mut Ctx<'_>,
+    session: &mut SessionRow,
+    changes: Changes,
+    newcomers: Vec<DeviceId>,
+) -> Result<()> {
+    let parent = session.parent;
+    let made = ctx.with_group(session.id, |group, provider, signer| {
+        let slot = slot(group, provider, parent)?;
+        let members = recipients(group)?;
+        let pending = group.commit(provider, signer, changes)?;
+        Ok((slot, members, pending))
+    })?;
+    let (slot, members, pending) = made.ok_or(Error::Bug("commit.no_group"))?;
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::CommitMergedBeforeAccepted) {
+        ctx.with_group(session.id, |group, provider, _| group.merge_pending(provider))?;
+    }
+    let mut commit = outbox::new_envelope(ctx, EnvelopeKind::Commit, session.id, members)?;
+    commit.slot = Some(slot);
+    commit.body = pending.commit;
+    let mut envelopes = vec![commit];
+    if let Some(body) = pending.welcome {
+        let mut welcome = outbox::new_envelope(ctx, EnvelopeKind::Welcome, session.id, newcomers)?;
+        welcome.body = body;
+        let conversation = conversation::require(&ctx.tx, session.conversation)?;
+        welcome.token = Some(conversation.token.to_vec());
+        envelopes.push(welcome);
+    }
+    let transmit = outbox::launch(ctx, Purpose::Commit(session.conversation, session.id), &envelopes)?;
+    session.pending = Some(transmit);
+    row::store(&ctx.tx, session)
+}
+
+/// The relay accepted our commit or our welcome: the epoch is ours.
+pub(crate) fn won(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
+    let Some(mut session) = row::load(&ctx.tx, id)? else { return Ok(()) };
+    if session.pending.take().is_none() {
+        return Ok(());
+    }
+    let merged = ctx.with_group(id, |group, provider, _| {
+        let pending = group.has_pending();
+        if pending {
+            group.merge_pending(provider)?;
+        }
+        Ok(pending)
+    })?;
+    let opening = session.phase == Phase::Opening;
+    if opening {
+        session.phase = Phase::Live;
+        intent::drop_intent(&ctx.tx, session.conversation, Intent::Open);
+    }
+    if merged == Some(true) && !opening {
+        intent::drop_intent(&ctx.tx, session.conversation, Intent::Update);
+    }
+    session.updated_at = ctx.now;
+    new_epoch(ctx, session)
+}
+
+/// Another commit holds the slot: ours never was. The winner is taken in, and what was wanted is wanted still.
+pub(crate) fn lost(ctx: &mut Ctx<'_>, id: SessionId, transmit: TransmitId, winner: &[u8], at: Time) -> Result<()> {
+    let Some(mut session) = row::load(&ctx.tx, id)? else { return Ok(()) };
+    if session.pending == Some(transmit) {
+        session.pending = None;
+        row::store(&ctx.tx, &session)?;
+        ctx.with_group(id, |group, provider, _| group.clear_pending(provider))?;
+    }
+    take_winner(ctx, session, winner, at)
+}
+
+/// The relay refused our commit for good: it never was.
+pub(crate) fn commit_refused(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
+    let Some(mut session) = row::load(&ctx.tx, id)? else { return Ok(()) };
+    session.pending = None;
+    row::store(&ctx.tx, &session)?;
+    ctx.with_group(id, |group, provider, _| group.clear_pending(provider))?;
+    let later = ctx.now.plus(60 * SECOND);
+    for (wish, _) in intent::all(&ctx.tx, session.conversation)? {
+        intent::postpone(ctx, session.conversation, wish, later)?;
+    }
+    Ok(())
+}
+
+/// The answer to a question for the slot that this session waits for.
+pub(crate) fn slot_found(ctx: &mut Ctx<'_>, id: SessionId, winner: Option<&[u8]>) -> Result<()> {
+    let Some(session) = row::load(&ctx.tx, id)? else { return Ok(()) };
+    match winner {
+        Some(winner) => take_winner(ctx, session, winner, ctx.now),
+        None => Ok(()),
+    }
+}
+
+/// Takes in what holds the current slot, or passes it over when it is no valid commit.
+fn take_winner(ctx: &mut Ctx<'_>, session: SessionRow, winner: &[u8], at: Time) -> Result<()> {
+    let id = session.id;
+    let envelope = Envelope::decode(winner).ok().filter(|e| e.kind == EnvelopeKind::Commit && e.tag == id);
+    let Some(envelope) = envelope else { return pass_over(ctx, session, winner) };
+    let held = envelope.slot;
+    if held != expected_slot(ctx, &session)? {
+        return Ok(());
+    }
+    match receive(ctx, &envelope, winner, at)? {
+        // An invalid winner was passed over; the next slot of the chain counts.
+        Verdict::Done | Verdict::Repeat | Verdict::Park | Verdict::Refuse(_) | Verdict::Forbid(..) => Ok(()),
+    }
+}
+
+/// Takes in a commit that arrived.
+pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8], _at: Time) -> Result<Verdict> {
+    let Some(session) = row::load(&ctx.tx, envelope.tag)? else { return Ok(Verdict::Park) };
+    let own = ctx.with_group(session.id, |group, provider, _| Ok(group.receive(provider, &envelope.body)))?;
+    let Some(received) = own else { return Ok(Verdict::Park) };
+    let in_slot = envelope.slot == expected_slot(ctx, &session)?;
+    match received {
+        Ok(Received::Commit(staged)) if in_slot => judge(ctx, session, *staged, bytes),
+        Ok(Received::OwnCommit) => won(ctx, session.id).map(|()| Verdict::Done),
+        Ok(Received::Commit(_)) => ask_for_slot(ctx, &session).map(|()| Verdict::Park),
+        Err(ReceiveError::FutureEpoch) => Ok(Verdict::Park),
+        Err(ReceiveError::PastEpoch | ReceiveError::Inactive) => Ok(Verdict::Repeat),
+        Err(ReceiveError::Failed(error)) => Err(error),
+        Ok(_) | Err(_) if in_slot => pass_over(ctx, session, bytes).map(|()| Verdict::Refuse(PeerFault::Commit)),
+        Ok(_) | Err(_) => Ok(Verdict::Refuse(PeerFault::Forged)),
+    }
+}
+
+/// A commit in the right slot: merged when valid, passed over when not.
+fn judge(ctx: &mut Ctx<'_>, mut session: SessionRow, staged: StagedCommit, bytes: &[u8]) -> Result<Verdict> {
+    let before = ctx.with_group(session.id, |group, _, _| Ok((group.members()?, group.facts()?)))?;
+    let (members, facts) = before.ok_or(Error::Bug("commit.no_group"))?;
+    let facts = Facts::decode(&facts).map_err(|_| Error::Bug("commit.facts"))?;
+    let judged = authorize::commit(&staged, &members, &facts, &ctx.config.authorities);
+    #[cfg(feature = "sabotage")]
+    let judged = sabotage(ctx, &staged, judged);
+    let newcomers = match judged {
+        Ok(newcomers) => newcomers,
+        Err(fault) => return pass_over(ctx, session, bytes).map(|()| Verdict::Refuse(fault)),
+    };
+    for newcomer in &newcomers {
+        member::learn(ctx, &newcomer.certificate)?;
+    }
+    if let Some(leaf) = &staged.path
+        && let Ok(renewed) = authorize::prove(&leaf.certificate, &leaf.key, &ctx.config.authorities)
+    {
+        member::learn(ctx, &renewed.certificate)?;
+    }
+    let gone = staged.removes_us;
+    session.pending = None;
+    ctx.with_group(session.id, |group, provider, _| group.merge(provider, staged))?;
+    if gone {
+        session.phase = Phase::Frozen;
+    }
+    new_epoch(ctx, session).map(|()| Verdict::Done)
+}
+
+#[cfg(feature = "sabotage")]
+fn sabotage(
+    ctx: &Ctx<'_>,
+    staged: &StagedCommit,
+    judged: Result<Vec<authorize::Proven>, PeerFault>,
+) -> Result<Vec<authorize::Proven>, PeerFault> {
+    use crate::sabotage::Sabotage;
+    if ctx.config.sabotaged(Sabotage::AuthorizeSkipped) {
+        return Ok(Vec::new());
+    }
+    if ctx.config.sabotaged(Sabotage::AuthorizeReadsClock) {
+        let sender = authorize::prove(&staged.sender.certificate, &staged.sender.key, &ctx.config.authorities)?;
+        member::acceptable(ctx, &sender.certificate)?;
+    }
+    judged
+}
+
+/// A session entered an epoch: its chain of slots starts anew, and what waited for the epoch is tried again.
+fn new_epoch(ctx: &mut Ctx<'_>, mut session: SessionRow) -> Result<()> {
+    session.parent = NO_PARENT;
+    session.refused = 0;
+    row::store(&ctx.tx, &session)?;
+    let mut conversation = conversation::require(&ctx.tx, session.conversation)?;
+    choose::choose(ctx, &mut conversation)?;
+    if conversation.session.is_some() {
+        conversation.state = conversation::State::Live;
+    } else if conversation.state == conversation::State::Live {
+        conversation.state = conversation::State::Starting;
+        intent::want(ctx, conversation.id, Intent::Open, ctx.now)?;
+    }
+    conversation::store(&mut ctx.tx, &conversation)?;
+    ctx.tx.effect(Effect::Unpark(session.id));
+    ctx.busy(session.conversation);
+    Ok(())
+}
+
+/// The winner of a slot is no valid commit: the next slot of the chain counts. Every member does the same.
+fn pass_over(ctx: &mut Ctx<'_>, mut session: SessionRow, winner: &[u8]) -> Result<()> {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::GarbageInSlotBlocks) {
+        return Ok(());
+    }
+    session.parent = Hash32::of(winner);
+    session.refused = session.refused.saturating_add(1);
+    ctx.tx.event(Event::Refused(PeerFault::Commit));
+    if session.refused >= limits::SLOT_CHAIN {
+        session.phase = Phase::Frozen;
+        intent::want(ctx, session.conversation, Intent::Open, ctx.now)?;
+    }
+    row::store(&ctx.tx, &session)?;
+    ctx.tx.effect(Effect::Unpark(session.id));
+    ctx.busy(session.conversation);
+    Ok(())
+}
+
+/// A commit of this epoch names another slot than we wait for: ask what holds ours.
+fn ask_for_slot(ctx: &mut Ctx<'_>, session: &SessionRow) -> Result<()> {
+    let Some(name) = expected_slot(ctx, session)? else { return Ok(()) };
+    request::make(ctx, request::Purpose::Slot(session.id), Request::Slot { name })
+}
+
+fn expected_slot(ctx: &mut Ctx<'_>, session: &SessionRow) -> Result<Option<SlotName>> {
+    let parent = session.parent;
+    ctx.with_group(session.id, |group, provider, _| slot(group, provider, parent))
+}
+
+fn slot(group: &Group, provider: &super::Provider<'_>, parent: Hash32) -> Result<SlotName> {
+    let secret = group.export(provider, SLOT_LABEL, parent.as_bytes(), SlotName::LEN)?;
+    SlotName::from_slice(&secret).ok_or(Error::Bug("slot.length"))
+}
+
+/// The devices of a group, without our own.
+pub(crate) fn recipients(group: &Group) -> Result<Vec<DeviceId>> {
+    let own = group.own_leaf();
+    Ok(group.members()?.iter().filter(|l| l.index != own).map(|l| DeviceId::of_key(&l.key)).collect())
+}
+
+/// The signing key of a device, if it is a member.
+pub(crate) fn key_of(group: &Group, device: DeviceId) -> Result<Option<[u8; 32]>> {
+    Ok(group.members()?.iter().map(|l| l.key).find(|key| DeviceId::of_key(key) == device))
+}

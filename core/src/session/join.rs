@@ -1,0 +1,158 @@
+//! Joining by a welcome.
+
+use super::authorize::{self, Invitation, JoinFault};
+use super::facts::Facts;
+use super::row::{self, NO_PARENT, Phase, SessionRow};
+use super::{Group, Provider, choose};
+use crate::conversation::{self, ConversationRow, MemberRow, State};
+use crate::ctx::Ctx;
+use crate::envelope::Envelope;
+use crate::error::{Error, PeerFault, Result};
+use crate::event::Event;
+use crate::id::UserId;
+use crate::inbox::Verdict;
+use crate::intent::{self, Intent};
+use crate::member;
+use crate::memory::Effect;
+use crate::policy::{Reason, Role};
+use crate::time::SECOND;
+
+/// A device that joined renews its leaf within this time, so that what is known of its key package is worth nothing.
+const FIRST_UPDATE: u64 = 10 * SECOND;
+
+/// Takes in a welcome. A refused one leaves nothing behind: the caller drops the mutation.
+pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict> {
+    if row::load(&ctx.tx, envelope.tag)?.is_some() {
+        return Ok(Verdict::Repeat);
+    }
+    let provider = Provider::new(ctx.crypto, &ctx.tx);
+    let staged = match Group::stage_welcome(&provider, &envelope.body) {
+        Ok(staged) => staged,
+        Err(Error::Peer(PeerFault::Replay)) => return Ok(Verdict::Repeat),
+        Err(Error::Peer(fault)) => return Ok(Verdict::Refuse(fault)),
+        Err(error) => return Err(error),
+    };
+    if staged.session() != envelope.tag {
+        return Ok(Verdict::Refuse(PeerFault::Malformed("welcome")));
+    }
+    let leaves = staged.members().to_vec();
+    let facts = match Facts::decode(staged.facts()) {
+        Ok(facts) => facts,
+        Err(fault) => return Ok(Verdict::Refuse(fault)),
+    };
+    let sender = staged.sender();
+    let group = staged.accept(&provider)?;
+    match admit(ctx, &facts, &leaves, sender) {
+        Ok(()) => {}
+        Err(Refused::Fault(fault)) => return Ok(Verdict::Refuse(fault)),
+        Err(Refused::Denied(user, reason)) => return Ok(Verdict::Forbid(user, reason)),
+        Err(Refused::Engine(error)) => return Err(error),
+    }
+    ctx.groups.put_back(envelope.tag, group);
+    enter(ctx, envelope, &facts)?;
+    Ok(Verdict::Done)
+}
+
+enum Refused {
+    Fault(PeerFault),
+    Denied(UserId, Reason),
+    Engine(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        Refused::Engine(error)
+    }
+}
+
+impl From<PeerFault> for Refused {
+    fn from(fault: PeerFault) -> Refused {
+        Refused::Fault(fault)
+    }
+}
+
+/// Judges who is in the session, and whether its sender may take us in.
+fn admit(ctx: &mut Ctx<'_>, facts: &Facts, leaves: &[super::Leaf], sender: u32) -> Result<(), Refused> {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::AuthorizeSkipped) {
+        return Ok(());
+    }
+    let proven = authorize::prove_all(leaves, facts, &ctx.config.authorities)?;
+    let inviter = leaves.iter().position(|l| l.index == sender).and_then(|at| proven.get(at));
+    let inviter = member::counting(ctx, &inviter.ok_or(PeerFault::Malformed("welcome"))?.certificate)?;
+    member::acceptable(ctx, &inviter)?;
+    let mut roles: Vec<(UserId, Role)> = Vec::new();
+    for leaf in &proven {
+        let counting = member::counting(ctx, &leaf.certificate)?;
+        roles.push((counting.user().clone(), counting.role().clone()));
+    }
+    let role_of = |user: &UserId| roles.iter().find(|(u, _)| u == user).map(|(_, role)| role.clone());
+    let judged = authorize::invitation(&Invitation {
+        facts,
+        sender: &inviter,
+        me: &ctx.account.user,
+        authority: ctx.config.authority(),
+        trusted: &ctx.config.authorities,
+        policy: &ctx.config.policy,
+        role_of: &role_of,
+    });
+    #[cfg(feature = "sabotage")]
+    let judged = if ctx.config.sabotaged(crate::sabotage::Sabotage::PolicySkippedOnReceive) { Ok(()) } else { judged };
+    match judged {
+        Ok(()) => {}
+        Err(JoinFault::Peer(fault)) => return Err(fault.into()),
+        Err(JoinFault::Denied(user, reason)) => return Err(Refused::Denied(user, reason)),
+    }
+    for leaf in &proven {
+        member::learn(ctx, &leaf.certificate)?;
+    }
+    Ok(())
+}
+
+/// The session is ours: the conversation exists, and what waited for its keys is tried again.
+fn enter(ctx: &mut Ctx<'_>, envelope: &Envelope, facts: &Facts) -> Result<()> {
+    let mut conversation = match conversation::load(&ctx.tx, facts.conversation)? {
+        Some(row) => row,
+        None => new_conversation(ctx, facts)?,
+    };
+    if conversation.token.is_empty() {
+        conversation.token = facts.token.clone().into();
+        conversation.initiator = facts.initiator.clone();
+    }
+    row::create(
+        &ctx.tx,
+        &SessionRow {
+            id: envelope.tag,
+            conversation: conversation.id,
+            generation: facts.generation,
+            phase: Phase::Live,
+            pending: None,
+            parent: NO_PARENT,
+            refused: 0,
+            updated_at: ctx.now,
+            updated_next: conversation.next,
+        },
+    )?;
+    choose::choose(ctx, &mut conversation)?;
+    conversation.state = State::Live;
+    for other in &mut conversation.others {
+        other.role = member::user_row(&ctx.tx, &other.user)?.map(|row| row.role);
+    }
+    conversation::store(&mut ctx.tx, &conversation)?;
+    let jitter = ctx.rng.below(FIRST_UPDATE);
+    intent::want(ctx, conversation.id, Intent::Update, ctx.now.plus(jitter))?;
+    ctx.tx.effect(Effect::Unpark(envelope.tag));
+    Ok(())
+}
+
+fn new_conversation(ctx: &mut Ctx<'_>, facts: &Facts) -> Result<ConversationRow> {
+    let others = facts.members.iter().filter(|user| **user != ctx.account.user);
+    let row = ConversationRow {
+        others: others.map(|user| MemberRow { user: user.clone(), role: None }).collect(),
+        token: facts.token.clone().into(),
+        ..conversation::new(facts.conversation, facts.initiator.clone(), facts.created.min(ctx.now), facts.period)
+    };
+    conversation::touch(&ctx.tx, &row, None)?;
+    ctx.tx.event(Event::ConversationAdded(row.id));
+    Ok(row)
+}

@@ -1,0 +1,209 @@
+//! Opening a session: a start, or the replacement of a broken one. Everybody's devices are taken in at once.
+
+use std::collections::BTreeSet;
+
+use super::authorize;
+use super::facts::Facts;
+use super::key_package;
+use super::row::{self, NO_PARENT, Phase, SessionRow};
+use super::{Changes, Group, Provider};
+use crate::authority::Certificate;
+use crate::conversation::{self, ConversationRow, State};
+use crate::ctx::Ctx;
+use crate::envelope::{EnvelopeKind, StartToken};
+use crate::error::{Error, PeerFault, Result};
+use crate::event::Event;
+use crate::id::{ConversationId, DeviceId, SessionId, UserId};
+use crate::input::{DirectoryUser, Refusal};
+use crate::intent::{self, Intent};
+use crate::member;
+use crate::outbox::{self, Purpose};
+use crate::policy::{Action, Decision};
+use crate::time::MINUTE;
+
+/// How long to wait before looking again for a user who has no device.
+const NOBODY_THERE: u64 = 5 * MINUTE;
+
+/// A device that the directory lists, whose certificate is proven and acceptable.
+pub(super) struct Listed {
+    pub certificate: Certificate,
+    pub key_package: Option<Vec<u8>>,
+}
+
+/// The directory's answer for a session that is to be opened.
+pub(crate) fn opened(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUser]) -> Result<()> {
+    let Some(mut conversation) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
+    if intent::get(&ctx.tx, id, Intent::Open)?.is_none() {
+        return Ok(());
+    }
+    let listed = take_listing(ctx, &mut conversation, users)?;
+    let missing = conversation.others.iter().any(|m| !listed.iter().any(|l| l.certificate.user() == &m.user));
+    if missing {
+        let at = ctx.now.plus(NOBODY_THERE);
+        conversation::store(&mut ctx.tx, &conversation)?;
+        return intent::postpone(ctx, id, Intent::Open, at);
+    }
+    if !may_open(ctx, &mut conversation)? {
+        intent::drop_intent(&ctx.tx, id, Intent::Open);
+        return conversation::store(&mut ctx.tx, &conversation);
+    }
+    open(ctx, &mut conversation, &listed)?;
+    conversation::store(&mut ctx.tx, &conversation)
+}
+
+/// Proves what the directory lists and learns from it; what does not prove is left out.
+pub(super) fn take_listing(
+    ctx: &mut Ctx<'_>,
+    conversation: &mut ConversationRow,
+    users: &[DirectoryUser],
+) -> Result<Vec<Listed>> {
+    let mut listed = Vec::new();
+    for entry in users {
+        let concerned = entry.user == ctx.account.user || conversation.others.iter().any(|m| m.user == entry.user);
+        if !concerned {
+            continue;
+        }
+        for device in &entry.devices {
+            let Ok(certificate) = proven(ctx, &device.certificate, &entry.user) else { continue };
+            member::learn(ctx, &certificate)?;
+            listed.push(Listed { certificate, key_package: device.key_package.clone() });
+        }
+    }
+    let mut devices: BTreeSet<DeviceId> = listed.iter().map(|l| l.certificate.device()).collect();
+    devices.insert(ctx.account.id);
+    conversation.devices = devices.into_iter().collect();
+    for other in &mut conversation.others {
+        other.role = member::user_row(&ctx.tx, &other.user)?.map(|row| row.role);
+    }
+    Ok(listed)
+}
+
+pub(super) fn proven(ctx: &Ctx<'_>, bytes: &[u8], user: &UserId) -> Result<Certificate, PeerFault> {
+    let certificate = Certificate::decode(bytes)?;
+    certificate.verify(&ctx.config.authorities)?;
+    member::acceptable(ctx, &certificate)?;
+    if certificate.user() == user { Ok(certificate) } else { Err(PeerFault::Certificate) }
+}
+
+/// Whether the rules let this device open a session here; if not, the conversation says so.
+fn may_open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<bool> {
+    let own = ctx.account.role()?.clone();
+    let action = if conversation.token.is_empty() { Action::Start } else { Action::Continue };
+    for member in &conversation.others {
+        let Some(role) = &member.role else { return Ok(false) };
+        if let Decision::Deny(reason) = ctx.config.policy.decide(&own, action, role) {
+            conversation.state = State::Denied;
+            let user = ctx.account.user.clone();
+            ctx.tx.event(Event::Forbidden(user, reason));
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, listed: &[Listed]) -> Result<()> {
+    if conversation.token.is_empty() {
+        conversation.token = sign_token(ctx, conversation)?.into();
+    }
+    let generation =
+        row::of_conversation(&ctx.tx, conversation.id)?.iter().map(|s| s.generation + 1).max().unwrap_or(0);
+    let session = SessionRow {
+        id: SessionId::fresh(ctx.rng),
+        conversation: conversation.id,
+        generation,
+        phase: Phase::Opening,
+        pending: None,
+        parent: NO_PARENT,
+        refused: 0,
+        updated_at: ctx.now,
+        updated_next: conversation.next,
+    };
+    let adds = key_packages(ctx, listed);
+    let recipients: Vec<DeviceId> = adds.iter().map(|(device, _)| *device).collect();
+    let facts = facts(ctx, conversation, generation).encode()?;
+    let welcome = create(ctx, session.id, &facts, adds.into_iter().map(|(_, package)| package).collect())?;
+    let mut envelope = outbox::new_envelope(ctx, EnvelopeKind::Welcome, session.id, recipients)?;
+    envelope.token = Some(conversation.token.to_vec());
+    envelope.body = welcome;
+    let transmit = outbox::launch(ctx, Purpose::Open(conversation.id, session.id), &[envelope])?;
+    row::create(&ctx.tx, &SessionRow { pending: Some(transmit), ..session })
+}
+
+/// Makes the group with everybody in it; the commit stays pending until the relay has the welcome.
+fn create(ctx: &mut Ctx<'_>, id: SessionId, facts: &[u8], adds: Vec<Vec<u8>>) -> Result<Vec<u8>> {
+    let certificate = ctx.account.certificate()?.as_bytes().to_vec();
+    let provider = Provider::new(ctx.crypto, &ctx.tx);
+    let mut group = Group::create(&provider, &ctx.account.device, &certificate, id, facts)?;
+    let pending = group.commit(&provider, &ctx.account.device, Changes { adds, ..Changes::default() })?;
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::CommitMergedBeforeAccepted) {
+        group.merge_pending(&provider)?;
+    }
+    ctx.groups.put_back(id, group);
+    pending.welcome.ok_or(Error::Bug("open.no_welcome"))
+}
+
+/// The key packages of listed devices that fit their certificates.
+pub(super) fn key_packages(ctx: &Ctx<'_>, listed: &[Listed]) -> Vec<(DeviceId, Vec<u8>)> {
+    let mut seen = BTreeSet::from([ctx.account.id]);
+    let fitting = |l: &Listed| -> Option<(DeviceId, Vec<u8>)> {
+        let package = l.key_package.as_ref()?;
+        let checked = key_package::check(ctx.crypto, package).ok()?;
+        let proven = authorize::prove(&checked.certificate, &checked.key, &ctx.config.authorities).ok()?;
+        let same =
+            proven.certificate.device() == l.certificate.device() && proven.certificate.user() == l.certificate.user();
+        same.then(|| (l.certificate.device(), package.clone()))
+    };
+    listed.iter().filter_map(fitting).filter(|(device, _)| seen.insert(*device)).collect()
+}
+
+fn sign_token(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Vec<u8>> {
+    let responder = conversation.others.first().ok_or(Error::Bug("open.nobody"))?.user.clone();
+    let token = StartToken {
+        initiator: ctx.account.user.clone(),
+        responder,
+        authority: *ctx.config.authority(),
+        at: ctx.now,
+        certificate: ctx.account.certificate()?.as_bytes().to_vec(),
+    };
+    token.sign(ctx.account.device.signing_key())
+}
+
+fn facts(ctx: &Ctx<'_>, conversation: &ConversationRow, generation: u64) -> Facts {
+    let mut members: Vec<UserId> = conversation.others.iter().map(|m| m.user.clone()).collect();
+    members.push(ctx.account.user.clone());
+    members.sort();
+    Facts {
+        conversation: conversation.id,
+        members,
+        admins: Vec::new(),
+        name: String::new(),
+        initiator: conversation.initiator.clone(),
+        created: conversation.created,
+        period: conversation.period,
+        policy: ctx.config.policy.id(),
+        generation,
+        token: conversation.token.to_vec(),
+    }
+}
+
+/// The relay refused a session's welcome: it never was.
+pub(crate) fn refused(ctx: &mut Ctx<'_>, id: SessionId, refusal: Refusal) -> Result<()> {
+    let Some(session) = row::load(&ctx.tx, id)? else { return Ok(()) };
+    super::choose::forget(ctx, &session)?;
+    intent::drop_intent(&ctx.tx, session.conversation, Intent::Open);
+    let Some(mut conversation) = conversation::load(&ctx.tx, session.conversation)? else { return Ok(()) };
+    match refusal {
+        Refusal::Policy => {
+            conversation.state = State::Denied;
+            conversation::store(&mut ctx.tx, &conversation)
+        }
+        Refusal::Certificate => {
+            ctx.tx.event(Event::CertificateNeeded);
+            intent::want(ctx, session.conversation, Intent::Open, ctx.now.plus(NOBODY_THERE))
+        }
+        Refusal::NotMember | Refusal::Malformed | Refusal::RateLimited => {
+            intent::want(ctx, session.conversation, Intent::Open, ctx.now.plus(NOBODY_THERE))
+        }
+    }
+}

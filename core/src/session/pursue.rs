@@ -1,0 +1,216 @@
+//! Pursues the wishes of a conversation, one commit at a time.
+
+use std::collections::BTreeSet;
+
+use super::open;
+use super::row::{self, Phase, SessionRow};
+use super::{Changes, Leaf, commit};
+use crate::authority::Certificate;
+use crate::conversation::{self, ConversationRow};
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::id::{ConversationId, DeviceId, SessionId, UserId};
+use crate::input::DirectoryUser;
+use crate::intent::{self, Intent};
+use crate::member;
+use crate::output::Request;
+use crate::request::{self, Purpose};
+use crate::time::{MINUTE, Time};
+
+/// How long to wait for key packages that the directory does not have.
+const NO_PACKAGES: u64 = 5 * MINUTE;
+
+/// Fulfils what is due, and says when to look again: [`Time::NEVER`] after an answer, `None` for no wish at all.
+pub(crate) fn pursue(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<Option<Time>> {
+    renew_in_time(ctx, conversation)?;
+    let wishes = intent::all(&ctx.tx, conversation.id)?;
+    let mut next = None;
+    for (wish, at) in wishes {
+        let at = if at > ctx.now { at } else { fulfil(ctx, conversation, wish)?.unwrap_or(Time::NEVER) };
+        next = Some(next.map_or(at, |other: Time| other.min(at)));
+    }
+    Ok(next)
+}
+
+/// The session to encrypt for, if messages may flow now.
+pub(crate) fn sendable(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<Option<SessionId>> {
+    let Some(id) = conversation.session else { return Ok(None) };
+    match row::load(&ctx.tx, id)? {
+        Some(session) if session.phase == Phase::Live => {}
+        _ => return Ok(None),
+    }
+    if ctx.memory.revoked.is_empty() {
+        return Ok(Some(id));
+    }
+    // A device that is known to be revoked must not read what is sent from now on.
+    let leaves = ctx.with_group(id, |group, _, _| group.members())?.unwrap_or_default();
+    if revoked(ctx, &leaves)?.is_empty() {
+        return Ok(Some(id));
+    }
+    intent::want(ctx, conversation.id, Intent::Reconcile, ctx.now)?;
+    Ok(None)
+}
+
+/// Wants a fresh leaf key when the old one has served long enough (RFC 9420, section 16.6).
+fn renew_in_time(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<()> {
+    let Some(id) = conversation.session else { return Ok(()) };
+    let Some(session) = row::load(&ctx.tx, id)? else { return Ok(()) };
+    let worn = conversation.next.saturating_sub(session.updated_next) >= ctx.config.update_after_messages;
+    if worn || ctx.now.since(session.updated_at) >= ctx.config.update_after {
+        intent::want(ctx, conversation.id, Intent::Update, ctx.now)?;
+    }
+    Ok(())
+}
+
+fn fulfil(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, wish: Intent) -> Result<Option<Time>> {
+    match wish {
+        Intent::Open => {
+            let opening = row::of_conversation(&ctx.tx, conversation.id)?.iter().any(|s| s.phase == Phase::Opening);
+            if !opening {
+                look_up(ctx, conversation, Purpose::Open(conversation.id), true)?;
+            }
+            Ok(None)
+        }
+        Intent::Reconcile => {
+            if let Some(session) = free_session(ctx, conversation)? {
+                reconcile(ctx, conversation, session)?;
+            }
+            Ok(None)
+        }
+        Intent::Update => {
+            if let Some(mut session) = free_session(ctx, conversation)? {
+                session.updated_next = conversation.next;
+                let certificate = Some(ctx.account.certificate()?.as_bytes().to_vec());
+                commit::propose(ctx, &mut session, Changes { certificate, ..Changes::default() }, Vec::new())?;
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// The session in use, if no commit of ours is under way in it.
+fn free_session(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Option<SessionRow>> {
+    let Some(id) = conversation.session else { return Ok(None) };
+    Ok(row::load(&ctx.tx, id)?.filter(|s| s.phase == Phase::Live && s.pending.is_none()))
+}
+
+/// Removes revoked leaves at once; else asks the directory whether the leaves are the devices.
+fn reconcile(ctx: &mut Ctx<'_>, conversation: &ConversationRow, mut session: SessionRow) -> Result<()> {
+    let leaves = ctx.with_group(session.id, |group, _, _| group.members())?.unwrap_or_default();
+    let removes = revoked(ctx, &leaves)?;
+    if removes.is_empty() {
+        return look_up(ctx, conversation, Purpose::Compare(conversation.id), false);
+    }
+    commit::propose(ctx, &mut session, Changes { removes, ..Changes::default() }, Vec::new())
+}
+
+fn look_up(ctx: &mut Ctx<'_>, conversation: &ConversationRow, purpose: Purpose, key_packages: bool) -> Result<()> {
+    let mut users: Vec<UserId> = conversation.others.iter().map(|m| m.user.clone()).collect();
+    users.push(ctx.account.user.clone());
+    request::make(ctx, purpose, Request::LookUp { users, key_packages })
+}
+
+/// The directory's answer: which devices are to come and which to go.
+pub(crate) fn compared(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUser]) -> Result<()> {
+    let Some(mut conversation) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
+    open::take_listing(ctx, &mut conversation, users)?;
+    super::choose::choose(ctx, &mut conversation)?;
+    conversation::store(&mut ctx.tx, &conversation)?;
+    let Some((session, changes)) = difference(ctx, &conversation)? else {
+        intent::drop_intent(&ctx.tx, id, Intent::Reconcile);
+        return Ok(());
+    };
+    if changes.missing.is_empty() {
+        let mut session = session;
+        return commit::propose(ctx, &mut session, Changes { removes: changes.dead, ..Changes::default() }, Vec::new());
+    }
+    let users: BTreeSet<UserId> = changes.missing.into_iter().map(|(_, user)| user).collect();
+    let request = Request::LookUp { users: users.into_iter().collect(), key_packages: true };
+    request::make(ctx, Purpose::Add(id), request)
+}
+
+/// The directory's answer to a question of the host: who somebody is.
+pub(crate) fn looked_up(ctx: &mut Ctx<'_>, users: &[DirectoryUser]) -> Result<()> {
+    for entry in users {
+        for device in &entry.devices {
+            if let Ok(certificate) = open::proven(ctx, &device.certificate, &entry.user) {
+                member::learn(ctx, &certificate)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Key packages for devices that are missing: they come, and dead ones go, in one commit.
+pub(crate) fn add(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUser]) -> Result<()> {
+    let Some(conversation) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
+    let Some((mut session, changes)) = difference(ctx, &conversation)? else {
+        intent::drop_intent(&ctx.tx, id, Intent::Reconcile);
+        return Ok(());
+    };
+    let mut scratch = conversation.clone();
+    let listed = open::take_listing(ctx, &mut scratch, users)?;
+    let missing: BTreeSet<DeviceId> = changes.missing.iter().map(|(device, _)| *device).collect();
+    let adds: Vec<(DeviceId, Vec<u8>)> =
+        open::key_packages(ctx, &listed).into_iter().filter(|(device, _)| missing.contains(device)).collect();
+    if adds.is_empty() {
+        let at = ctx.now.plus(NO_PACKAGES);
+        return intent::postpone(ctx, id, Intent::Reconcile, at);
+    }
+    let (newcomers, adds) = adds.into_iter().unzip();
+    commit::propose(ctx, &mut session, Changes { adds, removes: changes.dead, ..Changes::default() }, newcomers)
+}
+
+/// How a session's leaves differ from the devices that the directory lists.
+struct Difference {
+    missing: Vec<(DeviceId, UserId)>,
+    dead: Vec<u32>,
+}
+
+/// The difference of the session in use; `None` when there is none, or nothing can be done about it now.
+fn difference(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<Option<(SessionRow, Difference)>> {
+    let Some(session) = free_session(ctx, conversation)? else { return Ok(None) };
+    let leaves = ctx.with_group(session.id, |group, _, _| group.members())?.unwrap_or_default();
+    let held: BTreeSet<DeviceId> = leaves.iter().map(|l| DeviceId::of_key(&l.key)).collect();
+    let listed: BTreeSet<DeviceId> = conversation.devices.iter().copied().collect();
+    let mut missing = Vec::new();
+    for device in listed.difference(&held) {
+        if let Some(certificate) = member::newest(&ctx.tx, *device)? {
+            missing.push((*device, certificate.user().clone()));
+        }
+    }
+    let dead = replaced(ctx, &leaves, &listed)?;
+    if missing.is_empty() && dead.is_empty() { Ok(None) } else { Ok(Some((session, Difference { missing, dead }))) }
+}
+
+/// Leaves that the directory does not list any more, of users of whom it lists another device: nobody is shut out
+/// by a directory that has forgotten everything.
+fn replaced(ctx: &Ctx<'_>, leaves: &[Leaf], listed: &BTreeSet<DeviceId>) -> Result<Vec<u32>> {
+    let mut reachable = BTreeSet::from([ctx.account.user.clone()]);
+    for device in listed {
+        if let Some(certificate) = member::newest(&ctx.tx, *device)? {
+            reachable.insert(certificate.user().clone());
+        }
+    }
+    let mut dead = Vec::new();
+    for leaf in leaves.iter().filter(|l| !listed.contains(&DeviceId::of_key(&l.key))) {
+        let Ok(certificate) = Certificate::decode(&leaf.certificate) else { continue };
+        if reachable.contains(certificate.user()) {
+            dead.push(leaf.index);
+        }
+    }
+    Ok(dead)
+}
+
+/// Leaves whose certificate was revoked.
+fn revoked(ctx: &Ctx<'_>, leaves: &[Leaf]) -> Result<Vec<u32>> {
+    let mut revoked = Vec::new();
+    for leaf in leaves {
+        // Leaves were proven when they came.
+        let Ok(certificate) = Certificate::decode(&leaf.certificate) else { continue };
+        if member::is_revoked(ctx, &certificate) || member::is_revoked(ctx, &member::counting(ctx, &certificate)?) {
+            revoked.push(leaf.index);
+        }
+    }
+    Ok(revoked)
+}

@@ -1,0 +1,101 @@
+//! The engine's own row of a session, beside what the MLS library keeps.
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversation;
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::id::{ConversationId, Hash32, SessionId};
+use crate::input::TransmitId;
+use crate::intent::{self, Intent};
+use crate::store::{Direction, KeyRange, Table};
+use crate::time::Time;
+use crate::tx::Tx;
+
+/// A session as stored.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct SessionRow {
+    pub id: SessionId,
+    pub conversation: ConversationId,
+    pub generation: u64,
+    pub phase: Phase,
+    /// The own commit under way.
+    pub pending: Option<TransmitId>,
+    /// Zero, or the hash of the refused winner that this epoch's next slot follows.
+    pub parent: Hash32,
+    /// Refused winners of this epoch.
+    pub refused: u8,
+    /// When this device last renewed its leaf, and what the outbox counted then.
+    pub updated_at: Time,
+    pub updated_next: u64,
+}
+
+/// Where a session stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Phase {
+    /// Made here; the relay has not accepted its welcome yet.
+    Opening,
+    /// In use, or ready to be.
+    Live,
+    /// Reads only: this store is older than what the relay has seen, or the session is broken.
+    Frozen,
+}
+
+/// No refused winner yet.
+pub(crate) const NO_PARENT: Hash32 = Hash32::from_bytes([0; 32]);
+
+pub(crate) fn load(tx: &Tx<'_>, id: SessionId) -> Result<Option<SessionRow>> {
+    tx.row(Table::Session, id.as_bytes(), "session")
+}
+
+pub(crate) fn store(tx: &Tx<'_>, row: &SessionRow) -> Result<()> {
+    tx.put_row(Table::Session, row.id.as_bytes().to_vec(), row)
+}
+
+/// Writes a new row and ties it to its conversation.
+pub(crate) fn create(tx: &Tx<'_>, row: &SessionRow) -> Result<()> {
+    tx.put(Table::SessionIndex, index_key(row.conversation, row.id), Vec::new());
+    store(tx, row)
+}
+
+/// Takes the row and its tie away; the MLS rows are the group's to delete.
+pub(crate) fn remove(tx: &Tx<'_>, row: &SessionRow) {
+    tx.delete(Table::SessionIndex, &index_key(row.conversation, row.id));
+    tx.delete(Table::Session, row.id.as_bytes());
+}
+
+/// This store is older than what the relay has seen: no session of it may encrypt again. All are replaced.
+pub(crate) fn freeze_all(ctx: &mut Ctx<'_>) -> Result<()> {
+    let rows = ctx.tx.scan(Table::Session, KeyRange { from: &[], to: &[] }, Direction::Forward, usize::MAX)?;
+    for (_, bytes) in rows {
+        let mut session: SessionRow = crate::codec::decode_row(&bytes, "session")?;
+        session.phase = Phase::Frozen;
+        session.pending = None;
+        store(&ctx.tx, &session)?;
+        let mut conversation = conversation::require(&ctx.tx, session.conversation)?;
+        conversation.session = None;
+        conversation.state = conversation::State::Starting;
+        conversation::store(&mut ctx.tx, &conversation)?;
+        intent::want(ctx, session.conversation, Intent::Open, ctx.now)?;
+    }
+    Ok(())
+}
+
+/// The sessions of a conversation.
+pub(crate) fn of_conversation(tx: &Tx<'_>, conversation: ConversationId) -> Result<Vec<SessionRow>> {
+    let keys = tx.scan_prefix(Table::SessionIndex, conversation.as_bytes(), 16)?;
+    let mut sessions = Vec::with_capacity(keys.len());
+    for (key, _) in keys {
+        let id = key.get(16..).and_then(SessionId::from_slice);
+        if let Some(id) = id
+            && let Some(row) = load(tx, id)?
+        {
+            sessions.push(row);
+        }
+    }
+    Ok(sessions)
+}
+
+fn index_key(conversation: ConversationId, session: SessionId) -> Vec<u8> {
+    [&conversation.as_bytes()[..], session.as_bytes()].concat()
+}

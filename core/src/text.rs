@@ -1,0 +1,31 @@
+//! Cleaning of text: what is stored and shown is in Normalization Form C and cannot reorder or hide what is around it.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Brings text into NFC (Unicode Standard Annex 15) and takes out control characters other than line feed and tab,
+/// and the bidirectional controls of Unicode Standard Annex 9, with which a text could show as another.
+pub(crate) fn clean(text: &str) -> String {
+    text.nfc().filter(|c| !is_harmful(*c)).collect()
+}
+
+fn is_harmful(c: char) -> bool {
+    let kept = matches!(c, '\n' | '\t');
+    let bidi = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}');
+    (c.is_control() && !kept) || bidi
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_reorder_what_is_around_it() {
+        assert_eq!(clean("invoice\u{202e}gpj.exe"), "invoicegpj.exe");
+        assert_eq!(clean("a\u{0007}b\nc\td\r"), "ab\nc\td");
+    }
+
+    #[test]
+    fn text_is_composed() {
+        assert_eq!(clean("e\u{0301}"), "é");
+    }
+}

@@ -1,0 +1,178 @@
+//! One mutation: a read-through overlay over the store, which stages rows, outputs and changes of memory.
+//!
+//! A [`Tx`] knows rows and outputs and no feature. It commits atomically or is dropped; dropped, it leaves no trace.
+
+use core::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde::{Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
+
+use crate::codec;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::memory::Effect;
+use crate::output::Output;
+use crate::session::MlsRows;
+use crate::store::{Direction, KeyRange, Op, Table, Vault};
+
+type Overlay = BTreeMap<(Table, Vec<u8>), Option<Zeroizing<Vec<u8>>>>;
+
+/// A mutation under way.
+pub(crate) struct Tx<'e> {
+    vault: &'e Vault,
+    rows: RefCell<Overlay>,
+    outputs: Vec<Output>,
+    effects: Vec<Effect>,
+}
+
+/// What a finished mutation asks for.
+pub(crate) struct Staged {
+    pub batch: Vec<Op>,
+    pub outputs: Vec<Output>,
+    pub effects: Vec<Effect>,
+}
+
+impl<'e> Tx<'e> {
+    pub fn new(vault: &'e Vault) -> Tx<'e> {
+        Tx { vault, rows: RefCell::default(), outputs: Vec::new(), effects: Vec::new() }
+    }
+
+    /// The bytes of a row, as this mutation sees it.
+    pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>> {
+        if let Some(staged) = self.rows.borrow().get(&(table, key.to_vec())) {
+            return Ok(staged.clone());
+        }
+        Ok(self.vault.get(table, key)?)
+    }
+
+    /// A decoded row.
+    pub fn row<T: DeserializeOwned>(&self, table: Table, key: &[u8], what: &'static str) -> Result<Option<T>> {
+        self.get(table, key)?.map(|bytes| codec::decode_row(&bytes, what)).transpose()
+    }
+
+    /// At most `limit` rows of a range, as this mutation sees them.
+    pub fn scan(&self, table: Table, range: KeyRange<'_>, direction: Direction, limit: usize) -> Result<Vec<Row>> {
+        let overlay = self.rows.borrow();
+        let staged: BTreeMap<&[u8], &Option<Zeroizing<Vec<u8>>>> = overlay
+            .range((table, range.from.to_vec())..)
+            .take_while(|((t, _), _)| *t == table)
+            .filter(|((_, key), _)| within(table, range, key))
+            .map(|((_, key), value)| (key.as_slice(), value))
+            .collect();
+        let mut rows = self.vault.scan(table, range, direction, limit.saturating_add(staged.len()))?;
+        if !staged.is_empty() {
+            rows.retain(|(key, _)| !staged.contains_key(key.as_slice()));
+            rows.extend(staged.iter().filter_map(|(key, value)| Some((key.to_vec(), (*value).clone()?))));
+            rows.sort_by(|a, b| a.0.cmp(&b.0));
+            if direction == Direction::Backward {
+                rows.reverse();
+            }
+        }
+        rows.truncate(limit);
+        Ok(rows)
+    }
+
+    /// All rows whose key starts with `prefix`, at most `limit`.
+    pub fn scan_prefix(&self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<Row>> {
+        let mut rows =
+            self.scan(table, KeyRange { from: prefix, to: &successor(table, prefix) }, Direction::Forward, limit)?;
+        rows.retain(|(key, _)| key.starts_with(prefix));
+        Ok(rows)
+    }
+
+    /// Stages a row.
+    pub fn put(&self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        self.rows.borrow_mut().insert((table, key), Some(Zeroizing::new(value)));
+    }
+
+    /// Stages an encoded row.
+    pub fn put_row<T: Serialize>(&self, table: Table, key: Vec<u8>, value: &T) -> Result<()> {
+        self.put(table, key, codec::encode(value)?);
+        Ok(())
+    }
+
+    /// Stages the removal of a row.
+    pub fn delete(&self, table: Table, key: &[u8]) {
+        self.rows.borrow_mut().insert((table, key.to_vec()), None);
+    }
+
+    /// A keyed hash for what a key must not tell.
+    pub fn blind(&self, bytes: &[u8]) -> [u8; 16] {
+        self.vault.blind(bytes)
+    }
+
+    /// Stages an output: released after the commit is durable.
+    pub fn output(&mut self, output: Output) {
+        self.outputs.push(output);
+    }
+
+    /// Stages an event.
+    pub fn event(&mut self, event: Event) {
+        self.outputs.push(Output::Event(event));
+    }
+
+    /// Stages a change of memory: made after the commit.
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Rows staged so far.
+    pub fn len(&self) -> usize {
+        self.rows.borrow().len()
+    }
+
+    /// Ends the mutation: what is to be written and released.
+    pub fn finish(self) -> Staged {
+        let batch = self
+            .rows
+            .into_inner()
+            .into_iter()
+            .map(|((table, key), value)| Op { table, key, value: value.map(|mut v| core::mem::take(&mut *v)) })
+            .collect();
+        Staged { batch, outputs: self.outputs, effects: self.effects }
+    }
+}
+
+impl MlsRows for Tx<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+        Tx::get(self, Table::Mls, key)
+    }
+
+    fn put(&self, key: &[u8], value: Zeroizing<Vec<u8>>) {
+        self.rows.borrow_mut().insert((Table::Mls, key.to_vec()), Some(value));
+    }
+
+    fn delete(&self, key: &[u8]) {
+        Tx::delete(self, Table::Mls, key);
+    }
+}
+
+/// A row: key and plaintext.
+pub(crate) type Row = (Vec<u8>, Zeroizing<Vec<u8>>);
+
+/// The first key behind all that start with `prefix`; empty for “up to the end”, which tables with a blinded
+/// prefix take as the end of that prefix.
+fn successor(table: Table, prefix: &[u8]) -> Vec<u8> {
+    if table.has_hidden_prefix() && prefix.len() <= 16 {
+        return Vec::new();
+    }
+    let mut next = prefix.to_vec();
+    while let Some(last) = next.pop() {
+        if last < 0xff {
+            next.push(last + 1);
+            return next;
+        }
+    }
+    next
+}
+
+fn within(table: Table, range: KeyRange<'_>, key: &[u8]) -> bool {
+    if key < range.from {
+        return false;
+    }
+    if !range.to.is_empty() {
+        return key < range.to;
+    }
+    !table.has_hidden_prefix() || range.from.len() < 16 || key.starts_with(&range.from[..16])
+}
