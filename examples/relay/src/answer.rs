@@ -1,0 +1,110 @@
+//! What a relay answers and tells a device.
+
+use serde::{Deserialize, Serialize};
+use undertone::id::{Hash32, UserId};
+use undertone::time::Time;
+
+/// A position in one device's mailbox; later deliveries have higher ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeliveryId(pub u64);
+
+/// An envelope as its recipient gets it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Where it stands in the device's mailbox.
+    pub id: DeliveryId,
+    /// When the relay accepted it: the same for every copy and in the sender's answer.
+    pub accepted_at: Time,
+    /// The relay's mark on the sender's franking commitment.
+    pub frank: Option<Hash32>,
+    /// The envelope as it was sent.
+    #[serde(with = "serde_bytes")]
+    pub envelope: Vec<u8>,
+}
+
+/// A user as the directory knows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryUser {
+    /// Who was asked for.
+    pub user: UserId,
+    /// The devices whose certificates are good now.
+    pub devices: Vec<DirectoryDevice>,
+}
+
+/// A device as the directory knows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirectoryDevice {
+    /// Its newest certificate.
+    #[serde(with = "serde_bytes")]
+    pub certificate: Vec<u8>,
+    /// A key package of it, if one was asked for, may be given, and is left.
+    #[serde(with = "serde_bytes")]
+    pub key_package: Option<Vec<u8>>,
+}
+
+/// What becomes of a transmit.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransmitResult {
+    /// Kept for its recipients, all of it.
+    Accepted {
+        /// When.
+        at: Time,
+    },
+    /// Another commit holds the slot; nothing of the bundle was kept.
+    Conflict {
+        /// The winning envelope.
+        #[serde(with = "serde_bytes")]
+        winner: Vec<u8>,
+        /// When it was accepted.
+        at: Time,
+    },
+    /// Not taken, nothing was kept.
+    Refused(RefusedReason),
+}
+
+/// Why a transmit is refused. The number is part of the wire format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+#[repr(u8)]
+pub enum RefusedReason {
+    /// The rules forbid it.
+    Policy = 1,
+    /// No welcome ever tied this tag to devices.
+    UnknownTag = 2,
+    /// The sender or a recipient is not among the tag's devices.
+    NotMember = 3,
+    /// The sender's certificate, or that of a device to be welcomed, was revoked.
+    Revoked = 4,
+    /// The envelope, the sender's certificate, or that of a device to be welcomed, has expired.
+    Expired = 5,
+    /// Not what an engine makes.
+    Malformed = 6,
+    /// Over a limit.
+    TooLarge = 7,
+    /// Too much in too short a time, or a mailbox is full: try again later.
+    RateLimited = 8,
+}
+
+impl From<RefusedReason> for u8 {
+    fn from(reason: RefusedReason) -> u8 {
+        reason as u8
+    }
+}
+
+impl TryFrom<u8> for RefusedReason {
+    type Error = &'static str;
+    fn try_from(number: u8) -> Result<Self, Self::Error> {
+        Ok(match number {
+            1 => RefusedReason::Policy,
+            2 => RefusedReason::UnknownTag,
+            3 => RefusedReason::NotMember,
+            4 => RefusedReason::Revoked,
+            5 => RefusedReason::Expired,
+            6 => RefusedReason::Malformed,
+            7 => RefusedReason::TooLarge,
+            8 => RefusedReason::RateLimited,
+            _ => return Err("unknown reason"),
+        })
+    }
+}

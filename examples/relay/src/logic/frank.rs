@@ -1,0 +1,59 @@
+//! Franking: the relay's mark on the sender's commitment, so that the platform can verify a report.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use undertone::id::{DeviceId, Hash32, SessionId};
+use undertone::rng::Rng;
+use undertone::time::Time;
+
+use super::tx::Tx;
+use super::{Relay, meta};
+use crate::store::{RelayStore, StoreError, Table};
+
+const KEY: &[u8] = b"frank key";
+const LABEL: &[u8] = b"undertone relay frank v1";
+
+/// The relay's key; drawn when the store is new.
+pub(super) fn key(tx: &mut Tx<'_>, rng: &mut Rng) -> Result<[u8; 32], StoreError> {
+    if let Some(key) = meta(tx, KEY)? {
+        return key.try_into().map_err(|_| StoreError::Corrupt("frank key"));
+    }
+    let key = rng.fork("relay frank key").bytes();
+    tx.put(Table::Meta, KEY.to_vec(), key.to_vec());
+    Ok(key)
+}
+
+/// What a commitment was sent with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Franked {
+    /// The commitment in the envelope.
+    pub commitment: Hash32,
+    /// The envelope's tag.
+    pub tag: SessionId,
+    /// The device that sent it.
+    pub sender: DeviceId,
+    /// When the relay accepted it.
+    pub at: Time,
+}
+
+/// HMAC-SHA-256 over fields of fixed length.
+pub(super) fn mark(key: &[u8; 32], franked: &Franked) -> Option<Hash32> {
+    Some(Hash32::from_bytes(mac(key, franked)?.finalize().into_bytes().into()))
+}
+
+impl<S: RelayStore> Relay<S> {
+    /// Whether this relay accepted such an envelope: what a report claims.
+    pub fn verify_frank(&self, franked: &Franked, mark: &Hash32) -> bool {
+        mac(&self.desk.frank_key, franked).is_some_and(|mac| mac.verify_slice(mark.as_bytes()).is_ok())
+    }
+}
+
+fn mac(key: &[u8; 32], franked: &Franked) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    mac.update(LABEL);
+    mac.update(franked.commitment.as_bytes());
+    mac.update(franked.tag.as_bytes());
+    mac.update(franked.sender.as_bytes());
+    mac.update(&franked.at.as_ms().to_be_bytes());
+    Some(mac)
+}

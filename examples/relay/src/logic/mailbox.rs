@@ -1,0 +1,189 @@
+//! Mailboxes: one queue per device, kept until acknowledged or expired.
+
+use undertone::envelope::{Envelope, EnvelopeKind, PushHint};
+use undertone::id::DeviceId;
+use undertone::time::Time;
+
+use super::row::{self, CopyRow, MailRow, Mortal};
+use super::tx::Tx;
+use super::{Desk, Output, Relay};
+use crate::answer::{Delivery, DeliveryId};
+use crate::store::{RelayStore, StoreError, Table};
+
+/// Deliveries in one page at most.
+const PAGE: usize = 256;
+/// Bytes of envelopes after which a page ends.
+const PAGE_BYTES: usize = 1024 * 1024;
+/// Deliveries under way to a device that it has not acknowledged; beyond that it has to fetch.
+const IN_FLIGHT: usize = 512;
+/// Larger envelopes are not delivered by themselves but fetched.
+const DELIVERED_BYTES: usize = 64 * 1024;
+
+/// A part of a mailbox, oldest first.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// What was found.
+    pub deliveries: Vec<Delivery>,
+    /// Where the next page starts: everything up to here was looked at.
+    pub next: DeliveryId,
+    /// Whether there is more behind it.
+    pub more: bool,
+}
+
+impl<S: RelayStore> Relay<S> {
+    /// A page of a device's mailbox behind `since`. Once a page says that there is no more, later envelopes come as
+    /// [`Output::Deliver`].
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn fetch(&mut self, device: DeviceId, since: DeliveryId, limit: usize, now: Time) -> Result<Page, StoreError> {
+        let page = page(&Tx::new(&self.store), &device, since, limit.clamp(1, PAGE), now)?;
+        if let Some(presence) = self.desk.online.get_mut(&device)
+            && !page.more
+        {
+            presence.live = true;
+            presence.in_flight = page.deliveries.len();
+        }
+        Ok(page)
+    }
+
+    /// Drops deliveries that a device has made durable. Unknown ones are ignored.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn acknowledge(&mut self, device: DeviceId, ids: &[DeliveryId]) -> Result<(), StoreError> {
+        let dropped = self.input(|tx, _| {
+            let mut dropped = 0;
+            for id in ids {
+                dropped += usize::from(drop_copy(tx, &row::numbered_key(&device, id.0))?);
+            }
+            Ok::<_, StoreError>(dropped)
+        })?;
+        if let Some(presence) = self.desk.online.get_mut(&device) {
+            presence.in_flight = presence.in_flight.saturating_sub(dropped);
+        }
+        Ok(())
+    }
+}
+
+/// Whether another delivery has room in a device's mailbox.
+pub(super) fn has_room(tx: &Tx<'_>, desk: &Desk, device: &DeviceId) -> Result<bool, StoreError> {
+    Ok(row::counters(tx, device)?.waiting < desk.config.limits.mailbox)
+}
+
+/// Puts a copy into each recipient's mailbox, and tells those who are there.
+pub(super) fn post(
+    tx: &mut Tx<'_>,
+    desk: &mut Desk,
+    envelope: &Envelope,
+    mail: MailRow,
+    index: u8,
+    now: Time,
+) -> Result<(), StoreError> {
+    let limits = &desk.config.limits;
+    let ephemeral = envelope.kind == EnvelopeKind::Ephemeral;
+    let age = if ephemeral { limits.ephemeral_age } else { limits.mailbox_age };
+    let copy = CopyRow { mail: row::mail_key(mail.at, index), expires_at: envelope.expires_at.min(now.plus(age)) };
+    let mut copies: u64 = 0;
+    for to in &envelope.recipients {
+        let away = !desk.online.contains_key(to);
+        // What is worth a minute is not kept for who is away, and a revoked device's mailbox takes in nothing.
+        if (ephemeral && away) || is_revoked(tx, desk, to)? {
+            continue;
+        }
+        let id = file(tx, to, &copy)?;
+        copies += 1;
+        if away {
+            push(desk, to, envelope.push);
+        } else {
+            deliver(desk, to, id, &mail);
+        }
+    }
+    if copies > 0 {
+        tx.write(Table::Copies, copy.mail.clone(), &copies)?;
+        tx.write(Table::Mail, copy.mail, &mail)?;
+    }
+    Ok(())
+}
+
+/// Takes one copy out of a mailbox, and the envelope with the last one. Says whether there was one.
+pub(super) fn drop_copy(tx: &mut Tx<'_>, key: &[u8]) -> Result<bool, StoreError> {
+    let Some(copy) = tx.read::<CopyRow>(Table::Mailbox, key)? else { return Ok(false) };
+    tx.delete(Table::Mailbox, key.to_vec());
+    tx.delete(Table::Expiry, row::expiry_key(copy.expires_at, Mortal::Copy, key));
+    let device = row::device_at(key, 0)?;
+    let mut counters = row::counters(tx, &device)?;
+    counters.waiting = counters.waiting.saturating_sub(1);
+    row::set_counters(tx, &device, &counters)?;
+    let left = tx.read::<u64>(Table::Copies, &copy.mail)?.unwrap_or(1).saturating_sub(1);
+    if left > 0 {
+        tx.write(Table::Copies, copy.mail, &left)?;
+    } else {
+        tx.delete(Table::Copies, copy.mail.clone());
+        tx.delete(Table::Mail, copy.mail);
+    }
+    Ok(true)
+}
+
+fn is_revoked(tx: &Tx<'_>, desk: &Desk, device: &DeviceId) -> Result<bool, StoreError> {
+    if !desk.has_revocations() {
+        return Ok(false);
+    }
+    Ok(row::device(tx, device)?.is_some_and(|row| desk.is_revoked(&row.authority, row.serial)))
+}
+
+/// Files one copy under the device's next delivery id.
+fn file(tx: &mut Tx<'_>, to: &DeviceId, copy: &CopyRow) -> Result<DeliveryId, StoreError> {
+    let mut counters = row::counters(tx, to)?;
+    counters.last_delivery += 1;
+    counters.waiting += 1;
+    row::set_counters(tx, to, &counters)?;
+    let key = row::numbered_key(to, counters.last_delivery);
+    row::expire_at(tx, copy.expires_at, Mortal::Copy, &key);
+    tx.write(Table::Mailbox, key, copy)?;
+    Ok(DeliveryId(counters.last_delivery))
+}
+
+fn push(desk: &mut Desk, device: &DeviceId, hint: PushHint) {
+    if hint != PushHint::None {
+        desk.outputs.push_back(Output::Push { device: *device, hint });
+    }
+}
+
+/// Tells a device that is logged in: by the envelope itself while it keeps up, else that it has to fetch.
+fn deliver(desk: &mut Desk, to: &DeviceId, id: DeliveryId, mail: &MailRow) {
+    let Some(presence) = desk.online.get_mut(to).filter(|presence| presence.live) else { return };
+    if presence.in_flight >= IN_FLIGHT || mail.envelope.len() > DELIVERED_BYTES {
+        presence.live = false;
+        desk.outputs.push_back(Output::MailWaiting { to: *to });
+        return;
+    }
+    presence.in_flight += 1;
+    desk.outputs.push_back(Output::Deliver { to: *to, delivery: delivery(id, mail.clone()) });
+}
+
+fn page(tx: &Tx<'_>, device: &DeviceId, since: DeliveryId, limit: usize, now: Time) -> Result<Page, StoreError> {
+    let from = row::numbered_key(device, since.0.saturating_add(1));
+    let rows = tx.scan(Table::Mailbox, device.as_bytes(), &from, limit + 1)?;
+    let mut page = Page { next: since, more: rows.len() > limit, ..Page::default() };
+    let mut bytes = 0;
+    for (key, value) in rows.into_iter().take(limit) {
+        if bytes >= PAGE_BYTES {
+            page.more = true;
+            break;
+        }
+        let copy: CopyRow = super::tx::decode(&value)?;
+        page.next = DeliveryId(row::number_of(&key)?);
+        if copy.expires_at <= now {
+            continue;
+        }
+        let mail: MailRow = tx.read(Table::Mail, &copy.mail)?.ok_or(StoreError::Corrupt("mail"))?;
+        bytes += mail.envelope.len();
+        page.deliveries.push(delivery(page.next, mail));
+    }
+    Ok(page)
+}
+
+fn delivery(id: DeliveryId, mail: MailRow) -> Delivery {
+    Delivery { id, accepted_at: mail.at, frank: mail.frank, envelope: mail.envelope }
+}

@@ -1,0 +1,295 @@
+//! The relay's logic, sans-IO: devices call, answers come back, and what others are to be told is polled.
+//!
+//! [`Relay`] knows devices and no connections; [`Gateway`](crate::gateway::Gateway) puts frames and connections
+//! around it. A method that changes anything stages it in one batch, which is applied all or not at all. Nothing it
+//! returned or put out may leave before [`Relay::commit`] has made it durable: so many inputs can share one flush.
+//!
+//! There is no clock, thread or socket here: the deterministic simulator runs this very code.
+
+mod admission;
+mod directory;
+mod frank;
+mod login;
+mod mailbox;
+mod notice;
+mod rate;
+mod revocation;
+mod row;
+mod submit;
+mod sweep;
+mod tx;
+mod view;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use undertone::authority::RevocationList;
+use undertone::envelope::PushHint;
+use undertone::id::{DeviceId, UserId};
+use undertone::limits;
+use undertone::policy::Policy;
+use undertone::rng::Rng;
+use undertone::time::{MINUTE, SECOND, Time};
+
+use crate::answer::{Delivery, RefusedReason};
+use crate::store::{RelayStore, StoreError, Table};
+use rate::Buckets;
+use tx::Tx;
+
+pub use frank::Franked;
+pub use login::{Login, LoginRefused, login_message};
+pub use mailbox::Page;
+pub use rate::Rate;
+pub use revocation::RevocationRefused;
+pub use view::{EnvelopeView, Sight, SightEvent};
+
+/// What a platform decides.
+pub struct Config {
+    /// Public keys of the authorities whose certificates count.
+    pub authorities: Vec<[u8; 32]>,
+    /// The rules.
+    pub policy: Policy,
+    /// How much is allowed and kept.
+    pub limits: Limits,
+    /// How many envelopes [`Relay::view`] remembers; 0 in a real service.
+    pub sights: usize,
+}
+
+/// How much a relay allows and keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Envelopes and requests of one device.
+    pub inputs: Rate,
+    /// Bytes of envelopes of one device, each counted once for every recipient.
+    pub bytes: Rate,
+    /// Key packages that one device gets of one other user's devices; beyond that it gets the last-resort ones.
+    pub claims: Rate,
+    /// Deliveries that wait for one device.
+    pub mailbox: u64,
+    /// Key packages kept of one device.
+    pub key_packages: usize,
+    /// Devices of one user that the directory lists.
+    pub devices: usize,
+    /// How long an envelope waits at most.
+    pub mailbox_age: u64,
+    /// How long an ephemeral envelope waits at most.
+    pub ephemeral_age: u64,
+    /// How long a repeat is recognised.
+    pub seen_age: u64,
+    /// How long a slot is kept. Longer than any device may be away and still commit.
+    pub slot_age: u64,
+    /// How long an unused tag is kept.
+    pub tag_age: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        use undertone::time::DAY;
+        Limits {
+            inputs: Rate { burst: 600, per_minute: 600 },
+            bytes: Rate { burst: 64 << 20, per_minute: 16 << 20 },
+            claims: Rate { burst: 20, per_minute: 1 },
+            mailbox: 20_000,
+            key_packages: 2 * limits::KEY_PACKAGES,
+            devices: 32,
+            mailbox_age: limits::MAILBOX_AGE,
+            ephemeral_age: 60 * SECOND,
+            seen_age: 2 * limits::MAILBOX_AGE,
+            slot_age: 400 * DAY,
+            tag_age: 400 * DAY,
+        }
+    }
+}
+
+/// What the relay tells others than the caller.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Output {
+    /// An envelope for a device that is logged in and has fetched all before it.
+    Deliver {
+        /// Who is to have it.
+        to: DeviceId,
+        /// The envelope.
+        delivery: Delivery,
+    },
+    /// There is more in the mailbox than is delivered by itself: fetch.
+    MailWaiting {
+        /// Whose mailbox.
+        to: DeviceId,
+    },
+    /// A user with whom this device shares a session has another device: look it up. Repeated at every login until then.
+    DirectoryChanged {
+        /// Who is told.
+        to: DeviceId,
+        /// Whose devices changed.
+        user: UserId,
+    },
+    /// There is a newer revocation list.
+    RevocationsChanged {
+        /// Who is told.
+        to: DeviceId,
+    },
+    /// The device's certificate was revoked: its connections end.
+    LoggedOut {
+        /// Whose.
+        device: DeviceId,
+    },
+    /// Wake a device that is not logged in. Without content: nothing but the hint may be passed on.
+    Push {
+        /// Whom.
+        device: DeviceId,
+        /// What the sender allows to be said.
+        hint: PushHint,
+    },
+}
+
+/// The relay of one platform.
+pub struct Relay<S> {
+    store: S,
+    desk: Desk,
+}
+
+/// Everything of a relay but its store, so that both can be borrowed.
+struct Desk {
+    config: Config,
+    rng: Rng,
+    frank_key: [u8; 32],
+    /// The last accept time given; the next is later.
+    last_at: Time,
+    revocations: BTreeMap<[u8; 32], RevocationList>,
+    online: BTreeMap<DeviceId, Presence>,
+    inputs: Buckets<DeviceId>,
+    bytes: Buckets<DeviceId>,
+    claims: Buckets<(DeviceId, DeviceId)>,
+    outputs: VecDeque<Output>,
+    sights: VecDeque<Sight>,
+    next_sweep: Time,
+}
+
+/// A device that is logged in.
+#[derive(Clone, Copy, Default)]
+struct Presence {
+    /// Whether it has fetched everything, so that what comes now is delivered by itself.
+    live: bool,
+    /// Delivered by itself and not yet acknowledged.
+    in_flight: usize,
+}
+
+/// How often what has expired is looked for.
+const SWEEP_EVERY: u64 = MINUTE;
+
+impl<S: RelayStore> Relay<S> {
+    /// Opens a relay on what its store holds. `seed` must be fresh random bytes at every open.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn open(config: Config, store: S, seed: [u8; 32]) -> Result<Relay<S>, StoreError> {
+        let mut rng = Rng::from_seed(seed);
+        let mut tx = Tx::new(&store);
+        let frank_key = frank::key(&mut tx, &mut rng)?;
+        let last_at = submit::last_at(&tx)?;
+        let revocations = revocation::load(&tx, &config.authorities)?;
+        let batch = tx.into_batch();
+        let limits = config.limits;
+        let desk = Desk {
+            config,
+            rng,
+            frank_key,
+            last_at,
+            revocations,
+            online: BTreeMap::new(),
+            inputs: Buckets::new(limits.inputs),
+            bytes: Buckets::new(limits.bytes),
+            claims: Buckets::new(limits.claims),
+            outputs: VecDeque::new(),
+            sights: VecDeque::new(),
+            next_sweep: Time::ZERO,
+        };
+        let mut relay = Relay { store, desk };
+        relay.store.apply(&batch)?;
+        relay.store.barrier()?;
+        Ok(relay)
+    }
+
+    /// Makes everything so far durable. Only then may answers and outputs leave.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; then the relay must be opened afresh, and nothing since the last commit may leave.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        self.store.barrier()
+    }
+
+    /// What others are to be told, in order. Commit first.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.desk.outputs.pop_front()
+    }
+
+    /// When [`Relay::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Time {
+        self.desk.next_sweep
+    }
+
+    /// The store, to crash it in tests or to open the relay afresh.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
+    /// Runs one input: what it stages is applied when it returns `Ok`, and nothing of it otherwise.
+    fn input<T, E: From<StoreError>>(
+        &mut self,
+        work: impl FnOnce(&mut Tx<'_>, &mut Desk) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut tx = Tx::new(&self.store);
+        let result = work(&mut tx, &mut self.desk)?;
+        let batch = tx.into_batch();
+        if !batch.is_empty() {
+            self.store.apply(&batch)?;
+        }
+        Ok(result)
+    }
+}
+
+/// Why an input came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault<R = RefusedReason> {
+    /// The relay refuses, and kept nothing.
+    Refused(R),
+    /// The store failed: open the relay afresh.
+    Store(StoreError),
+}
+
+impl<R> From<StoreError> for Fault<R> {
+    fn from(error: StoreError) -> Fault<R> {
+        Fault::Store(error)
+    }
+}
+
+impl From<RefusedReason> for Fault {
+    fn from(reason: RefusedReason) -> Fault {
+        Fault::Refused(reason)
+    }
+}
+
+impl Desk {
+    /// Whether a device may still do something now: its certificate runs and was not revoked.
+    fn standing(&self, device: &row::DeviceRow, now: Time) -> Result<(), RefusedReason> {
+        if self.is_revoked(&device.authority, device.serial) {
+            return Err(RefusedReason::Revoked);
+        }
+        let runs = device.not_before <= now && now < device.not_after;
+        if runs { Ok(()) } else { Err(RefusedReason::Expired) }
+    }
+
+    /// The caller of a request, unless it asks too much or may not ask any more.
+    fn caller(&mut self, tx: &Tx<'_>, caller: &DeviceId, now: Time) -> Result<row::DeviceRow, Fault> {
+        if !self.inputs.take(*caller, 1, now) {
+            return Err(RefusedReason::RateLimited.into());
+        }
+        let device = row::device(tx, caller)?.ok_or(RefusedReason::NotMember)?;
+        self.standing(&device, now)?;
+        Ok(device)
+    }
+}
+
+/// The relay's own row of this name.
+fn meta(tx: &Tx<'_>, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    tx.get(Table::Meta, name)
+}

@@ -1,0 +1,8 @@
+//! What the relay does, by behaviour. The clients here are doctored: they send what no engine would.
+
+mod admission;
+mod directory;
+mod kit;
+mod login;
+mod mailbox;
+mod slot;
