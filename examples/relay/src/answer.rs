@@ -63,6 +63,16 @@ pub enum TransmitResult {
     Refused(RefusedReason),
 }
 
+/// The commit that holds a slot.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotHolder {
+    /// The winning envelope.
+    #[serde(with = "serde_bytes")]
+    pub winner: Vec<u8>,
+    /// When it was accepted.
+    pub at: Time,
+}
+
 /// Why a transmit is refused. The number is part of the wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "u8", try_from = "u8")]
@@ -74,9 +84,9 @@ pub enum RefusedReason {
     UnknownTag = 2,
     /// The sender or a recipient is not among the tag's devices.
     NotMember = 3,
-    /// The sender's certificate, or that of a device to be welcomed, was revoked.
+    /// The sender's certificate was revoked.
     Revoked = 4,
-    /// The envelope, the sender's certificate, or that of a device to be welcomed, has expired.
+    /// The sender's certificate has expired.
     Expired = 5,
     /// Not what an engine makes.
     Malformed = 6,
@@ -84,6 +94,10 @@ pub enum RefusedReason {
     TooLarge = 7,
     /// Too much in too short a time, or a mailbox is full: try again later.
     RateLimited = 8,
+    /// A device to be welcomed is unknown here, revoked or expired: look its user up again.
+    Recipient = 9,
+    /// The time up to which the envelope was to be kept has passed.
+    Stale = 10,
 }
 
 impl From<RefusedReason> for u8 {
@@ -104,6 +118,8 @@ impl TryFrom<u8> for RefusedReason {
             6 => RefusedReason::Malformed,
             7 => RefusedReason::TooLarge,
             8 => RefusedReason::RateLimited,
+            9 => RefusedReason::Recipient,
+            10 => RefusedReason::Stale,
             _ => return Err("unknown reason"),
         })
     }

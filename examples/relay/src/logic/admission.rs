@@ -72,9 +72,8 @@ impl Admission {
         }
         let mut added = Vec::with_capacity(envelope.recipients.len());
         for device in &envelope.recipients {
-            let device = row::device(tx, device)?.ok_or(RefusedReason::NotMember)?;
-            desk.standing(&device, now)?;
-            added.push(device);
+            let device = row::device(tx, device)?.filter(|device| desk.standing(device, now).is_ok());
+            added.push(device.ok_or(RefusedReason::Recipient)?);
         }
         let room = self.room(tx, sender)?;
         let (room, added): (Vec<_>, Vec<_>) = (room.iter().map(member).collect(), added.iter().map(member).collect());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use undertone::id::{DeviceId, EnvelopeId, Hash32, SessionId, SlotName, UserId};
+use undertone::id::{DeviceId, EnvelopeId, Hash32, SessionId, UserId};
 use undertone::policy::Role;
 use undertone::time::Time;
 
@@ -130,11 +130,6 @@ pub(super) fn device_at(key: &[u8], skip: usize) -> Result<DeviceId, StoreError>
 
 pub(super) fn seen_key(device: &DeviceId, envelope: &EnvelopeId) -> Vec<u8> {
     [&device.as_bytes()[..], envelope.as_bytes()].concat()
-}
-
-/// A slot is looked for only under its own tag: who is not of a session can neither see nor squat its slots.
-pub(super) fn slot_key(tag: &SessionId, slot: &SlotName) -> Vec<u8> {
-    [&tag.as_bytes()[..], slot.as_bytes()].concat()
 }
 
 pub(super) fn tag_device_key(tag: &SessionId, device: &DeviceId) -> Vec<u8> {

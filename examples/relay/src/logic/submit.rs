@@ -1,7 +1,7 @@
 //! Taking envelopes in: decode, recognise repeats, admit, decide the slot, keep. One bundle, one batch, one time.
 
 use undertone::envelope::{Envelope, EnvelopeKind};
-use undertone::id::{DeviceId, Hash32};
+use undertone::id::{DeviceId, Hash32, SlotName};
 use undertone::limits;
 use undertone::time::Time;
 
@@ -11,7 +11,7 @@ use super::row::{self, MailRow, Mortal, SeenRow, SlotRow};
 use super::tx::Tx;
 use super::view::SightEvent;
 use super::{Desk, Fault, Relay, mailbox, meta};
-use crate::answer::{RefusedReason, TransmitResult};
+use crate::answer::{RefusedReason, SlotHolder, TransmitResult};
 use crate::store::{RelayStore, StoreError, Table};
 
 /// The row with the last accept time.
@@ -40,6 +40,18 @@ impl<S: RelayStore> Relay<S> {
             Err(Fault::Store(error)) => Err(error),
         }
     }
+
+    /// The commit that holds a slot. Only members of its session can name it.
+    ///
+    /// # Errors
+    /// [`RefusedReason`], or any [`StoreError`].
+    pub fn slot(&mut self, caller: DeviceId, name: &SlotName, now: Time) -> Result<Option<SlotHolder>, Fault> {
+        self.input(|tx, desk| {
+            desk.caller(tx, &caller, now)?;
+            let held: Option<SlotRow> = tx.read(Table::Slot, name.as_bytes())?;
+            Ok(held.map(|held| SlotHolder { winner: held.envelope, at: held.at }))
+        })
+    }
 }
 
 impl Desk {
@@ -58,7 +70,7 @@ impl Desk {
         let sender = row::device(tx, &from)?.ok_or(RefusedReason::NotMember)?;
         self.standing(&sender, now)?;
         if pieces.iter().any(|piece| piece.envelope.expires_at <= now) {
-            return Err(RefusedReason::Expired.into());
+            return Err(RefusedReason::Stale.into());
         }
         let admission = admission::judge(tx, self, &sender, &pieces, now)?;
         if let Some(held) = slot_of(tx, &pieces)? {
@@ -108,7 +120,7 @@ impl Desk {
         row::expire_at(tx, now.plus(self.config.limits.seen_age), Mortal::Seen, &seen);
         tx.write(Table::Seen, seen, &SeenRow { hash: piece.hash, at })?;
         if let Some(slot) = &envelope.slot {
-            let key = row::slot_key(&envelope.tag, slot);
+            let key = slot.as_bytes().to_vec();
             row::expire_at(tx, now.plus(self.config.limits.slot_age), Mortal::Slot, &key);
             let winner = SlotRow { id: envelope.id, hash: piece.hash, at, envelope: piece.bytes.to_vec() };
             tx.write(Table::Slot, key, &winner)?;
@@ -187,7 +199,7 @@ fn repeat_of(tx: &Tx<'_>, pieces: &[Piece<'_>]) -> Result<Option<Time>, Fault> {
 fn slot_of(tx: &Tx<'_>, pieces: &[Piece<'_>]) -> Result<Option<TransmitResult>, StoreError> {
     for piece in pieces {
         let Some(slot) = &piece.envelope.slot else { continue };
-        let held: Option<SlotRow> = tx.read(Table::Slot, &row::slot_key(&piece.envelope.tag, slot))?;
+        let held: Option<SlotRow> = tx.read(Table::Slot, slot.as_bytes())?;
         let Some(held) = held else { continue };
         let ours = held.id == piece.envelope.id && held.hash == piece.hash;
         return Ok(Some(if ours {

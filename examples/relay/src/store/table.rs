@@ -34,7 +34,7 @@ pub enum Table {
     Mailbox = 14,
     /// `device · envelope` → hash and accept time: accepted before.
     Seen = 15,
-    /// `tag · slot` → the winning commit.
+    /// `slot` → the winning commit.
     Slot = 16,
     /// `time (8) · kind (1) · key` → nothing: when something goes.
     Expiry = 17,

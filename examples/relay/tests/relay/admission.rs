@@ -2,7 +2,9 @@
 
 use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::time::{DAY, HOUR};
-use undertone_relay::answer::RefusedReason::{Expired, Malformed, NotMember, Policy, Revoked, TooLarge, UnknownTag};
+use undertone_relay::answer::RefusedReason::{
+    Expired, Malformed, NotMember, Policy, Recipient, Revoked, Stale, TooLarge, UnknownTag,
+};
 use undertone_relay::logic::Limits;
 
 use crate::kit::{Platform, accepted, refused, user};
@@ -152,7 +154,7 @@ fn a_stranger_cannot_be_welcomed() {
     let ann = platform.phone("ann", "client");
     let ghost = platform.unlisted_phone("ghost", "escort");
     let tag = platform.tag();
-    refused(platform.submit(&ann, &ann.welcome(tag, &[&ghost], None)), NotMember);
+    refused(platform.submit(&ann, &ann.welcome(tag, &[&ghost], None)), Recipient);
     // A device that never logged in cannot send either.
     refused(platform.submit(&ghost, &ghost.welcome(tag, &[&ann], None)), NotMember);
 }
@@ -185,13 +187,15 @@ fn revoked_and_expired_devices_neither_send_nor_are_welcomed() {
     assert!(platform.catch_up(&ann).is_empty());
     let fresh = platform.tag();
     let sue = platform.phone("sue", "support");
-    refused(platform.submit(&sue, &sue.welcome(fresh, &[&ann], None)), Revoked);
+    refused(platform.submit(&sue, &sue.welcome(fresh, &[&ann], None)), Recipient);
     platform.now = platform.now.plus(91 * DAY);
+    let sue_renewed = platform.renewed(&sue, "support").as_bytes().to_vec();
     let later = platform.now.plus(DAY);
     let late = Envelope { expires_at: later, ..bea.message(tag, &[&ann]) };
     refused(platform.submit(&bea, &late), Expired);
+    platform.login_with(&sue, &sue_renewed).unwrap();
     let welcome = Envelope { expires_at: later, ..sue.welcome(fresh, &[&cleo], None) };
-    refused(platform.submit(&sue, &welcome), Expired);
+    refused(platform.submit(&sue, &welcome), Recipient);
 }
 
 #[test]
@@ -200,7 +204,7 @@ fn an_envelope_that_has_expired_is_refused() {
     let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
     let tag = platform.session(&ann, &bea);
     let stale = Envelope { expires_at: platform.now, ..ann.message(tag, &[&bea]) };
-    refused(platform.submit(&ann, &stale), Expired);
+    refused(platform.submit(&ann, &stale), Stale);
 }
 
 #[test]

@@ -62,13 +62,16 @@ fn a_commit_and_its_welcome_are_kept_together_or_not_at_all() {
 }
 
 #[test]
-fn a_slot_cannot_be_squatted_from_another_session() {
+fn who_can_name_a_slot_can_ask_who_holds_it() {
     let mut platform = Platform::new();
     let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
-    let eve = platform.phone("eve", "client");
-    let (tag, other) = (platform.session(&ann, &bea), platform.session(&eve, &bea));
-    accepted(platform.submit(&eve, &eve.commit(other, &[&bea], 1)));
-    accepted(platform.submit(&ann, &ann.commit(tag, &[&bea], 1)));
+    let tag = platform.session(&ann, &bea);
+    let commit = ann.commit(tag, &[&bea], 1);
+    let slot = commit.slot.unwrap();
+    assert!(platform.relay.slot(bea.id(), &slot, platform.now).unwrap().is_none());
+    let at = accepted(platform.submit(&ann, &commit));
+    let held = platform.relay.slot(bea.id(), &slot, platform.now).unwrap().unwrap();
+    assert!(held.winner == commit.encode().unwrap() && held.at == at);
 }
 
 #[test]
