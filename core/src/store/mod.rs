@@ -7,11 +7,17 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+#[cfg(any(feature = "sled", feature = "sqlite"))]
+mod files;
 mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod table;
 pub mod vault;
 
 pub use memory::{Effect, FaultPlan, MemoryDisk, MemoryStore};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 pub use table::Table;
 pub use vault::{HostKey, Vault};
 

@@ -12,6 +12,7 @@
 )]
 
 pub mod files;
+pub mod full;
 pub mod rows;
 
 use std::collections::BTreeMap;
@@ -51,6 +52,13 @@ macro_rules! conformance_file_tests {
             a_path_that_is_a_file_is_refused, a_copy_of_the_open_files_holds_a_prefix,
             a_truncated_file_is_noticed, a_flipped_byte_is_noticed, destroying_removes_every_file,
         );
+
+        #[cfg(target_os = "linux")]
+        #[test]
+        fn a_full_disk_is_told_and_loses_nothing() {
+            let name = concat!(module_path!(), "::a_full_disk_is_told_and_loses_nothing");
+            $crate::store::conformance::full::a_full_disk_is_told_and_loses_nothing(&$open, name);
+        }
     };
 }
 
