@@ -1,0 +1,139 @@
+//! The wire formats are frozen: what `tests/vectors/` holds is read, and written again to the same bytes.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+#[path = "../examples/vectors/sheet.rs"]
+mod sheet;
+#[path = "../examples/vectors/sheets.rs"]
+mod sheets;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use undertone::authority::{
+    Authority, Certificate, DeviceKey, EnrolmentRequest, IdentityKey, ProvenStart, RevocationList,
+};
+use undertone::envelope::{Content, Envelope, StartToken};
+use undertone::error::PeerFault;
+
+/// A file of vectors; the fields that are not named here are for readers, and compared as text.
+#[derive(Deserialize)]
+struct File {
+    vector: Vec<Vector>,
+}
+
+#[derive(Deserialize)]
+struct Vector {
+    name: String,
+    bytes: String,
+    format: Option<String>,
+    code: Option<String>,
+}
+
+/// Every field and every byte: an engine that makes anything else of the same values speaks another language.
+#[test]
+fn r46_the_vectors_are_what_this_engine_makes() {
+    let made: BTreeMap<_, _> = sheets::all().unwrap().into_iter().collect();
+    let kept: Vec<String> = std::fs::read_dir(folder()).unwrap().map(name_of).collect();
+    for name in &kept {
+        let text = std::fs::read_to_string(folder().join(name)).unwrap();
+        let same = made.get(name.as_str()).is_some_and(|made| *made == text);
+        assert!(same, "{name} differs: a wire format changed, which needs a new version (see docs/wire.md)");
+    }
+    assert_eq!(kept.len(), made.len(), "each file is there");
+}
+
+#[test]
+fn r46_every_vector_reads_and_is_written_to_the_same_bytes() {
+    let files = [
+        ("certificate.toml", certificate as Again),
+        ("enrolment.toml", enrolment),
+        ("revocation.toml", revocation),
+        ("start_token.toml", start_token),
+        ("envelope.toml", |bytes| Envelope::decode(bytes).map(|envelope| envelope.encode().unwrap())),
+        ("content.toml", |bytes| Content::decode(bytes).map(|content| content.encode().unwrap())),
+    ];
+    let mut read = 0;
+    for (file, again) in files {
+        for vector in vectors(file) {
+            let bytes = unhex(&vector.bytes);
+            assert_eq!(again(&bytes), Ok(bytes), "{file}: {}", vector.name);
+            read += 1;
+        }
+    }
+    assert_eq!(read, 22);
+}
+
+#[test]
+fn r14_what_must_be_refused_is_refused_with_its_code() {
+    let vectors = vectors("refused.toml");
+    assert_eq!(vectors.len(), 39);
+    for vector in vectors {
+        let bytes = unhex(&vector.bytes);
+        let outcome = match vector.format.as_deref().unwrap() {
+            "certificate" => certificate(&bytes),
+            "enrolment" => enrolment(&bytes),
+            "revocation" => revocation(&bytes),
+            "start_token" => start_token(&bytes),
+            "envelope" => Envelope::decode(&bytes).map(|_| bytes),
+            "content" => Content::decode(&bytes).map(|_| bytes),
+            other => panic!("no format {other}"),
+        };
+        assert_eq!(outcome.map_err(|fault| fault.code()).err(), vector.code.as_deref(), "{}", vector.name);
+    }
+}
+
+/// Reads bytes, believes them, and writes them again.
+type Again = fn(&[u8]) -> Result<Vec<u8>, PeerFault>;
+
+fn certificate(bytes: &[u8]) -> Result<Vec<u8>, PeerFault> {
+    let read = Certificate::decode(bytes)?;
+    read.verify(&trusted())?;
+    // The authority signs what it read: the same certificate, as Ed25519 is deterministic.
+    let authority = Authority::from_seed([1; 32]);
+    let again = authority.renew(&read, read.role().clone(), read.serial(), read.not_before(), read.not_after());
+    Ok(again.unwrap().as_bytes().to_vec())
+}
+
+fn enrolment(bytes: &[u8]) -> Result<Vec<u8>, PeerFault> {
+    let read = EnrolmentRequest::decode(bytes)?;
+    read.verify()?;
+    let (identity, device) = (IdentityKey::from_bytes([2; 32]), DeviceKey::from_bytes([3; 32]));
+    Ok(EnrolmentRequest::new(read.user(), &identity, &device).unwrap().as_bytes().to_vec())
+}
+
+fn revocation(bytes: &[u8]) -> Result<Vec<u8>, PeerFault> {
+    let read = RevocationList::decode(bytes)?;
+    read.verify(&trusted())?;
+    let serials = read.serials().iter().copied().collect();
+    let again = Authority::from_seed([1; 32]).revoke(read.number(), read.at(), &serials);
+    Ok(again.unwrap().as_bytes().to_vec())
+}
+
+fn start_token(bytes: &[u8]) -> Result<Vec<u8>, PeerFault> {
+    let read = StartToken::peek(bytes)?;
+    ProvenStart::verify(bytes, &trusted())?;
+    Ok(read.sign(&ed25519_dalek::SigningKey::from_bytes(&[3; 32])).unwrap())
+}
+
+fn trusted() -> [[u8; 32]; 1] {
+    [Authority::from_seed([1; 32]).public_key()]
+}
+
+fn vectors(file: &str) -> Vec<Vector> {
+    let text = std::fs::read_to_string(folder().join(file)).unwrap();
+    toml::from_str::<File>(&text).unwrap().vector
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/vectors")
+}
+
+fn name_of(entry: std::io::Result<std::fs::DirEntry>) -> String {
+    entry.unwrap().file_name().into_string().unwrap()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
