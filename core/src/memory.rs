@@ -82,7 +82,8 @@ impl Memory {
     /// A conversation with something to do at `now`.
     pub fn next_work(&self, now: Time) -> Option<ConversationId> {
         let due = |(id, at): (&ConversationId, &Time)| (*at <= now).then_some(*id);
-        self.work.iter().find_map(due).or_else(|| self.receipts.iter().find_map(due))
+        let receipts = || self.receipts.iter().filter(|_| self.is_up()).find_map(due);
+        self.work.iter().find_map(due).or_else(receipts)
     }
 
     /// The earliest instant at which memory wants something done.

@@ -14,7 +14,10 @@ use crate::limits;
 use crate::memory::Effect;
 use crate::message::{self, MessageRow, SendState};
 use crate::store::Table;
-use crate::time::Time;
+use crate::time::{SECOND, Time};
+
+/// How long receipts wait for a session.
+const WAIT: u64 = 10 * SECOND;
 
 /// What a receipt says of a message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +76,13 @@ pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Resul
         list.push((author, ids));
     }
     Ok(Some((codec::encode(&receipt)?, more)))
+}
+
+/// Receipts that are due cannot go out now: they wait a while.
+pub(crate) fn postpone(ctx: &mut Ctx<'_>, conversation: ConversationId) {
+    if ctx.memory.receipts.get(&conversation).is_some_and(|at| *at <= ctx.now) {
+        ctx.tx.effect(Effect::Receipts(conversation, Some(ctx.now.plus(WAIT))));
+    }
 }
 
 /// Takes a receipt of `from` in, stamped `at`.
@@ -135,7 +145,6 @@ fn note(ctx: &Ctx<'_>, row: &mut MessageRow, from: &UserId, mark: Mark, at: Time
         row.state = SendState::Delivered;
         return true;
     }
-    let _ = ctx;
     let Some(recipient) = row.recipients.iter_mut().find(|r| r.user == *from) else { return false };
     let before = (recipient.delivered, recipient.read);
     recipient.delivered.get_or_insert(at);
@@ -151,6 +160,12 @@ fn note(ctx: &Ctx<'_>, row: &mut MessageRow, from: &UserId, mark: Mark, at: Time
         row.state
     };
     row.state = row.state.max(state);
+    if row.state >= SendState::Delivered
+        && let Some(envelope) = row.envelope
+    {
+        // Everybody has it: nobody will ask for it again.
+        ctx.tx.delete(Table::Sent, envelope.as_bytes());
+    }
     moved
 }
 

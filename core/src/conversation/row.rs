@@ -36,6 +36,8 @@ pub(crate) struct ConversationRow {
     pub period: i32,
     /// The next number in the outbox; counts what this device sent.
     pub next: u64,
+    /// The serial number of the own certificate that the members know.
+    pub told: Option<u64>,
     /// The latest stamp given to a queued message, and to an encrypted one: both only grow.
     pub last_stamp: Time,
     pub sent_stamp: Time,
@@ -77,6 +79,7 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
         archived: false,
         period,
         next: 0,
+        told: None,
         last_stamp: Time::ZERO,
         sent_stamp: Time::ZERO,
     }

@@ -33,6 +33,9 @@ use crate::{key_package, member, outbox, request, timer};
 /// Timers that one mutation handles.
 const DUE_STEP: usize = 32;
 
+/// Set once the hourly sweep is running.
+const SWEEPING: &[u8] = b"sweeping";
+
 /// One device of one user.
 ///
 /// Its methods are of four kinds. **Commands** and **inputs** take the time as their last argument and change the
@@ -91,7 +94,10 @@ impl Engine {
         };
         engine.recall()?;
         engine.mutate(now, |ctx| {
-            timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
+            if ctx.tx.get(Table::Meta, SWEEPING)?.is_none() {
+                ctx.tx.put(Table::Meta, SWEEPING.to_vec(), Vec::new());
+                timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
+            }
             Ok(())
         })?;
         Ok(engine)
@@ -467,7 +473,9 @@ impl Engine {
 /// A login: everything unanswered goes out again, the mailbox is fetched, key packages are replenished. All in the
 /// mutation that notes the link, so that a store which is too old never encrypts under its old keys.
 fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
-    ctx.account.certificate()?;
+    if ctx.account.certificate()?.valid_at(ctx.now).is_err() {
+        ctx.tx.event(Event::CertificateNeeded);
+    }
     ctx.tx.effect(Effect::Link(Link::Up(login)));
     let rolled_back = login.accepted_sequence.filter(|accepted| outbox::sequence(ctx).is_ok_and(|own| *accepted > own));
     if let Some(accepted) = rolled_back {
@@ -492,6 +500,7 @@ fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
             Wake::Missing => inbox::missing_due(ctx, &due.reference)?,
             Wake::Sweep => {
                 inbox::sweep_seen(ctx)?;
+                session::sweep(ctx)?;
                 timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
             }
             Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request => {}

@@ -81,8 +81,12 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict>
     {
         return Ok(Verdict::Refuse(PeerFault::Forged));
     }
+    let heard_key = [b"heard".as_slice(), envelope.sender.as_bytes()].concat();
+    let heard: Option<Time> = ctx.tx.row(Table::Meta, &heard_key, "no session")?;
     let conversation = conversation::require(&ctx.tx, session.conversation)?;
-    if conversation.session == Some(session.id) && ctx.now.since(session.updated_at) >= MINUTE {
+    if conversation.session == Some(session.id) && heard.is_none_or(|at| ctx.now.since(at) >= limits::NO_SESSION_EVERY)
+    {
+        ctx.tx.put_row(Table::Meta, heard_key, &ctx.now)?;
         intent::want(ctx, session.conversation, Intent::Open, ctx.now)?;
     }
     Ok(Verdict::Done)

@@ -62,7 +62,7 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict>
 fn take(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     match envelope.kind {
         EnvelopeKind::Welcome => session::join(ctx, envelope),
-        EnvelopeKind::Commit => session::receive(ctx, envelope, &delivery.envelope, delivery.accepted_at),
+        EnvelopeKind::Commit => session::receive(ctx, envelope, &delivery.envelope),
         EnvelopeKind::Message | EnvelopeKind::Receipt => open::receive(ctx, envelope, delivery),
         EnvelopeKind::NoSession => missing::receive(ctx, envelope),
         // Typing and ring signals are not part of this version; they are never kept.

@@ -34,6 +34,7 @@ pub(crate) fn pump(ctx: &mut Ctx<'_>, id: ConversationId) -> Result<()> {
         return Ok(());
     }
     if !wants_encryption(ctx) {
+        receipt::postpone(ctx, id);
         ctx.tx.effect(Effect::Work(id, Some(Time::NEVER)));
         return Ok(());
     }
@@ -55,9 +56,11 @@ pub(crate) fn wants_encryption(ctx: &Ctx<'_>) -> bool {
 fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
     let wishes = session::pursue(ctx, &mut row)?;
     let Some(session) = session::sendable(ctx, &row)? else {
+        receipt::postpone(ctx, row.id);
         let waiting = wishes.is_some() || !queue::first(&ctx.tx, row.id, 1)?.is_empty();
         return Ok(if waiting { Some(wishes.unwrap_or(Time::NEVER)) } else { None });
     };
+    tell_certificate(ctx, &mut row, session)?;
     if let Some((body, more)) = receipt::take_due(ctx, row.id)? {
         control(ctx, &row, session, Kind::RECEIPT, body)?;
         if more {
@@ -66,6 +69,21 @@ fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
     }
     let queue = drain_queue(ctx, &mut row, session)?;
     Ok([wishes, queue].into_iter().flatten().min())
+}
+
+/// Tells the members of a renewed certificate before anything else is said under it. Leaves take it on with the next
+/// commit that happens anyway.
+fn tell_certificate(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId) -> Result<()> {
+    let certificate = ctx.account.certificate()?;
+    let (serial, bytes) = (certificate.serial(), certificate.as_bytes().to_vec());
+    if row.told.is_some_and(|told| told != serial) {
+        control(ctx, row, session, Kind::CERTIFICATE, bytes)?;
+    }
+    if row.told != Some(serial) {
+        row.told = Some(serial);
+        conversation::store(&mut ctx.tx, row)?;
+    }
+    Ok(())
 }
 
 /// Encrypts from the head of the queue while the window has room.

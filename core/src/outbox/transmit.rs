@@ -125,8 +125,8 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
         TransmitResult::Failed | TransmitResult::Refused(Refusal::RateLimited) => return postpone(ctx, id, row),
         TransmitResult::Accepted { at } => accepted(ctx, &row, at)?,
         TransmitResult::Refused(refusal) => refused(ctx, &row, refusal)?,
-        TransmitResult::Conflict { winner, at } => match row.purpose {
-            Purpose::Commit(_, session) => session::lost(ctx, session, id, &winner, at)?,
+        TransmitResult::Conflict { winner, .. } => match row.purpose {
+            Purpose::Commit(_, session) => session::lost(ctx, session, id, &winner)?,
             _ => return Err(Error::Misuse(Misuse::Answer)),
         },
     }

@@ -21,7 +21,7 @@ use crate::memory::Effect;
 use crate::outbox::{self, Purpose};
 use crate::output::Request;
 use crate::request;
-use crate::time::{SECOND, Time};
+use crate::time::SECOND;
 
 const SLOT_LABEL: &str = "undertone slot v1";
 
@@ -86,14 +86,15 @@ pub(crate) fn won(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
 }
 
 /// Another commit holds the slot: ours never was. The winner is taken in, and what was wanted is wanted still.
-pub(crate) fn lost(ctx: &mut Ctx<'_>, id: SessionId, transmit: TransmitId, winner: &[u8], at: Time) -> Result<()> {
+pub(crate) fn lost(ctx: &mut Ctx<'_>, id: SessionId, transmit: TransmitId, winner: &[u8]) -> Result<()> {
     let Some(mut session) = row::load(&ctx.tx, id)? else { return Ok(()) };
-    if session.pending == Some(transmit) {
-        session.pending = None;
-        row::store(&ctx.tx, &session)?;
-        ctx.with_group(id, |group, provider, _| group.clear_pending(provider))?;
+    if session.pending != Some(transmit) {
+        return Ok(());
     }
-    take_winner(ctx, session, winner, at)
+    session.pending = None;
+    row::store(&ctx.tx, &session)?;
+    ctx.with_group(id, |group, provider, _| group.clear_pending(provider))?;
+    take_winner(ctx, session, winner)
 }
 
 /// The relay refused our commit for good: it never was.
@@ -113,41 +114,44 @@ pub(crate) fn commit_refused(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
 pub(crate) fn slot_found(ctx: &mut Ctx<'_>, id: SessionId, winner: Option<&[u8]>) -> Result<()> {
     let Some(session) = row::load(&ctx.tx, id)? else { return Ok(()) };
     match winner {
-        Some(winner) => take_winner(ctx, session, winner, ctx.now),
+        Some(winner) => take_winner(ctx, session, winner),
         None => Ok(()),
     }
 }
 
 /// Takes in what holds the current slot, or passes it over when it is no valid commit.
-fn take_winner(ctx: &mut Ctx<'_>, session: SessionRow, winner: &[u8], at: Time) -> Result<()> {
-    let id = session.id;
-    let envelope = Envelope::decode(winner).ok().filter(|e| e.kind == EnvelopeKind::Commit && e.tag == id);
-    let Some(envelope) = envelope else { return pass_over(ctx, session, winner) };
-    let held = envelope.slot;
-    if held != expected_slot(ctx, &session)? {
+fn take_winner(ctx: &mut Ctx<'_>, session: SessionRow, winner: &[u8]) -> Result<()> {
+    let Ok(envelope) = Envelope::decode(winner) else { return Ok(()) };
+    if envelope.slot != expected_slot(ctx, &session)? {
         return Ok(());
     }
-    match receive(ctx, &envelope, winner, at)? {
-        // An invalid winner was passed over; the next slot of the chain counts.
-        Verdict::Done | Verdict::Repeat | Verdict::Park | Verdict::Refuse(_) | Verdict::Forbid(..) => Ok(()),
+    if envelope.kind != EnvelopeKind::Commit || envelope.tag != session.id {
+        return pass_over(ctx, session, winner);
     }
+    receive(ctx, &envelope, winner).map(|_| ())
 }
 
-/// Takes in a commit that arrived.
-pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8], _at: Time) -> Result<Verdict> {
+/// Takes in a commit that arrived. One that is not in the slot that we wait for is not even decrypted: its key could
+/// be used only once.
+pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8]) -> Result<Verdict> {
     let Some(session) = row::load(&ctx.tx, envelope.tag)? else { return Ok(Verdict::Park) };
-    let own = ctx.with_group(session.id, |group, provider, _| Ok(group.receive(provider, &envelope.body)))?;
-    let Some(received) = own else { return Ok(Verdict::Park) };
+    let place = ctx.with_group(session.id, |group, _, _| Ok(group.place(&envelope.body)))?;
+    let Some(place) = place else { return Ok(Verdict::Park) };
     let in_slot = envelope.slot == expected_slot(ctx, &session)?;
+    match place {
+        Ok(()) if in_slot => {}
+        Ok(()) => return ask_for_slot(ctx, &session).map(|()| Verdict::Park),
+        Err(ReceiveError::FutureEpoch) => return Ok(Verdict::Park),
+        Err(ReceiveError::PastEpoch | ReceiveError::Inactive) => return Ok(Verdict::Repeat),
+        Err(_) if in_slot => return pass_over(ctx, session, bytes).map(|()| Verdict::Done),
+        Err(_) => return Ok(Verdict::Refuse(PeerFault::Malformed("commit"))),
+    }
+    let received = ctx.with_group(session.id, |group, provider, _| Ok(group.receive(provider, &envelope.body)))?;
     match received {
-        Ok(Received::Commit(staged)) if in_slot => judge(ctx, session, *staged, bytes),
-        Ok(Received::OwnCommit) => won(ctx, session.id).map(|()| Verdict::Done),
-        Ok(Received::Commit(_)) => ask_for_slot(ctx, &session).map(|()| Verdict::Park),
-        Err(ReceiveError::FutureEpoch) => Ok(Verdict::Park),
-        Err(ReceiveError::PastEpoch | ReceiveError::Inactive) => Ok(Verdict::Repeat),
-        Err(ReceiveError::Failed(error)) => Err(error),
-        Ok(_) | Err(_) if in_slot => pass_over(ctx, session, bytes).map(|()| Verdict::Refuse(PeerFault::Commit)),
-        Ok(_) | Err(_) => Ok(Verdict::Refuse(PeerFault::Forged)),
+        Some(Ok(Received::Commit(staged))) => judge(ctx, session, *staged, bytes),
+        Some(Ok(Received::OwnCommit)) => won(ctx, session.id).map(|()| Verdict::Done),
+        Some(Err(ReceiveError::Failed(error))) => Err(error),
+        Some(Ok(_) | Err(_)) | None => pass_over(ctx, session, bytes).map(|()| Verdict::Done),
     }
 }
 
@@ -161,7 +165,10 @@ fn judge(ctx: &mut Ctx<'_>, mut session: SessionRow, staged: StagedCommit, bytes
     let judged = sabotage(ctx, &staged, judged);
     let newcomers = match judged {
         Ok(newcomers) => newcomers,
-        Err(fault) => return pass_over(ctx, session, bytes).map(|()| Verdict::Refuse(fault)),
+        Err(fault) => {
+            ctx.tx.event(Event::Refused(fault));
+            return pass_over(ctx, session, bytes).map(|()| Verdict::Done);
+        }
     };
     for newcomer in &newcomers {
         member::learn(ctx, &newcomer.certificate)?;
@@ -201,6 +208,7 @@ fn sabotage(
 fn new_epoch(ctx: &mut Ctx<'_>, mut session: SessionRow) -> Result<()> {
     session.parent = NO_PARENT;
     session.refused = 0;
+    session.epoch_at = ctx.now;
     row::store(&ctx.tx, &session)?;
     let mut conversation = conversation::require(&ctx.tx, session.conversation)?;
     choose::choose(ctx, &mut conversation)?;
@@ -224,7 +232,6 @@ fn pass_over(ctx: &mut Ctx<'_>, mut session: SessionRow, winner: &[u8]) -> Resul
     }
     session.parent = Hash32::of(winner);
     session.refused = session.refused.saturating_add(1);
-    ctx.tx.event(Event::Refused(PeerFault::Commit));
     if session.refused >= limits::SLOT_CHAIN {
         session.phase = Phase::Frozen;
         intent::want(ctx, session.conversation, Intent::Open, ctx.now)?;

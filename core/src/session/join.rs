@@ -41,6 +41,7 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict>
         Err(fault) => return Ok(Verdict::Refuse(fault)),
     };
     let sender = staged.sender();
+    let last_resort = staged.last_resort();
     let group = staged.accept(&provider)?;
     match admit(ctx, &facts, &leaves, sender) {
         Ok(()) => {}
@@ -49,7 +50,7 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict>
         Err(Refused::Engine(error)) => return Err(error),
     }
     ctx.groups.put_back(envelope.tag, group);
-    enter(ctx, envelope, &facts)?;
+    enter(ctx, envelope, &facts, last_resort)?;
     Ok(Verdict::Done)
 }
 
@@ -110,7 +111,7 @@ fn admit(ctx: &mut Ctx<'_>, facts: &Facts, leaves: &[super::Leaf], sender: u32) 
 }
 
 /// The session is ours: the conversation exists, and what waited for its keys is tried again.
-fn enter(ctx: &mut Ctx<'_>, envelope: &Envelope, facts: &Facts) -> Result<()> {
+fn enter(ctx: &mut Ctx<'_>, envelope: &Envelope, facts: &Facts, last_resort: bool) -> Result<()> {
     let mut conversation = match conversation::load(&ctx.tx, facts.conversation)? {
         Some(row) => row,
         None => new_conversation(ctx, facts)?,
@@ -129,17 +130,22 @@ fn enter(ctx: &mut Ctx<'_>, envelope: &Envelope, facts: &Facts) -> Result<()> {
             pending: None,
             parent: NO_PARENT,
             refused: 0,
+            epoch_at: ctx.now,
             updated_at: ctx.now,
             updated_next: conversation.next,
         },
     )?;
     choose::choose(ctx, &mut conversation)?;
+    if conversation.session == Some(envelope.tag) {
+        intent::drop_intent(&ctx.tx, conversation.id, Intent::Open);
+    }
     conversation.state = State::Live;
     for other in &mut conversation.others {
         other.role = member::user_row(&ctx.tx, &other.user)?.map(|row| row.role);
     }
     conversation::store(&mut ctx.tx, &conversation)?;
-    let jitter = ctx.rng.below(FIRST_UPDATE);
+    // A last-resort key package may have served others before: its keys are replaced first of all.
+    let jitter = if last_resort { 0 } else { ctx.rng.below(FIRST_UPDATE) };
     intent::want(ctx, conversation.id, Intent::Update, ctx.now.plus(jitter))?;
     ctx.tx.effect(Effect::Unpark(envelope.tag));
     Ok(())

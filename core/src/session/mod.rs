@@ -34,4 +34,4 @@ pub(crate) use open::{opened, refused};
 pub(crate) use pages::MlsRows;
 pub(crate) use provider::{Crypto, Provider};
 pub(crate) use pursue::{add, compared, looked_up, pursue, sendable};
-pub(crate) use row::{SessionRow, freeze_all, load};
+pub(crate) use row::{SessionRow, freeze_all, load, sweep};

@@ -18,7 +18,7 @@ use crate::input::{DirectoryUser, Refusal};
 use crate::intent::{self, Intent};
 use crate::member;
 use crate::outbox::{self, Purpose};
-use crate::policy::{Action, Decision};
+use crate::policy::{Action, Reason};
 use crate::time::MINUTE;
 
 /// How long to wait before looking again for a user who has no device.
@@ -37,8 +37,9 @@ pub(crate) fn opened(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUs
         return Ok(());
     }
     let listed = take_listing(ctx, &mut conversation, users)?;
-    let missing = conversation.others.iter().any(|m| !listed.iter().any(|l| l.certificate.user() == &m.user));
-    if missing {
+    let adds = key_packages(ctx, &listed);
+    let reached = |user: &UserId| adds.iter().any(|add| add.user == *user);
+    if !conversation.others.iter().all(|member| reached(&member.user)) && known_denial(ctx, &conversation)?.is_none() {
         let at = ctx.now.plus(NOBODY_THERE);
         conversation::store(&mut ctx.tx, &conversation)?;
         return intent::postpone(ctx, id, Intent::Open, at);
@@ -47,7 +48,7 @@ pub(crate) fn opened(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUs
         intent::drop_intent(&ctx.tx, id, Intent::Open);
         return conversation::store(&mut ctx.tx, &conversation);
     }
-    open(ctx, &mut conversation, &listed)?;
+    open(ctx, &mut conversation, adds)?;
     conversation::store(&mut ctx.tx, &conversation)
 }
 
@@ -87,21 +88,22 @@ pub(super) fn proven(ctx: &Ctx<'_>, bytes: &[u8], user: &UserId) -> Result<Certi
 
 /// Whether the rules let this device open a session here; if not, the conversation says so.
 fn may_open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<bool> {
-    let own = ctx.account.role()?.clone();
-    let action = if conversation.token.is_empty() { Action::Start } else { Action::Continue };
-    for member in &conversation.others {
-        let Some(role) = &member.role else { return Ok(false) };
-        if let Decision::Deny(reason) = ctx.config.policy.decide(&own, action, role) {
-            conversation.state = State::Denied;
-            let user = ctx.account.user.clone();
-            ctx.tx.event(Event::Forbidden(user, reason));
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let Some(reason) = known_denial(ctx, conversation)? else { return Ok(true) };
+    conversation.state = State::Denied;
+    let user = ctx.account.user.clone();
+    ctx.tx.event(Event::Forbidden(user, reason));
+    Ok(false)
 }
 
-fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, listed: &[Listed]) -> Result<()> {
+/// Why the rules forbid the conversation, as far as the roles are known.
+fn known_denial(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Option<Reason>> {
+    let own = ctx.account.role()?;
+    let action = if conversation.token.is_empty() { Action::Start } else { Action::Continue };
+    let roles = conversation.others.iter().filter_map(|member| member.role.as_ref());
+    Ok(roles.map(|role| ctx.config.policy.decide(own, action, role)).find_map(|d| d.reason().cloned()))
+}
+
+fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, adds: Vec<Add>) -> Result<()> {
     if conversation.token.is_empty() {
         conversation.token = sign_token(ctx, conversation)?.into();
     }
@@ -115,13 +117,13 @@ fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, listed: &[Listed]
         pending: None,
         parent: NO_PARENT,
         refused: 0,
+        epoch_at: ctx.now,
         updated_at: ctx.now,
         updated_next: conversation.next,
     };
-    let adds = key_packages(ctx, listed);
-    let recipients: Vec<DeviceId> = adds.iter().map(|(device, _)| *device).collect();
+    let recipients: Vec<DeviceId> = adds.iter().map(|add| add.device).collect();
     let facts = facts(ctx, conversation, generation).encode()?;
-    let welcome = create(ctx, session.id, &facts, adds.into_iter().map(|(_, package)| package).collect())?;
+    let welcome = create(ctx, session.id, &facts, adds.into_iter().map(|add| add.key_package).collect())?;
     let mut envelope = outbox::new_envelope(ctx, EnvelopeKind::Welcome, session.id, recipients)?;
     envelope.token = Some(conversation.token.to_vec());
     envelope.body = welcome;
@@ -143,18 +145,26 @@ fn create(ctx: &mut Ctx<'_>, id: SessionId, facts: &[u8], adds: Vec<Vec<u8>>) ->
     pending.welcome.ok_or(Error::Bug("open.no_welcome"))
 }
 
+/// A device that can be added.
+pub(super) struct Add {
+    pub device: DeviceId,
+    pub user: UserId,
+    pub key_package: Vec<u8>,
+}
+
 /// The key packages of listed devices that fit their certificates.
-pub(super) fn key_packages(ctx: &Ctx<'_>, listed: &[Listed]) -> Vec<(DeviceId, Vec<u8>)> {
+pub(super) fn key_packages(ctx: &Ctx<'_>, listed: &[Listed]) -> Vec<Add> {
     let mut seen = BTreeSet::from([ctx.account.id]);
-    let fitting = |l: &Listed| -> Option<(DeviceId, Vec<u8>)> {
+    let fitting = |l: &Listed| -> Option<Add> {
         let package = l.key_package.as_ref()?;
         let checked = key_package::check(ctx.crypto, package).ok()?;
         let proven = authorize::prove(&checked.certificate, &checked.key, &ctx.config.authorities).ok()?;
         let same =
             proven.certificate.device() == l.certificate.device() && proven.certificate.user() == l.certificate.user();
-        same.then(|| (l.certificate.device(), package.clone()))
+        let user = l.certificate.user().clone();
+        same.then(|| Add { device: l.certificate.device(), user, key_package: package.clone() })
     };
-    listed.iter().filter_map(fitting).filter(|(device, _)| seen.insert(*device)).collect()
+    listed.iter().filter_map(fitting).filter(|add| seen.insert(add.device)).collect()
 }
 
 fn sign_token(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Vec<u8>> {

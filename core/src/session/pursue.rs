@@ -151,8 +151,8 @@ pub(crate) fn add(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUser]
     let mut scratch = conversation.clone();
     let listed = open::take_listing(ctx, &mut scratch, users)?;
     let missing: BTreeSet<DeviceId> = changes.missing.iter().map(|(device, _)| *device).collect();
-    let adds: Vec<(DeviceId, Vec<u8>)> =
-        open::key_packages(ctx, &listed).into_iter().filter(|(device, _)| missing.contains(device)).collect();
+    let adds = open::key_packages(ctx, &listed).into_iter().filter(|add| missing.contains(&add.device));
+    let adds: Vec<(DeviceId, Vec<u8>)> = adds.map(|add| (add.device, add.key_package)).collect();
     if adds.is_empty() {
         let at = ctx.now.plus(NO_PACKAGES);
         return intent::postpone(ctx, id, Intent::Reconcile, at);

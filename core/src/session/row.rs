@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::id::{ConversationId, Hash32, SessionId};
 use crate::input::TransmitId;
 use crate::intent::{self, Intent};
+use crate::limits;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::Tx;
@@ -25,6 +26,8 @@ pub(crate) struct SessionRow {
     pub parent: Hash32,
     /// Refused winners of this epoch.
     pub refused: u8,
+    /// When the present epoch began here.
+    pub epoch_at: Time,
     /// When this device last renewed its leaf, and what the outbox counted then.
     pub updated_at: Time,
     pub updated_next: u64,
@@ -40,6 +43,10 @@ pub(crate) enum Phase {
     /// Reads only: this store is older than what the relay has seen, or the session is broken.
     Frozen,
 }
+
+/// Sessions that one sweep looks at.
+const SWEEP_STEP: usize = 16;
+const SWEEP_CURSOR: &[u8] = b"session sweep";
 
 /// No refused winner yet.
 pub(crate) const NO_PARENT: Hash32 = Hash32::from_bytes([0; 32]);
@@ -62,6 +69,23 @@ pub(crate) fn create(tx: &Tx<'_>, row: &SessionRow) -> Result<()> {
 pub(crate) fn remove(tx: &Tx<'_>, row: &SessionRow) {
     tx.delete(Table::SessionIndex, &index_key(row.conversation, row.id));
     tx.delete(Table::Session, row.id.as_bytes());
+}
+
+/// Forgets the keys of epochs that ended long ago, in a bounded number of sessions per call.
+pub(crate) fn sweep(ctx: &mut Ctx<'_>) -> Result<()> {
+    let from: Vec<u8> = ctx.tx.row(Table::Meta, SWEEP_CURSOR, "sweep cursor")?.unwrap_or_default();
+    let rows = ctx.tx.scan(Table::Session, KeyRange { from: &from, to: &[] }, Direction::Forward, SWEEP_STEP)?;
+    let next = match rows.last() {
+        Some((key, _)) if rows.len() == SWEEP_STEP => [key.as_slice(), &[0]].concat(),
+        _ => Vec::new(),
+    };
+    for (_, bytes) in rows {
+        let session: SessionRow = crate::codec::decode_row(&bytes, "session")?;
+        if ctx.now.since(session.epoch_at) >= limits::PAST_EPOCH_AGE {
+            ctx.with_group(session.id, |group, provider, _| group.keep_past_epochs(provider, 0))?;
+        }
+    }
+    ctx.tx.put_row(Table::Meta, SWEEP_CURSOR.to_vec(), &next)
 }
 
 /// This store is older than what the relay has seen: no session of it may encrypt again. All are replaced.

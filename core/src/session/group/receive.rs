@@ -106,6 +106,14 @@ impl Group {
         self.describe(processed)
     }
 
+    /// Whether a message belongs to this group and to an epoch that can be read, without reading it.
+    pub(crate) fn place(&self, bytes: &[u8]) -> Result<(), ReceiveError> {
+        if !self.is_active() {
+            return Err(ReceiveError::Inactive);
+        }
+        self.check_place(&parse(bytes)?)
+    }
+
     /// Moves to the epoch of another's commit. A pending commit of ours is forgotten.
     pub(crate) fn merge(&mut self, provider: &Provider<'_>, commit: StagedCommit) -> Result<(), Error> {
         self.mls.merge_staged_commit(provider, *commit.mls).map_err(|_| provider.fault("mls.merge"))?;
