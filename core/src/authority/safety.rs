@@ -118,7 +118,7 @@ mod tests {
         UserId::new(id).unwrap()
     }
 
-    /// The vector of libsignal's own tests (`rust/protocol/src/fingerprint.rs`).
+    /// R16: the vector of libsignal's own tests (`rust/protocol/src/fingerprint.rs`).
     #[test]
     fn r16_signals_vector_comes_out() {
         let alice = hex("0506863bc66d02b40d27b8d49ca7c09e9239236f9d7d25d6fcca5ce13c7064d868");

@@ -181,6 +181,8 @@ impl Content {
 
 #[cfg(test)]
 mod tests {
+    //! R14, R46.
+
     use super::*;
 
     fn content(kind: Kind) -> Content {

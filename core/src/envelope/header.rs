@@ -167,6 +167,8 @@ impl Envelope {
 
 #[cfg(test)]
 mod tests {
+    //! R14, R46.
+
     use super::*;
 
     fn envelope(kind: EnvelopeKind) -> Envelope {

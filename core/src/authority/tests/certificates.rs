@@ -1,3 +1,5 @@
+//! Certificates and who forges them (R10, R14, R15, R17, R46).
+
 use super::super::certificate::Body;
 use super::*;
 

@@ -1,3 +1,5 @@
+//! Enrolment requests and who forges them (R10, R14).
+
 use super::super::enrolment::Body;
 use super::super::signed::{self, Signed};
 use super::*;

@@ -1,3 +1,5 @@
+//! Start tokens and who forges them (R5, R14).
+
 use super::*;
 use crate::envelope::StartToken;
 

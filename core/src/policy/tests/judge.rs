@@ -1,3 +1,5 @@
+//! Who may bring together whom (R4, R5, R9), with a token as well (R10, R17, R43).
+
 use super::*;
 use crate::id::UserId;
 

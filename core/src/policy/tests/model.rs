@@ -1,4 +1,4 @@
-//! Random rules, written as text in random order, against a model that knows only the lists.
+//! Random rules, written as text in random order, against a model that knows only the lists (R7, R8).
 
 use std::collections::BTreeMap;
 

@@ -1,3 +1,5 @@
+//! The preset, decision by decision (R1, R4, R5, R6, R7, R8).
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Files that are refused, each at its place and for its reason (R8).
+
 use super::*;
 use crate::limits;
 
@@ -24,6 +26,16 @@ fn two_roles(extra: &str, rules: &str) -> String {
 fn r8_the_patterns_of_these_tests_are_good_without_the_mistake() {
     let rules = "[start]\nguest = [\"host\"]\n[reply]\nhost = [\"guest\"]";
     Policy::from_toml(&two_roles("rank = 3\nattachments = [\"image\"]\ncalls = []", rules)).unwrap();
+}
+
+#[test]
+fn r8_the_example_of_the_documentation_reads_as_it_says() {
+    let guide = include_str!("../../../../docs/policy.md");
+    let text = guide.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let policy = Policy::from_toml(text).unwrap();
+    assert_eq!(policy.conversation_type(&[role("host"), role("guest")]), "guest_host");
+    assert!(policy.decide(&role("host"), Action::RemoveMember, &role("guest")).is_allowed());
+    assert!(!policy.decide(&role("guest"), Action::Start, &role("guest")).is_allowed());
 }
 
 #[test]
