@@ -3,20 +3,26 @@
 use std::path::Path;
 
 use undertone::error::StoreError;
-use undertone::store::Store;
+use undertone::store::{SqliteStore, Store};
 
 use crate::log_store::{Flaw, LogStore};
+
+/// How long to wait for a lock, in milliseconds: a killed process frees it at once.
+const LOCK_WAIT: u64 = 2_000;
 
 /// A store under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
+    /// The store on SQLite.
+    Sqlite,
     /// The log that tests this suite.
     Log(Flaw),
 }
 
 impl Engine {
     /// Each engine with its name on the command line.
-    const NAMES: [(&'static str, Engine); 5] = [
+    const NAMES: [(&'static str, Engine); 6] = [
+        ("sqlite", Engine::Sqlite),
         ("log", Engine::Log(Flaw::None)),
         ("log-unsynced", Engine::Log(Flaw::Unsynced)),
         ("log-unchecked", Engine::Log(Flaw::Unchecked)),
@@ -25,7 +31,7 @@ impl Engine {
     ];
 
     /// Those that a product may use.
-    pub const REAL: [Engine; 0] = [];
+    pub const REAL: [Engine; 1] = [Engine::Sqlite];
 
     /// The engine with this name.
     pub fn from_name(name: &str) -> Result<Engine, String> {
@@ -41,6 +47,7 @@ impl Engine {
     /// Opens it in a folder that may not exist yet.
     pub fn open(self, folder: &Path) -> Result<Box<dyn Store>, StoreError> {
         match self {
+            Engine::Sqlite => Ok(Box::new(SqliteStore::open(folder, LOCK_WAIT)?)),
             Engine::Log(flaw) => Ok(Box::new(LogStore::open(folder, flaw)?)),
         }
     }
