@@ -15,6 +15,9 @@ use crate::request::{self, Purpose};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 
+/// Begins what a device signs to log in.
+const LOGIN_LABEL: &[u8] = b"undertone relay login v1";
+
 /// Users, devices and certificates.
 pub struct Identity<'e>(pub(super) &'e mut Engine);
 
@@ -50,6 +53,16 @@ impl Identity<'_> {
             ctx.tx.effect(Effect::Enrolled(Box::new(certificate)));
             Ok(())
         })
+    }
+
+    /// Answers a relay's login challenge: this device's Ed25519 signature over `undertone relay login v1` and the
+    /// challenge, which must be fresh random bytes of the relay.
+    ///
+    /// # Errors
+    /// [`Misuse::NotEnrolled`].
+    pub fn answer_challenge(&self, challenge: &[u8; 32]) -> Result<[u8; 64]> {
+        self.0.certificate()?;
+        Ok(self.0.account().device.sign(&[LOGIN_LABEL, challenge].concat()))
     }
 
     /// The certificate in use.
