@@ -28,6 +28,8 @@ pub(crate) struct Memory {
     pub requests: BTreeMap<RequestId, Option<Time>>,
     /// Sessions whose parked envelopes are to be tried again.
     pub unpark: BTreeSet<SessionId>,
+    /// Whether sessions are being frozen; until they are, nothing is encrypted.
+    pub freezing: bool,
     /// Revoked serial numbers, by authority.
     pub revoked: BTreeSet<([u8; 32], u64)>,
 }
@@ -54,6 +56,7 @@ pub(crate) enum Effect {
     Unpark(SessionId),
     Unparked(SessionId),
     Revoked(BTreeSet<([u8; 32], u64)>),
+    Freezing(bool),
     Enrolled(Box<Certificate>),
 }
 
@@ -66,6 +69,7 @@ impl Memory {
             flights: BTreeMap::new(),
             requests: BTreeMap::new(),
             unpark: BTreeSet::new(),
+            freezing: false,
             revoked: BTreeSet::new(),
         }
     }
@@ -114,6 +118,7 @@ impl Memory {
             Effect::Request(id, at) => set(&mut self.requests, id, at),
             Effect::Unpark(session) => drop(self.unpark.insert(session)),
             Effect::Unparked(session) => drop(self.unpark.remove(&session)),
+            Effect::Freezing(freezing) => self.freezing = freezing,
             Effect::Revoked(revoked) => self.revoked = revoked,
             Effect::Enrolled(_) => {}
         }

@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::memory::Effect;
 use crate::output::Output;
 use crate::session::MlsRows;
+use crate::store::vault::INLINE;
 use crate::store::{Direction, KeyRange, Op, Table, Vault};
 
 type Overlay = BTreeMap<(Table, Vec<u8>), Option<Zeroizing<Vec<u8>>>>;
@@ -107,9 +108,12 @@ impl<'e> Tx<'e> {
         self.outputs.push(output);
     }
 
-    /// Stages an event.
+    /// Stages an event; a second one that says the same adds nothing.
     pub fn event(&mut self, event: Event) {
-        self.outputs.push(Output::Event(event));
+        let said = self.outputs.iter().any(|output| matches!(output, Output::Event(said) if *said == event));
+        if !said {
+            self.outputs.push(Output::Event(event));
+        }
     }
 
     /// Stages a change of memory: made after the commit.
@@ -117,9 +121,10 @@ impl<'e> Tx<'e> {
         self.effects.push(effect);
     }
 
-    /// Rows staged so far.
-    pub fn len(&self) -> usize {
-        self.rows.borrow().len()
+    /// Rows of the store that are staged so far: a long value takes several.
+    pub fn rows(&self) -> usize {
+        let pieces = |value: &Option<Zeroizing<Vec<u8>>>| 1 + value.as_ref().map_or(0, |v| v.len() / INLINE);
+        self.rows.borrow().values().map(pieces).sum()
     }
 
     /// Ends the mutation: what is to be written and released.

@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::account;
 use crate::authority::{Certificate, EnrolmentRequest, IdentityKey, RevocationList, SafetyNumber};
+use crate::ctx::Ctx;
 use crate::error::{Error, Misuse, Result};
 use crate::id::UserId;
 use crate::intent::{self, Intent};
@@ -12,6 +13,7 @@ use crate::memory::Effect;
 use crate::output::Request;
 use crate::policy::Role;
 use crate::request::{self, Purpose};
+use crate::session::{self, SessionRow};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 
@@ -120,17 +122,30 @@ impl Identity<'_> {
     /// [`Error::Peer`] when it is forged or of a foreign authority.
     pub fn revoke(&mut self, list: &[u8], now: Time) -> Result<()> {
         let list = RevocationList::decode(list)?;
-        self.0.mutate(now, |ctx| {
-            if !member::revoke(ctx, &list)? {
-                return Ok(());
-            }
-            let rows = ctx.tx.scan(Table::Session, KeyRange { from: &[], to: &[] }, Direction::Forward, usize::MAX)?;
-            for (_, bytes) in rows {
-                let session: crate::session::SessionRow = crate::codec::decode_row(&bytes, "session")?;
-                let at = ctx.now.plus(ctx.rng.below(limits::RECONCILE_AFTER));
-                intent::want(ctx, session.conversation, Intent::Reconcile, at)?;
-            }
-            Ok(())
-        })
+        if !self.0.mutate(now, |ctx| member::revoke(ctx, &list))? {
+            return Ok(());
+        }
+        let mut from = Vec::new();
+        while let Some(last) = self.0.mutate(now, |ctx| reconcile_some(ctx, &from))? {
+            from = [last.as_slice(), &[0]].concat();
+        }
+        Ok(())
     }
+}
+
+/// Sessions that one mutation looks at.
+const STEP: usize = 64;
+
+/// Wants a bounded number of sessions compared, from a key on: at once where this device acts first, else after a
+/// while. Returns the key of the last one.
+fn reconcile_some(ctx: &mut Ctx<'_>, from: &[u8]) -> Result<Option<Vec<u8>>> {
+    let rows = ctx.tx.scan(Table::Session, KeyRange { from, to: &[] }, Direction::Forward, STEP)?;
+    for (_, bytes) in &rows {
+        let session: SessionRow = crate::codec::decode_row(bytes, "session")?;
+        let first = session::acts_first(ctx, session.id)?;
+        let wait = if first { 0 } else { limits::RECONCILE_AFTER + ctx.rng.below(limits::RECONCILE_AFTER) };
+        let at = ctx.now.plus(wait);
+        intent::want(ctx, session.conversation, Intent::Reconcile, at)?;
+    }
+    Ok(rows.into_iter().last().map(|(key, _)| key))
 }

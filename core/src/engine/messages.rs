@@ -42,7 +42,7 @@ impl Draft {
 pub struct Messages<'e>(pub(super) &'e mut Engine);
 
 /// Messages that one mutation marks as read.
-const READ_STEP: usize = 48;
+const READ_STEP: usize = 24;
 
 impl Messages<'_> {
     /// Sends a message. It is in the conversation at once, and goes out as soon as it can.

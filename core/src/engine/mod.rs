@@ -343,6 +343,9 @@ impl Engine {
 
     /// Does what became due, one bounded mutation at a time.
     fn work(&mut self, now: Time) -> Result<()> {
+        while self.memory.freezing {
+            self.transact(now, session::freeze_some)?;
+        }
         while let Some(session) = self.memory.unpark.first().copied() {
             self.unpark(session, now)?;
         }
@@ -407,6 +410,7 @@ impl Engine {
         memory.flights = outbox::flights(&tx)?.into_iter().collect();
         memory.requests = request::all_ids(&tx)?.into_iter().map(|id| (id, None)).collect();
         memory.unpark = inbox::parked_sessions(&tx)?.into_iter().collect();
+        memory.freezing = session::is_freezing(&tx)?;
         memory.revoked = member::revoked_serials(&tx)?;
         self.memory = memory;
         Ok(())
@@ -480,7 +484,7 @@ fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
     let rolled_back = login.accepted_sequence.filter(|accepted| outbox::sequence(ctx).is_ok_and(|own| *accepted > own));
     if let Some(accepted) = rolled_back {
         outbox::set_sequence(ctx, accepted)?;
-        session::freeze_all(ctx)?;
+        session::freeze_all(ctx);
         ctx.tx.event(Event::RolledBack);
     }
     key_package::replenish(ctx, login, rolled_back.is_some())?;

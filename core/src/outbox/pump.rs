@@ -13,7 +13,7 @@ use crate::limits;
 use crate::memory::Effect;
 use crate::message::{self, Body, FailedReason, MessageKey, MessageRow, SendState};
 use crate::store::Table;
-use crate::time::{SECOND, Time};
+use crate::time::{MINUTE, SECOND, Time};
 use crate::{receipt, session};
 
 /// A queued message whose stamp is younger than this keeps it when it is encrypted.
@@ -98,7 +98,7 @@ fn drain_queue(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId)
     items.truncate(room);
     let mut changed = false;
     for (key, item) in items {
-        if ctx.tx.len() > ENOUGH_ROWS {
+        if ctx.tx.rows() > ENOUGH_ROWS {
             conversation::store(&mut ctx.tx, row)?;
             return Ok(Some(Time::ZERO));
         }
@@ -125,7 +125,12 @@ fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: Me
     message.stamp = stamp;
     message.state = message.state.max(SendState::Sending);
     let content = content_of(ctx, id, &mut message)?;
-    let envelope = encrypt(ctx, session, EnvelopeKind::Message, &content)?;
+    let mut envelope = encrypt(ctx, session, EnvelopeKind::Message, &content)?;
+    if message.clock == Clock::FromSend && message.period > 0 {
+        // A relay need not keep what its recipient could not show any more.
+        let gone = stamp.plus(u64::from(message.period.unsigned_abs()) * MINUTE);
+        envelope.expires_at = envelope.expires_at.min(gone);
+    }
     message.envelope = Some(envelope.id);
     note_envelope(ctx, row.id, envelope.id, id)?;
     launch(ctx, Purpose::Message(row.id, id), &[envelope])?;

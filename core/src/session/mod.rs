@@ -33,5 +33,5 @@ pub(crate) use join::receive as join;
 pub(crate) use open::{opened, refused};
 pub(crate) use pages::MlsRows;
 pub(crate) use provider::{Crypto, Provider};
-pub(crate) use pursue::{add, compared, looked_up, pursue, sendable};
-pub(crate) use row::{SessionRow, freeze_all, load, sweep};
+pub(crate) use pursue::{acts_first, add, compared, looked_up, pursue, sendable};
+pub(crate) use row::{SessionRow, freeze_all, freeze_some, is_freezing, load, sweep};

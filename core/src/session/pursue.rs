@@ -202,6 +202,14 @@ fn replaced(ctx: &Ctx<'_>, leaves: &[Leaf], listed: &BTreeSet<DeviceId>) -> Resu
     Ok(dead)
 }
 
+/// Whether this device is the first to act on a revocation: the lowest leaf that is not revoked itself.
+pub(crate) fn acts_first(ctx: &mut Ctx<'_>, session: SessionId) -> Result<bool> {
+    let found = ctx.with_group(session, |group, _, _| Ok((group.own_leaf(), group.members()?)))?;
+    let Some((own, leaves)) = found else { return Ok(false) };
+    let revoked = revoked(ctx, &leaves)?;
+    Ok(leaves.iter().map(|leaf| leaf.index).find(|index| !revoked.contains(index)) == Some(own))
+}
+
 /// Leaves whose certificate was revoked.
 fn revoked(ctx: &Ctx<'_>, leaves: &[Leaf]) -> Result<Vec<u32>> {
     let mut revoked = Vec::new();

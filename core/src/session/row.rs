@@ -9,6 +9,7 @@ use crate::id::{ConversationId, Hash32, SessionId};
 use crate::input::TransmitId;
 use crate::intent::{self, Intent};
 use crate::limits;
+use crate::memory::Effect;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::Tx;
@@ -47,6 +48,7 @@ pub(crate) enum Phase {
 /// Sessions that one sweep looks at.
 const SWEEP_STEP: usize = 16;
 const SWEEP_CURSOR: &[u8] = b"session sweep";
+const FREEZING: &[u8] = b"freezing";
 
 /// No refused winner yet.
 pub(crate) const NO_PARENT: Hash32 = Hash32::from_bytes([0; 32]);
@@ -88,21 +90,47 @@ pub(crate) fn sweep(ctx: &mut Ctx<'_>) -> Result<()> {
     ctx.tx.put_row(Table::Meta, SWEEP_CURSOR.to_vec(), &next)
 }
 
-/// This store is older than what the relay has seen: no session of it may encrypt again. All are replaced.
-pub(crate) fn freeze_all(ctx: &mut Ctx<'_>) -> Result<()> {
-    let rows = ctx.tx.scan(Table::Session, KeyRange { from: &[], to: &[] }, Direction::Forward, usize::MAX)?;
+/// This store is older than what the relay has seen: no session of it may encrypt again. [`freeze_some`] does it, and
+/// nothing is encrypted before it is done.
+pub(crate) fn freeze_all(ctx: &mut Ctx<'_>) {
+    ctx.tx.put(Table::Meta, FREEZING.to_vec(), Vec::new());
+    ctx.tx.effect(Effect::Freezing(true));
+}
+
+/// Whether sessions are being frozen, for a start.
+pub(crate) fn is_freezing(tx: &Tx<'_>) -> Result<bool> {
+    Ok(tx.get(Table::Meta, FREEZING)?.is_some())
+}
+
+/// Freezes a bounded number of sessions, and wants others in their place.
+pub(crate) fn freeze_some(ctx: &mut Ctx<'_>) -> Result<()> {
+    let from = ctx.tx.get(Table::Meta, FREEZING)?.map(|key| key.to_vec()).unwrap_or_default();
+    let rows = ctx.tx.scan(Table::Session, KeyRange { from: &from, to: &[] }, Direction::Forward, SWEEP_STEP)?;
+    match rows.last() {
+        Some((key, _)) => ctx.tx.put(Table::Meta, FREEZING.to_vec(), [key.as_slice(), &[0]].concat()),
+        None => {
+            ctx.tx.delete(Table::Meta, FREEZING);
+            ctx.tx.effect(Effect::Freezing(false));
+        }
+    }
     for (_, bytes) in rows {
-        let mut session: SessionRow = crate::codec::decode_row(&bytes, "session")?;
-        session.phase = Phase::Frozen;
-        session.pending = None;
-        store(&ctx.tx, &session)?;
-        let mut conversation = conversation::require(&ctx.tx, session.conversation)?;
-        conversation.session = None;
-        conversation.state = conversation::State::Starting;
-        conversation::store(&mut ctx.tx, &conversation)?;
-        intent::want(ctx, session.conversation, Intent::Open, ctx.now)?;
+        freeze(ctx, crate::codec::decode_row(&bytes, "session")?)?;
     }
     Ok(())
+}
+
+fn freeze(ctx: &mut Ctx<'_>, mut session: SessionRow) -> Result<()> {
+    session.phase = Phase::Frozen;
+    session.pending = None;
+    store(&ctx.tx, &session)?;
+    let mut conversation = conversation::require(&ctx.tx, session.conversation)?;
+    if conversation.state == conversation::State::Denied {
+        return Ok(());
+    }
+    conversation.session = None;
+    conversation.state = conversation::State::Starting;
+    conversation::store(&mut ctx.tx, &conversation)?;
+    intent::want(ctx, session.conversation, Intent::Open, ctx.now)
 }
 
 /// The sessions of a conversation.
