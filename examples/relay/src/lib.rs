@@ -2,10 +2,19 @@
 //!
 //! - [`logic`] is the relay itself, sans-IO: mailboxes, commit slots, key packages, certificates, admission. Simulations
 //!   and tests run the very code that a server runs.
+//! - [`frame`] is what crosses a connection, [`gateway`] puts connections and frames around the logic.
 //! - [`store`] is where it keeps its rows: memory, or one SQLite file.
+//! - [`shell`] is the server: axum, WebSockets, one thread that owns the relay.
+//! - [`client`] is the device's end of a connection.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod answer;
+#[cfg(feature = "client")]
+pub mod client;
+pub mod frame;
+pub mod gateway;
 pub mod logic;
+#[cfg(feature = "server")]
+pub mod shell;
 pub mod store;

@@ -15,7 +15,7 @@ const PAGE: usize = 256;
 /// Bytes of envelopes after which a page ends.
 const PAGE_BYTES: usize = 1024 * 1024;
 /// Deliveries under way to a device that it has not acknowledged; beyond that it has to fetch.
-const IN_FLIGHT: usize = 512;
+const IN_FLIGHT: usize = 256;
 /// Larger envelopes are not delivered by themselves but fetched.
 const DELIVERED_BYTES: usize = 64 * 1024;
 

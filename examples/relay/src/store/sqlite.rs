@@ -23,6 +23,8 @@ impl SqliteStore {
     /// [`StoreError::Io`] when it cannot be opened or another relay has it, [`StoreError::NewerSchema`].
     pub fn open(path: &Path) -> Result<SqliteStore, StoreError> {
         let connection = Connection::open(path).map_err(io)?;
+        // A restart may meet the end of the run before it.
+        connection.busy_timeout(std::time::Duration::from_millis(500)).map_err(io)?;
         // One relay owns the file. WAL with an exclusive lock needs no shared memory either.
         connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(io)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(io)?;

@@ -2,7 +2,10 @@
 
 mod admission;
 mod directory;
+mod gateway;
 mod kit;
 mod login;
 mod mailbox;
 mod slot;
+#[cfg(all(feature = "server", feature = "client"))]
+mod websocket;

@@ -1,0 +1,141 @@
+//! The device's end of a connection: frames over a WebSocket.
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use undertone::time::Time;
+
+use crate::frame::{CloseReason, DOWN_MAX, Down, FrameError, Up};
+use crate::logic::LoginRefused;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Why there is no connection, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The network, or what speaks at the other end.
+    #[error("the connection failed: {0}")]
+    Network(String),
+    /// The relay does not let the device in.
+    #[error("the relay refuses the login: {0}")]
+    Refused(LoginRefused),
+    /// The relay ended the connection.
+    #[error("the relay ended the connection ({0:?})")]
+    Closed(CloseReason),
+    /// What came is no frame.
+    #[error("the relay sent what is no frame: {0}")]
+    Frame(#[from] FrameError),
+    /// Something else came than the protocol has here.
+    #[error("the relay does not keep to the protocol")]
+    Protocol,
+}
+
+impl From<tungstenite::Error> for ClientError {
+    fn from(error: tungstenite::Error) -> ClientError {
+        ClientError::Network(error.to_string())
+    }
+}
+
+/// What a relay says to a device that logs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The relay's time.
+    pub time: Time,
+    /// The highest sequence of an envelope accepted from this device; 0 for none.
+    pub highest_sequence: u64,
+    /// Key packages of this device that the directory has left, without the last-resort one.
+    pub key_packages: u32,
+    /// Whether there are revocation lists to ask for.
+    pub revocations: bool,
+}
+
+/// A connection that is logged in.
+pub struct Client {
+    /// Where frames go out.
+    pub sender: Sender,
+    /// Where frames come in.
+    pub receiver: Receiver,
+}
+
+/// Sends frames.
+pub struct Sender(SplitSink<Socket, Message>);
+
+/// Receives frames.
+pub struct Receiver(SplitStream<Socket>);
+
+impl Client {
+    /// Connects and logs in. `sign` answers the challenge with the device key: a signature over
+    /// [`login_message`](crate::logic::login_message).
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn connect(
+        url: &str,
+        certificate: &[u8],
+        sign: impl FnOnce(&[u8; 32]) -> Vec<u8>,
+    ) -> Result<(Client, LoggedIn), ClientError> {
+        let config = WebSocketConfig::default().max_message_size(Some(DOWN_MAX)).max_frame_size(Some(DOWN_MAX));
+        // Acknowledgements are small and should not wait for each other.
+        let (socket, _) = connect_async_with_config(url, Some(config), true).await?;
+        let (sink, stream) = socket.split();
+        let mut client = Client { sender: Sender(sink), receiver: Receiver(stream) };
+        let Down::Challenge { challenge } = client.receiver.next().await? else { return Err(ClientError::Protocol) };
+        let signature = sign(&challenge);
+        client.sender.send(&Up::Login { certificate: certificate.to_vec(), signature }).await?;
+        match client.receiver.next().await? {
+            Down::LoggedIn { time, highest_sequence, key_packages, revocations } => {
+                Ok((client, LoggedIn { time, highest_sequence, key_packages, revocations }))
+            }
+            Down::LoginRefused(reason) => Err(ClientError::Refused(reason)),
+            _ => Err(ClientError::Protocol),
+        }
+    }
+}
+
+impl Sender {
+    /// Sends a frame.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn send(&mut self, frame: &Up) -> Result<(), ClientError> {
+        Ok(self.0.send(Message::Binary(frame.encode()?.into())).await?)
+    }
+
+    /// Sends bytes that need not be a frame: for tests.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn send_raw(&mut self, bytes: Vec<u8>) -> Result<(), ClientError> {
+        Ok(self.0.send(Message::Binary(bytes.into())).await?)
+    }
+
+    /// Says goodbye.
+    pub async fn close(&mut self) {
+        let _ = self.0.close().await;
+    }
+}
+
+impl Receiver {
+    /// The next frame. Kinds that this client does not know are skipped.
+    ///
+    /// # Errors
+    /// [`ClientError`]; the connection is over.
+    pub async fn next(&mut self) -> Result<Down, ClientError> {
+        loop {
+            let message = self.0.next().await.ok_or_else(|| ClientError::Network("it ended".into()))??;
+            match message {
+                Message::Binary(bytes) => match Down::decode(&bytes) {
+                    Err(FrameError::Kind) => {}
+                    Ok(Down::Closing(reason)) => return Err(ClientError::Closed(reason)),
+                    decoded => return Ok(decoded?),
+                },
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                Message::Close(_) => return Err(ClientError::Network("it ended".into())),
+                Message::Text(_) => return Err(ClientError::Protocol),
+            }
+        }
+    }
+}
