@@ -2,7 +2,10 @@
 //!
 //! The vectors are frozen. A difference in a file that was there before is a change of the wire format, which needs a
 //! new version number of that format, vectors of its own, and a reader for both; see `docs/wire.md`.
+//!
+//! With `-- --seeds` it writes the seeds of the fuzz corpora as well, which are the same bytes.
 
+mod seeds;
 mod sheet;
 mod sheets;
 
@@ -19,6 +22,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         println!("{name}: {verdict}");
         std::fs::write(path, text)?;
+    }
+    if std::env::args().any(|arg| arg == "--seeds") {
+        seeds::write(&folder, &folder.join("../../fuzz/corpus"))?;
     }
     Ok(())
 }

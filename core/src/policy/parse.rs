@@ -156,7 +156,7 @@ fn replies(file: &Section<'_, '_>, index: &Index, start: &BTreeSet<Pair>) -> Res
             Ok(Replies::Pairs(pairs.into_keys().collect()))
         }
         DeValue::String(word) => {
-            let reason = format!("“{word}” is not known: expected “members” or a table of roles");
+            let reason = format!("“{}” is not known: expected “members” or a table of roles", Printable(word));
             Err(file.source.fail(value.span(), Flaw::Value, reason))
         }
         other => Err(file.source.mismatch(value.span(), "“members” or a table of roles", other)),
@@ -198,7 +198,11 @@ impl Source<'_> {
             return Err(self.mismatch(value.span(), "a whole number", value.get_ref()));
         };
         u32::from_str_radix(digits.as_str(), digits.radix()).map_err(|_| {
-            self.fail(value.span(), Flaw::Value, format!("{digits} is not a whole number from 0 to {}", u32::MAX))
+            self.fail(
+                value.span(),
+                Flaw::Value,
+                format!("{} is not a whole number from 0 to {}", Printable(digits.as_str()), u32::MAX),
+            )
         })
     }
 
