@@ -23,6 +23,7 @@ mod pursue;
 mod row;
 mod staging;
 pub(crate) mod storage;
+mod structure;
 #[cfg(test)]
 pub(crate) mod testing;
 

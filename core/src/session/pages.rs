@@ -1,26 +1,23 @@
-//! Values larger than a store's row, as pages cut by content.
+//! Values larger than a store's row, in pages.
 //!
-//! The MLS library keeps all message keys of a group in one value of up to 900 kB, of which a message changes
-//! some 200 bytes. So a value is cut where a rolling hash of its bytes says so: an insertion moves the cuts with it,
-//! and all pages but those that it touches keep their bytes. A *manifest* lists the number and digest of every page
-//! in order; a page with a known digest keeps its number and is not written again. A manifest that is itself too
-//! large is cut into pages in the same way, as often as needed.
+//! The MLS library keeps the message keys of a whole group in one value, of which a message changes one or two
+//! hundred bytes. So a value is cut along its own structure (see [`structure`](super::structure)), where neither
+//! secrets nor their lengths move the cuts, and of a changed value only the changed pages are written. A page that
+//! stays keeps its number, a changed one takes the number of one that vanished: so the list of numbers hardly ever
+//! changes.
 //!
 //! ```text
-//! row 0:    0 · value                             a value that fits in one row
-//! row 0:    depth ≥ 1 · entry …                   a manifest; depth 1 lists pages of the value,
-//! row n:    piece of the value, or entries        depth 2 lists pages of a manifest of depth 1, …
-//! entry:    page number (4, big-endian) · first 16 bytes of SHA-256 of the page
+//! row 0:  0 · value                       a value that fits in one row
+//! row 0:  1 · page number (4) …           the pages of a value, in order
+//! row 0:  2 · page number (4) …           the pages of that list, when it does not fit itself
+//! row n:  a piece of the value, or of the list
 //! ```
-//!
-//! Where a cut falls depends on some ten bits of the bytes before it, so the lengths of pages tell a reader of a
-//! sealed store about as much: nothing of use against keys of 256 bits.
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::structure;
 use crate::error::{Error, StoreError};
 
 /// Name of a value: a hash of its label and key.
@@ -40,176 +37,198 @@ pub(crate) trait MlsRows {
     fn delete(&self, key: &[u8]);
 }
 
-/// Largest page; below [`limits::STORE_VALUE`](crate::limits::STORE_VALUE), to leave room for the store's seal.
-const PAGE_MAX: usize = 3_900;
-/// Smallest page, but for the last one.
-const PAGE_MIN: usize = 256;
-/// A cut falls where these bits of the rolling hash are zero: every 1,024 bytes on average, after [`PAGE_MIN`].
-const CUT_MASK: u64 = 0x3ff << 54;
-/// Up to this size a value is one row: cheaper than a page and a manifest.
-const WHOLE_MAX: usize = 1_024;
+/// Largest row; below [`limits::STORE_VALUE`](crate::limits::STORE_VALUE), to leave room for the store's seal.
+pub(super) const ROW_MAX: usize = 3_900;
+/// Page numbers of one page of the list.
+const LIST_PAGE: usize = 900;
 
-const ENTRY: usize = 20;
-/// Entries of one page of a manifest at most.
-const ENTRIES_MAX: usize = (PAGE_MAX - 1) / ENTRY;
-/// A page of a manifest ends after an entry whose digest has these bits zero: every 32 entries on average.
-const ENTRY_CUT_MASK: u8 = 0x1f;
-/// Deeper manifests are not ours: 195 entries a page make four levels enough for terabytes.
-const DEPTH_MAX: u8 = 4;
-
+/// How a value is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Entry {
-    page: u32,
-    digest: [u8; 16],
+pub(crate) enum Grain {
+    /// Written now and then: in one row if it fits, else in pages.
+    Coarse,
+    /// Written with every message, and little of it changes: in pages from a few hundred bytes on.
+    Fine,
 }
 
-/// Reads a value.
-pub(crate) fn read(rows: &dyn MlsRows, name: &Name) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-    let Some(root) = rows.get(&row_key(name, 0))? else { return Ok(None) };
-    let (&depth, body) = root.split_first().ok_or(CORRUPT)?;
-    if depth == 0 {
-        return Ok(Some(Zeroizing::new(body.to_vec())));
-    }
-    let mut data = Zeroizing::new(body.to_vec());
-    for _ in 0..check_depth(depth)? {
-        data = join(rows, name, &parse_entries(&data)?)?;
-    }
-    Ok(Some(data))
-}
-
-/// Writes a value; only pages that are new are written.
-pub(crate) fn write(rows: &dyn MlsRows, name: &Name, value: Zeroizing<Vec<u8>>) -> Result<(), Error> {
-    let mut old = Old::load(rows, name)?;
-    let mut depth = 0u8;
-    let mut data = value;
-    while data.len() > if depth == 0 { WHOLE_MAX } else { PAGE_MAX - 1 } {
-        let cuts = if depth == 0 { cut(&data) } else { cut_entries(&data) };
-        data = old.replace_level(rows, name, usize::from(depth), cuts);
-        depth += 1;
-    }
-    old.delete_rest(rows, name, usize::from(depth));
-    let mut root = Zeroizing::new(Vec::with_capacity(1 + data.len()));
-    root.push(depth);
-    root.extend_from_slice(&data);
-    if old.root.as_ref() != Some(&root) {
-        rows.put(&row_key(name, 0), root);
-    }
-    Ok(())
-}
-
-/// Deletes a value with all its pages.
-pub(crate) fn delete(rows: &dyn MlsRows, name: &Name) -> Result<(), Error> {
-    let mut old = Old::load(rows, name)?;
-    old.delete_rest(rows, name, 0);
-    if old.root.is_some() {
-        rows.delete(&row_key(name, 0));
-    }
-    Ok(())
-}
-
-/// What is stored under a name before a write.
-struct Old {
-    root: Option<Zeroizing<Vec<u8>>>,
-    /// Entries that list the pages of the value, then those of its manifest, then of the manifest's manifest, ….
-    levels: Vec<Vec<Entry>>,
-    next_page: u32,
-}
-
-impl Old {
-    fn load(rows: &dyn MlsRows, name: &Name) -> Result<Old, Error> {
-        let Some(root) = rows.get(&row_key(name, 0))? else {
-            return Ok(Old { root: None, levels: Vec::new(), next_page: 1 });
-        };
-        let (&depth, body) = root.split_first().ok_or(CORRUPT)?;
-        let mut levels = Vec::new();
-        if depth > 0 {
-            let mut entries = parse_entries(body)?;
-            for _ in 1..check_depth(depth)? {
-                let below = parse_entries(&join(rows, name, &entries)?)?;
-                levels.push(core::mem::replace(&mut entries, below));
-            }
-            levels.push(entries);
-            levels.reverse();
-        }
-        let last_page = levels.iter().flatten().map(|e| e.page).max().unwrap_or(0);
-        Ok(Old { root: Some(root), levels, next_page: last_page.checked_add(1).ok_or(CORRUPT)? })
-    }
-
-    /// Writes the pieces that are new on a level, deletes those that vanished, and gives the entries of all.
-    fn replace_level(
-        &mut self,
-        rows: &dyn MlsRows,
-        name: &Name,
-        level: usize,
-        pieces: Vec<&[u8]>,
-    ) -> Zeroizing<Vec<u8>> {
-        let digests: Vec<[u8; 16]> = pieces.iter().map(|piece| digest(piece)).collect();
-        let mut spare = BTreeMap::<[u8; 16], Vec<u32>>::new();
-        for entry in self.levels.get(level).into_iter().flatten() {
-            spare.entry(entry.digest).or_default().push(entry.page);
-        }
-        let kept: Vec<Option<u32>> = digests.iter().map(|digest| spare.get_mut(digest).and_then(Vec::pop)).collect();
-        let mut free: Vec<u32> = spare.into_values().flatten().collect();
-        free.sort_unstable_by(|a, b| b.cmp(a));
-        let mut manifest = Zeroizing::new(Vec::with_capacity(pieces.len() * ENTRY));
-        for ((piece, digest), kept) in pieces.iter().zip(&digests).zip(kept) {
-            let page = kept.unwrap_or_else(|| {
-                let page = free.pop().unwrap_or_else(|| self.fresh_page());
-                rows.put(&row_key(name, page), Zeroizing::new(piece.to_vec()));
-                page
-            });
-            manifest.extend_from_slice(&page.to_be_bytes());
-            manifest.extend_from_slice(digest);
-        }
-        free.iter().for_each(|page| rows.delete(&row_key(name, *page)));
-        manifest
-    }
-
-    fn fresh_page(&mut self) -> u32 {
-        let page = self.next_page;
-        self.next_page += 1;
-        page
-    }
-
-    fn delete_rest(&mut self, rows: &dyn MlsRows, name: &Name, from_level: usize) {
-        for entry in self.levels.iter().skip(from_level).flatten() {
-            rows.delete(&row_key(name, entry.page));
+impl Grain {
+    const fn whole_max(self) -> usize {
+        match self {
+            Grain::Coarse => ROW_MAX - 1,
+            Grain::Fine => 256,
         }
     }
+}
+
+/// A value and the pages that it is kept in.
+pub(crate) struct Stored {
+    value: Zeroizing<Vec<u8>>,
+    /// Number and end of each page; none when the value is in row 0.
+    pages: Vec<(u32, usize)>,
+    /// Numbers of the pages that the list of pages is kept in; none when it is in row 0.
+    list: Vec<u32>,
 }
 
 const CORRUPT: Error = Error::Store(StoreError::Corrupt("mls page"));
 
-fn check_depth(depth: u8) -> Result<u8, Error> {
-    if depth <= DEPTH_MAX { Ok(depth) } else { Err(CORRUPT) }
+impl Stored {
+    /// Reads a value.
+    pub(crate) fn load(rows: &dyn MlsRows, name: &Name) -> Result<Option<Stored>, Error> {
+        let Some(root) = rows.get(&row_key(name, 0))? else { return Ok(None) };
+        let (&kind, body) = root.split_first().ok_or(CORRUPT)?;
+        let (list, numbers) = match kind {
+            0 => return Ok(Some(Stored { value: body.to_vec().into(), pages: Vec::new(), list: Vec::new() })),
+            1 => (Vec::new(), parse_numbers(body)?),
+            2 => {
+                let list = parse_numbers(body)?;
+                let (numbers, _) = join(rows, name, &list)?;
+                (list, parse_numbers(&numbers)?)
+            }
+            _ => return Err(CORRUPT),
+        };
+        let (value, ends) = join(rows, name, &numbers)?;
+        Ok(Some(Stored { value, pages: numbers.into_iter().zip(ends).collect(), list }))
+    }
+
+    /// Writes a value over what is stored, and gives what is stored then.
+    pub(crate) fn replace(
+        old: Option<Stored>,
+        rows: &dyn MlsRows,
+        name: &Name,
+        value: Zeroizing<Vec<u8>>,
+        grain: Grain,
+    ) -> Stored {
+        let ends = if value.len() <= grain.whole_max() { Vec::new() } else { structure::cut(&value, ROW_MAX) };
+        let mut next = old.as_ref().map_or(1, Stored::next_page);
+        let no_pages = Stored { value: Zeroizing::default(), pages: Vec::new(), list: Vec::new() };
+        let before = old.as_ref().unwrap_or(&no_pages);
+        let pages = replace_pages(before, rows, name, &value, &ends, &mut next);
+        let list = replace_list(before, rows, name, &pages, &mut next);
+        let new = Stored { value, pages, list };
+        let root = new.root();
+        if old.is_none_or(|old| *old.root() != *root) {
+            rows.put(&row_key(name, 0), root);
+        }
+        new
+    }
+
+    /// Deletes a value with all its pages.
+    pub(crate) fn delete(self, rows: &dyn MlsRows, name: &Name) {
+        let pages = self.pages.iter().map(|(page, _)| page);
+        pages.chain(&self.list).chain([&0]).for_each(|page| rows.delete(&row_key(name, *page)));
+    }
+
+    /// The value itself.
+    pub(crate) fn value(&self) -> &Zeroizing<Vec<u8>> {
+        &self.value
+    }
+
+    /// Row 0.
+    fn root(&self) -> Zeroizing<Vec<u8>> {
+        let (kind, body) = match (self.pages.is_empty(), self.list.is_empty()) {
+            (true, _) => (0, self.value.clone()),
+            (false, true) => (1, numbers(self.pages.iter().map(|(page, _)| *page))),
+            (false, false) => (2, numbers(self.list.iter().copied())),
+        };
+        let mut root = Zeroizing::new(Vec::with_capacity(1 + body.len()));
+        root.push(kind);
+        root.extend_from_slice(&body);
+        root
+    }
+
+    fn next_page(&self) -> u32 {
+        self.pages.iter().map(|(page, _)| *page).chain(self.list.iter().copied()).max().unwrap_or(0) + 1
+    }
+
+    /// The pieces that the pages hold, with their numbers.
+    fn pieces(&self) -> Vec<(u32, &[u8])> {
+        let mut start = 0;
+        self.pages.iter().map(|(page, end)| (*page, &self.value[core::mem::replace(&mut start, *end)..*end])).collect()
+    }
 }
 
-fn join(rows: &dyn MlsRows, name: &Name, entries: &[Entry]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut pages = Vec::with_capacity(entries.len());
-    for entry in entries {
-        pages.push(rows.get(&row_key(name, entry.page))?.ok_or(CORRUPT)?);
+/// Writes the pieces of a value that are new and deletes those that vanished.
+fn replace_pages(
+    old: &Stored,
+    rows: &dyn MlsRows,
+    name: &Name,
+    value: &[u8],
+    ends: &[usize],
+    next: &mut u32,
+) -> Vec<(u32, usize)> {
+    let mut start = 0;
+    let new: Vec<&[u8]> = ends.iter().map(|end| &value[core::mem::replace(&mut start, *end)..*end]).collect();
+    let old = old.pieces();
+    let same_front = new.iter().zip(&old).take_while(|(new, (_, old))| *new == old).count();
+    let (old_rest, new_rest) = (&old[same_front..], &new[same_front..]);
+    let same_back = new_rest.iter().rev().zip(old_rest.iter().rev()).take_while(|(new, (_, old))| *new == old).count();
+    let old_middle = &old_rest[..old_rest.len() - same_back];
+    let new_middle = &new_rest[..new_rest.len() - same_back];
+
+    let kept = match_pieces(old_middle, new_middle);
+    let taken: Vec<u32> = kept.iter().flatten().copied().collect();
+    let mut free = old_middle.iter().map(|(page, _)| *page).filter(|page| !taken.contains(page));
+    let mut numbers: Vec<u32> = old[..same_front].iter().map(|(page, _)| *page).collect();
+    for (piece, kept) in new_middle.iter().zip(kept) {
+        numbers.push(kept.unwrap_or_else(|| {
+            let page = free.next().unwrap_or_else(|| core::mem::replace(next, *next + 1));
+            rows.put(&row_key(name, page), piece.to_vec().into());
+            page
+        }));
+    }
+    free.for_each(|page| rows.delete(&row_key(name, page)));
+    numbers.extend(old_rest[old_rest.len() - same_back..].iter().map(|(page, _)| *page));
+    numbers.into_iter().zip(ends.iter().copied()).collect()
+}
+
+/// For each new piece the page that holds the very same bytes, if any.
+fn match_pieces(old: &[(u32, &[u8])], new: &[&[u8]]) -> Vec<Option<u32>> {
+    let mut known = BTreeMap::<&[u8], Vec<u32>>::new();
+    old.iter().rev().for_each(|(page, piece)| known.entry(piece).or_default().push(*page));
+    new.iter().map(|piece| known.get_mut(piece).and_then(Vec::pop)).collect()
+}
+
+/// Writes the list of pages, if it needs pages itself.
+fn replace_list(old: &Stored, rows: &dyn MlsRows, name: &Name, pages: &[(u32, usize)], next: &mut u32) -> Vec<u32> {
+    let chunk = |pages: &[(u32, usize)]| numbers(pages.iter().map(|(page, _)| *page));
+    let chunks = if pages.len() <= LIST_PAGE { 0 } else { pages.len().div_ceil(LIST_PAGE) };
+    let mut list = Vec::with_capacity(chunks);
+    for (at, part) in pages.chunks(LIST_PAGE).take(chunks).enumerate() {
+        let kept = old.list.get(at).copied();
+        let page = kept.unwrap_or_else(|| core::mem::replace(next, *next + 1));
+        let part = chunk(part);
+        if kept.is_none() || old.pages.chunks(LIST_PAGE).nth(at).is_none_or(|old| *chunk(old) != *part) {
+            rows.put(&row_key(name, page), part);
+        }
+        list.push(page);
+    }
+    old.list.iter().skip(chunks).for_each(|page| rows.delete(&row_key(name, *page)));
+    list
+}
+
+/// The bytes of pages in a row, and where each ends.
+fn join(rows: &dyn MlsRows, name: &Name, numbers: &[u32]) -> Result<(Zeroizing<Vec<u8>>, Vec<usize>), Error> {
+    let mut pages = Vec::with_capacity(numbers.len());
+    for page in numbers {
+        pages.push(rows.get(&row_key(name, *page))?.ok_or(CORRUPT)?);
     }
     // Reserved in one piece: a growing vector would leave copies of secrets behind.
-    let mut data = Zeroizing::new(Vec::with_capacity(pages.iter().map(|page| page.len()).sum()));
-    pages.iter().for_each(|page| data.extend_from_slice(page));
-    Ok(data)
+    let mut bytes = Zeroizing::new(Vec::with_capacity(pages.iter().map(|page| page.len()).sum()));
+    let mut ends = Vec::with_capacity(pages.len());
+    for page in pages {
+        bytes.extend_from_slice(&page);
+        ends.push(bytes.len());
+    }
+    Ok((bytes, ends))
 }
 
-fn parse_entries(bytes: &[u8]) -> Result<Vec<Entry>, Error> {
-    let (entries, rest) = bytes.as_chunks::<ENTRY>();
-    if !rest.is_empty() {
-        return Err(CORRUPT);
-    }
-    Ok(entries
-        .iter()
-        .map(|entry| {
-            let (page, digest) = entry.split_at(4);
-            let (mut number, mut hash) = ([0; 4], [0; 16]);
-            number.copy_from_slice(page);
-            hash.copy_from_slice(digest);
-            Entry { page: u32::from_be_bytes(number), digest: hash }
-        })
-        .collect())
+fn numbers(pages: impl Iterator<Item = u32>) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(pages.flat_map(u32::to_be_bytes).collect())
+}
+
+fn parse_numbers(bytes: &[u8]) -> Result<Vec<u32>, Error> {
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    if rest.is_empty() { Ok(numbers.iter().map(|n| u32::from_be_bytes(*n)).collect()) } else { Err(CORRUPT) }
 }
 
 fn row_key(name: &Name, page: u32) -> [u8; ROW_KEY] {
@@ -219,63 +238,172 @@ fn row_key(name: &Name, page: u32) -> [u8; ROW_KEY] {
     key
 }
 
-fn digest(page: &[u8]) -> [u8; 16] {
-    let hash: [u8; 32] = Sha256::digest(page).into();
-    let mut digest = [0; 16];
-    digest.copy_from_slice(&hash[..16]);
-    digest
-}
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
 
-/// Cuts a value by a gear hash (Xia et al., “FastCDC”, USENIX ATC 2016).
-fn cut(mut data: &[u8]) -> Vec<&[u8]> {
-    let mut pieces = Vec::with_capacity(data.len() / PAGE_MIN + 1);
-    while !data.is_empty() {
-        let (piece, rest) = data.split_at(cut_point(data));
-        pieces.push(piece);
-        data = rest;
+    use super::*;
+    use crate::rng::Rng;
+    use crate::session::testing::Rows;
+
+    const NAME: Name = [9; 16];
+
+    #[derive(Clone, Serialize)]
+    struct Record {
+        number: u32,
+        #[serde(with = "serde_bytes")]
+        bytes: Vec<u8>,
     }
-    pieces
-}
 
-fn cut_point(data: &[u8]) -> usize {
-    let end = data.len().min(PAGE_MAX);
-    let mut hash = 0u64;
-    for (at, byte) in data.iter().enumerate().take(end).skip(PAGE_MIN.saturating_sub(64)) {
-        hash = (hash << 1).wrapping_add(GEAR[usize::from(*byte)]);
-        if at + 1 >= PAGE_MIN && hash & CUT_MASK == 0 {
-            return at + 1;
+    fn records(rng: &mut Rng, count: usize, size: u64) -> Vec<Record> {
+        let record = |number| {
+            let mut bytes = vec![0; rng.below(size) as usize];
+            rng.fill(&mut bytes);
+            Record { number, bytes }
+        };
+        (0..count as u32).map(record).collect()
+    }
+
+    fn encoded(records: &[Record]) -> Zeroizing<Vec<u8>> {
+        rmp_serde::to_vec_named(records).unwrap().into()
+    }
+
+    fn replace(rows: &Rows, value: &[u8], grain: Grain) -> Stored {
+        let old = Stored::load(rows, &NAME).unwrap();
+        Stored::replace(old, rows, &NAME, value.to_vec().into(), grain)
+    }
+
+    fn loaded(rows: &Rows) -> Vec<u8> {
+        Stored::load(rows, &NAME).unwrap().unwrap().value().to_vec()
+    }
+
+    /// What was read and what was kept in memory must lead to the same writes, and no row may be left behind.
+    fn check(rows: &Rows, stored: &Stored, value: &[u8]) {
+        assert_eq!(loaded(rows), value);
+        let read = Stored::load(rows, &NAME).unwrap().unwrap();
+        assert!(read.pages == stored.pages && read.list == stored.list && read.value == stored.value);
+        assert_eq!(rows.snapshot().len(), 1 + stored.pages.len() + stored.list.len());
+    }
+
+    #[test]
+    fn values_of_every_size_come_back_and_go_without_a_trace() {
+        let (rows, mut rng) = (Rows::default(), Rng::from_seed([1; 32]));
+        for grain in [Grain::Coarse, Grain::Fine] {
+            for size in [0, 1, 255, 256, 257, 3_898, 3_899, 3_900, 3_901, 10_000, 100_000] {
+                let mut value = vec![0; size];
+                rng.fill(&mut value);
+                let stored = replace(&rows, &value, grain);
+                check(&rows, &stored, &value);
+                let before = rows.snapshot();
+                rows.take_writes();
+                replace(&rows, &value, grain);
+                assert_eq!(rows.take_writes(), (0, 0), "the same again");
+                assert!(rows.snapshot() == before);
+            }
+        }
+        Stored::load(&rows, &NAME).unwrap().unwrap().delete(&rows, &NAME);
+        assert!(rows.snapshot().is_empty());
+    }
+
+    #[test]
+    fn random_edits_in_a_row_never_lose_a_byte() {
+        let (rows, mut rng) = (Rows::default(), Rng::from_seed([2; 32]));
+        let mut records = records(&mut rng, 40, 300);
+        let mut held = None;
+        for round in 0..2_000 {
+            let at = rng.below(records.len() as u64) as usize;
+            match rng.below(8) {
+                0 if records.len() > 1 => drop(records.remove(at)),
+                1 if records.len() < 90 => records.insert(at, self::records(&mut rng, 1, 5_000).remove(0)),
+                2 => records[at].bytes.clear(),
+                3 => records.swap(0, at),
+                _ => records[at] = self::records(&mut rng, 1, 300).remove(0),
+            }
+            let value = encoded(&records);
+            let grain = if round % 100 < 50 { Grain::Fine } else { Grain::Coarse };
+            let stored = Stored::replace(held.take(), &rows, &NAME, value.clone(), grain);
+            check(&rows, &stored, &value);
+            held = Some(stored);
         }
     }
-    end
-}
 
-/// Cuts a manifest between entries, where a digest says so.
-fn cut_entries(data: &[u8]) -> Vec<&[u8]> {
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    let entries = data.len() / ENTRY;
-    for at in 1..=entries {
-        let ends = data[at * ENTRY - 1] & ENTRY_CUT_MASK == 0;
-        if ends || at - start == ENTRIES_MAX || at == entries {
-            pieces.push(&data[start * ENTRY..at * ENTRY]);
-            start = at;
+    #[test]
+    fn a_changed_element_rewrites_its_own_page_only() {
+        let (rows, mut rng) = (Rows::default(), Rng::from_seed([3; 32]));
+        for count in [4, 16, 60, 400] {
+            let mut records = records(&mut rng, count, 250);
+            replace(&rows, &encoded(&records), Grain::Fine);
+            for at in 0..count {
+                rng.fill(&mut records[at].bytes);
+                let grown = at % 3 == 0;
+                records[at].bytes.extend_from_slice(if grown { b"longer" } else { b"" });
+                rows.take_writes();
+                replace(&rows, &encoded(&records), Grain::Fine);
+                let (bytes, writes) = rows.take_writes();
+                // A growing element can push the border of its neighbours' small pages.
+                assert!(writes <= if grown { 4 } else { 1 }, "{count} elements, {at}: {writes} rows");
+                assert!(bytes < 2_500, "{count} elements, {at}: {bytes} bytes");
+            }
         }
     }
-    pieces
-}
 
-/// Random-looking constants (SplitMix64). They decide where pages end, so changing them rewrites every value once.
-const GEAR: [u64; 256] = {
-    let mut table = [0; 256];
-    let mut state = 0u64;
-    let mut at = 0;
-    while at < table.len() {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        table[at] = z ^ (z >> 31);
-        at += 1;
+    #[test]
+    fn elements_that_move_up_keep_their_pages() {
+        // As past epochs do: the oldest goes, a new one comes.
+        let (rows, mut rng) = (Rows::default(), Rng::from_seed([4; 32]));
+        let mut records = records(&mut rng, 5, 9_000);
+        replace(&rows, &encoded(&records), Grain::Coarse);
+        records.remove(0);
+        records.extend(self::records(&mut rng, 1, 9_000));
+        let new = records[4].bytes.len();
+        rows.take_writes();
+        let stored = replace(&rows, &encoded(&records), Grain::Coarse);
+        check(&rows, &stored, &encoded(&records));
+        let (bytes, _) = rows.take_writes();
+        // Besides the new element, the first page is written, as it begins with the head of the list.
+        assert!(bytes < new + ROW_MAX + 500, "{bytes} bytes for a new element of {new}");
     }
-    table
-};
+
+    #[test]
+    fn a_list_of_pages_that_is_too_long_has_pages_itself() {
+        let (rows, mut rng) = (Rows::default(), Rng::from_seed([5; 32]));
+        let mut records = records(&mut rng, 12_000, 200);
+        let stored = replace(&rows, &encoded(&records), Grain::Fine);
+        assert!(stored.pages.len() > 2 * LIST_PAGE && stored.list.len() > 2);
+        check(&rows, &stored, &encoded(&records));
+        records[7_000].bytes.fill(0);
+        rows.take_writes();
+        replace(&rows, &encoded(&records), Grain::Fine);
+        assert_eq!(rows.take_writes().1, 1);
+        records.truncate(10);
+        let stored = replace(&rows, &encoded(&records), Grain::Fine);
+        check(&rows, &stored, &encoded(&records));
+    }
+
+    #[test]
+    fn damaged_rows_are_an_error_and_no_panic() {
+        let mut rng = Rng::from_seed([6; 32]);
+        for count in [30, 12_000] {
+            let rows = Rows::default();
+            replace(&rows, &encoded(&records(&mut rng, count, 200)), Grain::Fine);
+            let good = rows.snapshot();
+            let damage = |key: &[u8], value: Option<Vec<u8>>| {
+                let mut bad = good.clone();
+                match value {
+                    Some(value) => bad.insert(key.to_vec(), value),
+                    None => bad.remove(key),
+                };
+                rows.restore(bad);
+                Stored::load(&rows, &NAME).map(|stored| stored.is_some())
+            };
+            let (root, last) = (row_key(&NAME, 0), good.keys().next_back().unwrap().clone());
+            assert_eq!(damage(&last, None), Err(CORRUPT), "a page is missing");
+            assert_eq!(damage(&root, Some(vec![])), Err(CORRUPT), "an empty row 0");
+            assert_eq!(damage(&root, Some(vec![3, 0, 0, 0, 1])), Err(CORRUPT), "an unknown kind");
+            let mut short = good[&root[..]].clone();
+            short.pop();
+            assert_eq!(damage(&root, Some(short)), Err(CORRUPT), "a list cut off");
+            assert_eq!(damage(&root, None), Ok(false), "no value at all");
+        }
+    }
+}

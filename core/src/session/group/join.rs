@@ -10,7 +10,7 @@ use crate::id::{Hash32, SessionId};
 use crate::session::key_package;
 use crate::session::provider::Provider;
 use crate::session::staging::{Changes, Staging};
-use crate::session::storage::StorageError;
+use crate::session::storage::{Held, Scope, StorageError};
 
 const WELCOME: PeerFault = PeerFault::Malformed("welcome");
 
@@ -97,8 +97,10 @@ impl StagedJoin {
     /// Joins. The private keys of an ordinary key package are gone afterwards.
     pub(crate) fn accept(self, provider: &Provider<'_>) -> Result<Group, Error> {
         self.changes.apply(provider.storage().rows());
-        let mls = self.mls.into_group(provider).map_err(|e| welcome_error(provider, e))?;
-        Group::start(provider, mls)
+        let held = Held::default();
+        let inner = provider.for_group(&held, Scope::All);
+        let mls = self.mls.into_group(&inner).map_err(|e| welcome_error(&inner, e))?;
+        Group::start(provider, mls, held)
     }
 }
 

@@ -21,6 +21,7 @@ pub(in crate::session) use settings::{capabilities, capable, certificate, creden
 
 use super::key_package;
 use super::provider::{LeafSigner, Provider, SUITE};
+use super::storage::{Held, Scope};
 use crate::authority::DeviceKey;
 use crate::error::{Error, PeerFault};
 use crate::id::{Hash32, SessionId};
@@ -63,6 +64,7 @@ pub(crate) struct Pending {
 pub(crate) struct Group {
     mls: MlsGroup,
     notes: Notes,
+    held: Held,
 }
 
 /// What OpenMLS does not tell about a group, in a row of its own.
@@ -85,7 +87,8 @@ impl Group {
         session: SessionId,
         facts: &[u8],
     ) -> Result<Group, Error> {
-        let config = settings::config();
+        let (config, held) = (settings::config(), Held::default());
+        let inner = provider.for_group(&held, Scope::All);
         let mls = MlsGroup::builder()
             .with_group_id(settings::group_id(&session))
             .ciphersuite(SUITE)
@@ -97,17 +100,18 @@ impl Group {
             .lifetime(lifetime())
             .with_capabilities(capabilities())
             .with_group_context_extensions(settings::context(facts)?)
-            .build(provider, &LeafSigner(signer), credential(certificate, &signer.public()))
-            .map_err(|_| provider.fault("mls.create"))?;
-        Group::start(provider, mls)
+            .build(&inner, &LeafSigner(signer), credential(certificate, &signer.public()))
+            .map_err(|_| inner.fault("mls.create"))?;
+        Group::start(provider, mls, held)
     }
 
     /// The group from its rows.
     pub(crate) fn load(provider: &Provider<'_>, session: SessionId) -> Result<Option<Group>, Error> {
-        let id = settings::group_id(&session);
-        let Some(mls) = MlsGroup::load(provider.storage(), &id).map_err(|e| e.0)? else { return Ok(None) };
+        let (id, held) = (settings::group_id(&session), Held::default());
+        let reader = provider.for_group(&held, Scope::All);
+        let Some(mls) = MlsGroup::load(reader.storage(), &id).map_err(|e| e.0)? else { return Ok(None) };
         let notes = provider.storage().get(NOTES, &id).map_err(|e| e.0)?;
-        Ok(Some(Group { mls, notes: notes.ok_or(Error::Bug("mls.notes"))? }))
+        Ok(Some(Group { mls, notes: notes.ok_or(Error::Bug("mls.notes"))?, held }))
     }
 
     /// Deletes every row of a group, if there are any.
@@ -197,6 +201,7 @@ impl Group {
         changes: Changes,
         adds: Vec<MlsKeyPackage>,
     ) -> Result<CommitMessageBundle, Error> {
+        let inner = provider.for_group(&self.held, Scope::Current);
         let signer = LeafSigner(signer);
         let key = signer.0.public();
         let mut builder = self
@@ -216,14 +221,14 @@ impl Group {
             builder = builder.leaf_node_parameters(leaf.build());
         }
         builder
-            .load_psks(provider.storage())
-            .and_then(|b| b.build(provider.rand(), provider.crypto(), &signer, |_| true))
+            .load_psks(inner.storage())
+            .and_then(|b| b.build(inner.rand(), inner.crypto(), &signer, |_| true))
             .map_err(|e| match e {
                 CreateCommitError::ProposalValidationError(_) => Error::Peer(PeerFault::KeyPackage),
-                _ => provider.fault("mls.commit"),
+                _ => inner.fault("mls.commit"),
             })?
-            .stage_commit(provider)
-            .map_err(|_| provider.fault("mls.stage"))
+            .stage_commit(&inner)
+            .map_err(|_| inner.fault("mls.stage"))
     }
 
     /// Whether a commit of ours waits to be accepted.
@@ -236,7 +241,8 @@ impl Group {
         if !self.has_pending() {
             return Err(Error::Bug("mls.no_pending"));
         }
-        self.mls.merge_pending_commit(provider).map_err(|_| provider.fault("mls.merge_pending"))?;
+        let inner = provider.for_group(&self.held, Scope::All);
+        self.mls.merge_pending_commit(&inner).map_err(|_| inner.fault("mls.merge_pending"))?;
         self.entered_epoch(provider)
     }
 
@@ -254,10 +260,9 @@ impl Group {
         signer: &DeviceKey,
         plaintext: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        let message = self
-            .mls
-            .create_message(provider, &LeafSigner(signer), plaintext)
-            .map_err(|_| provider.fault("mls.encrypt"))?;
+        let inner = provider.for_group(&self.held, Scope::Current);
+        let message =
+            self.mls.create_message(&inner, &LeafSigner(signer), plaintext).map_err(|_| inner.fault("mls.encrypt"))?;
         message.tls_serialize_detached().map_err(|_| Error::Bug("mls.serialize"))
     }
 
@@ -269,7 +274,8 @@ impl Group {
         }
         // No epoch is that old: only the number decides.
         let newest = PastEpochDeletion::before_timestamp(std::time::UNIX_EPOCH).max_past_epochs(keep);
-        self.mls.delete_past_epoch_secrets(provider, newest).map_err(|_| provider.fault("mls.past_epochs"))?;
+        let inner = provider.for_group(&self.held, Scope::All);
+        self.mls.delete_past_epoch_secrets(&inner, newest).map_err(|_| inner.fault("mls.past_epochs"))?;
         self.notes.oldest_epoch = oldest;
         self.write_notes(provider)
     }
@@ -294,9 +300,9 @@ impl Group {
     }
 
     /// A group that was just created or joined.
-    fn start(provider: &Provider<'_>, mls: MlsGroup) -> Result<Group, Error> {
+    fn start(provider: &Provider<'_>, mls: MlsGroup, held: Held) -> Result<Group, Error> {
         let notes = Notes { oldest_epoch: mls.epoch().as_u64(), pending: None };
-        let group = Group { mls, notes };
+        let group = Group { mls, notes, held };
         group.write_notes(provider)?;
         Ok(group)
     }

@@ -11,11 +11,11 @@ use tls_codec::DeserializeBytes as _;
 use zeroize::Zeroizing;
 
 use super::{Group, Leaf, capable, settings};
-use crate::error::{Error, StoreError};
+use crate::error::Error;
 use crate::id::Hash32;
 use crate::session::key_package;
 use crate::session::provider::Provider;
-use crate::session::storage::StorageError;
+use crate::session::storage::{Scope, StorageError};
 
 /// What a message turned out to be. Its key is used up, whatever it is.
 pub(crate) enum Received {
@@ -101,8 +101,9 @@ impl Group {
         if is_commit && self.notes.pending == Some(Hash32::of(bytes)) {
             return Ok(Received::OwnCommit);
         }
-        let processed =
-            self.mls.process_message(provider, message).map_err(|e| receive_error(provider, e, is_commit))?;
+        let scope = if message.epoch() == self.mls.epoch() { Scope::Current } else { Scope::All };
+        let inner = provider.for_group(&self.held, scope);
+        let processed = self.mls.process_message(&inner, message).map_err(|e| receive_error(&inner, e, is_commit))?;
         self.describe(processed)
     }
 
@@ -116,7 +117,8 @@ impl Group {
 
     /// Moves to the epoch of another's commit. A pending commit of ours is forgotten.
     pub(crate) fn merge(&mut self, provider: &Provider<'_>, commit: StagedCommit) -> Result<(), Error> {
-        self.mls.merge_staged_commit(provider, *commit.mls).map_err(|_| provider.fault("mls.merge"))?;
+        let inner = provider.for_group(&self.held, Scope::All);
+        self.mls.merge_staged_commit(&inner, *commit.mls).map_err(|_| inner.fault("mls.merge"))?;
         self.entered_epoch(provider)
     }
 

@@ -13,7 +13,7 @@ use openmls_traits::types::Ciphersuite;
 
 use self::random::Randomness;
 use super::pages::MlsRows;
-use super::storage::Storage;
+use super::storage::{Held, Scope, Storage};
 use crate::error::Error;
 
 /// The only suite: X25519, ChaCha20-Poly1305, SHA-256 and Ed25519 (0x0003 of RFC 9420, section 17.1).
@@ -31,8 +31,12 @@ impl<'a> Provider<'a> {
         Provider { crypto, storage: Storage::new(rows) }
     }
 
-    pub(super) fn crypto_of(&self) -> &'a Crypto {
-        self.crypto
+    /// The same for a group in memory.
+    pub(super) fn for_group<'b>(&self, held: &'b Held, scope: Scope) -> Provider<'b>
+    where
+        'a: 'b,
+    {
+        Provider { crypto: self.crypto, storage: self.storage.for_group(held, scope) }
     }
 
     /// The failure of the store behind a failed operation; without one, a bug of ours or of the library.

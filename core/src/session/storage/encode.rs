@@ -14,10 +14,21 @@ use crate::error::{Error, StoreError};
 /// Encodes a value. No copy of it is left behind in freed memory.
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut buffer = SecretBuffer(Zeroizing::new(Vec::with_capacity(4_096)));
-    let mut serializer =
-        rmp_serde::Serializer::new(&mut buffer).with_struct_map().with_bytes(BytesMode::ForceIterables);
-    value.serialize(&mut serializer).map_err(|_| Error::Bug("mls.encode"))?;
+    append(&mut buffer, value)?;
     Ok(buffer.0)
+}
+
+/// Encodes an entry of a map: a field's name and its value.
+pub(super) fn encode_field<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut buffer = SecretBuffer(Zeroizing::new(Vec::with_capacity(4_096)));
+    append(&mut buffer, name)?;
+    append(&mut buffer, value)?;
+    Ok(buffer.0)
+}
+
+fn append<T: Serialize + ?Sized>(buffer: &mut SecretBuffer, value: &T) -> Result<(), Error> {
+    let serializer = rmp_serde::Serializer::new(buffer).with_struct_map();
+    value.serialize(&mut serializer.with_bytes(BytesMode::ForceIterables)).map_err(|_| Error::Bug("mls.encode"))
 }
 
 /// Decodes what [`encode`] made.

@@ -1,6 +1,8 @@
 //! OpenMLS's storage interface over the engine's rows.
 
 mod encode;
+mod fields;
+mod secrets;
 
 use core::cell::RefCell;
 use core::fmt;
@@ -10,19 +12,31 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 use sha2::{Digest, Sha256};
 
-use super::pages::{self, MlsRows, Name};
+pub(crate) use secrets::{Held, Scope};
+
+use super::pages::{Grain, MlsRows, Name, Stored};
 use crate::error::Error;
 
 /// The rows of the MLS library, as it wants to see them.
 pub(crate) struct Storage<'a> {
     rows: &'a dyn MlsRows,
+    /// The group in memory that this works for, if any, and which of its message keys may change.
+    group: Option<(&'a Held, Scope)>,
     /// The first failure. OpenMLS reports some failures of its storage as something else.
     fault: RefCell<Option<Error>>,
 }
 
 impl<'a> Storage<'a> {
     pub(crate) fn new(rows: &'a dyn MlsRows) -> Storage<'a> {
-        Storage { rows, fault: RefCell::new(None) }
+        Storage { rows, group: None, fault: RefCell::new(None) }
+    }
+
+    /// The same rows, for a group that is in memory.
+    pub(crate) fn for_group<'b>(&self, held: &'b Held, scope: Scope) -> Storage<'b>
+    where
+        'a: 'b,
+    {
+        Storage { rows: self.rows, group: Some((held, scope)), fault: RefCell::new(None) }
     }
 
     /// The first failure since the last call.
@@ -41,7 +55,11 @@ impl<'a> Storage<'a> {
         key: &impl Serialize,
         value: &T,
     ) -> Result<(), StorageError> {
-        self.note(encode::encode(value).and_then(|value| pages::write(self.rows, &name(label, key)?, value)))
+        self.note(encode::encode(value).and_then(|value| {
+            let name = name(label, key)?;
+            Stored::replace(Stored::load(self.rows, &name)?, self.rows, &name, value, Grain::Coarse);
+            Ok(())
+        }))
     }
 
     pub(crate) fn get<T: DeserializeOwned>(
@@ -51,13 +69,27 @@ impl<'a> Storage<'a> {
     ) -> Result<Option<T>, StorageError> {
         self.note(
             name(label, key)
-                .and_then(|name| pages::read(self.rows, &name))
-                .and_then(|value| value.map(|value| encode::decode(&value)).transpose()),
+                .and_then(|name| Stored::load(self.rows, &name))
+                .and_then(|stored| stored.map(|stored| encode::decode(stored.value())).transpose()),
         )
     }
 
     pub(crate) fn remove(&self, label: &str, key: &impl Serialize) -> Result<(), StorageError> {
-        self.note(name(label, key).and_then(|name| pages::delete(self.rows, &name)))
+        self.note(name(label, key).and_then(|name| {
+            if let Some(stored) = Stored::load(self.rows, &name)? {
+                stored.delete(self.rows, &name);
+            }
+            Ok(())
+        }))
+    }
+
+    fn held(&self) -> Option<&Held> {
+        self.group.map(|(held, _)| held)
+    }
+
+    fn secrets(&self, group: &impl Serialize) -> Result<secrets::Names> {
+        let names = || Ok(secrets::Names { current: name(MESSAGE_SECRETS, group)?, past: name(PAST_EPOCHS, group)? });
+        self.note(names())
     }
 
     /// A list whose items are of a type known only to the caller.
@@ -111,6 +143,8 @@ impl core::error::Error for StorageError {}
 
 type Result<T, E = StorageError> = core::result::Result<T, E>;
 
+const MESSAGE_SECRETS: &str = "message_secrets";
+const PAST_EPOCHS: &str = "past_epochs";
 const OWN_LEAF_NODES: &str = "own_leaf_nodes";
 const PROPOSALS: &str = "proposals";
 const GROUP_STATE: &str = "group_state";
@@ -147,7 +181,6 @@ impl StorageProvider<V> for Storage<'_> {
     group_value!(
         InterimTranscriptHash: write_interim_transcript_hash, interim_transcript_hash, delete_interim_transcript_hash
     );
-    group_value!(MessageSecrets: write_message_secrets, message_secrets, delete_message_secrets);
     group_value!(
         ResumptionPskStore: write_resumption_psk_store, resumption_psk_store, delete_all_resumption_psk_secrets
     );
@@ -164,6 +197,26 @@ impl StorageProvider<V> for Storage<'_> {
 
     fn delete_group_state<G: traits::GroupId<V>>(&self, group: &G) -> Result<()> {
         self.remove(GROUP_STATE, group)
+    }
+
+    // Message keys.
+
+    fn write_message_secrets<G: traits::GroupId<V>, T: traits::MessageSecrets<V>>(
+        &self,
+        group: &G,
+        secrets: &T,
+    ) -> Result<()> {
+        // Rows that changed behind the back of the group in memory would be mixed with what it holds of them.
+        let (held, scope) = self.note(self.group.ok_or(Error::Bug("mls.no_group")))?;
+        self.note(secrets::write(self.rows, &self.secrets(group)?, held, scope, secrets))
+    }
+
+    fn message_secrets<G: traits::GroupId<V>, T: traits::MessageSecrets<V>>(&self, group: &G) -> Result<Option<T>> {
+        self.note(secrets::read(self.rows, &self.secrets(group)?, self.held()))
+    }
+
+    fn delete_message_secrets<G: traits::GroupId<V>>(&self, group: &G) -> Result<()> {
+        self.note(secrets::delete(self.rows, &self.secrets(group)?, self.held()))
     }
 
     // Leaf nodes of our own update proposals.
@@ -320,3 +373,6 @@ impl StorageProvider<V> for Storage<'_> {
         self.remove(PSK, id)
     }
 }
+
+#[cfg(test)]
+mod tests;
