@@ -83,6 +83,31 @@ fn make_dir(dir: &Path) -> Result<(), StoreError> {
     sync_dir(parent.unwrap_or(Path::new(".")))
 }
 
+/// Makes files and names durable. Tests put something in its place that remembers what was made so.
+#[cfg(feature = "sled")]
+pub(super) trait Syncs: Send + Sync {
+    /// What was written to an open file, so that it can be read again.
+    fn data(&self, file: &File, path: &Path) -> Result<(), StoreError>;
+
+    /// The names in a directory.
+    fn names(&self, dir: &Path) -> Result<(), StoreError>;
+}
+
+/// The operating system's disk.
+#[cfg(feature = "sled")]
+pub(super) struct Disk;
+
+#[cfg(feature = "sled")]
+impl Syncs for Disk {
+    fn data(&self, file: &File, _: &Path) -> Result<(), StoreError> {
+        file.sync_data().map_err(|error| io_error(&error))
+    }
+
+    fn names(&self, dir: &Path) -> Result<(), StoreError> {
+        sync_dir(dir)
+    }
+}
+
 /// Makes the names in a directory durable.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     // Windows opens no directories, and needs no sync for their names.

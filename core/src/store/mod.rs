@@ -3,19 +3,46 @@
 //! A [`Store`] keeps rows of a fixed set of [`Table`]s, each sorted by key bytewise; keys have at most
 //! [`limits::STORE_KEY`](crate::limits::STORE_KEY) bytes, values at most [`limits::STORE_VALUE`](crate::limits::STORE_VALUE).
 //! There is one writer, and it is the owner: writing takes `&mut self`, so that the compiler keeps readers and
-//! the writer apart.
+//! the writer apart. A view that would see half of a batch does not compile:
+//!
+//! ```compile_fail,E0502
+//! # use undertone::{error::StoreError, store::{Op, Store, Table}};
+//! # fn example(store: &mut dyn Store, batch: &[Op]) -> Result<(), StoreError> {
+//! let view = store.read()?;
+//! store.apply(batch)?; // error[E0502]: cannot borrow as mutable, `view` is still in use
+//! view.get(Table::Meta, b"name")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Read first, then write:
+//!
+//! ```
+//! # use undertone::{error::StoreError, store::{Op, Store, Table}};
+//! # fn example(store: &mut dyn Store, batch: &[Op]) -> Result<(), StoreError> {
+//! let value = store.read()?.get(Table::Meta, b"name")?;
+//! store.apply(batch)?;
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 #[cfg(any(feature = "sled", feature = "sqlite"))]
 mod files;
+#[cfg(any(feature = "sled", feature = "sqlite"))]
+mod handle;
 mod memory;
+#[cfg(feature = "sled")]
+mod sled;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod table;
 pub mod vault;
 
 pub use memory::{Effect, FaultPlan, MemoryDisk, MemoryStore};
+#[cfg(feature = "sled")]
+pub use sled::SledStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use table::Table;

@@ -4,12 +4,12 @@
 //! [`Table`] and the row's key. [`Store::apply`] adds to a transaction that [`Store::barrier`] commits, because each
 //! commit waits for the disk. An error closes the handle, and with it the transaction: no batch is left half applied.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row as SqlRow, params};
 
 use super::files::{self, Lock};
+use super::handle::Handle;
 use super::{Direction, KeyRange, Op, Progress, Row, Store, Table, View, check_limits};
 use crate::error::StoreError;
 
@@ -33,16 +33,7 @@ const BACKWARD: &str = "SELECT k, v FROM rows WHERE k >= ?1 AND k < ?2 ORDER BY 
 pub struct SqliteStore {
     dir: PathBuf,
     lock_wait_ms: u64,
-    state: State,
-    /// Set by a failure while reading, when the state is only lent.
-    failed: Cell<bool>,
-}
-
-enum State {
-    Open(Session),
-    /// Suspended when the database had this generation.
-    Suspended(u64),
-    Closed,
+    handle: Handle<Session>,
 }
 
 impl SqliteStore {
@@ -54,96 +45,60 @@ impl SqliteStore {
     /// [`StoreError::Corrupt`] when the database is damaged; else any [`StoreError`].
     pub fn open(dir: impl AsRef<Path>, lock_wait_ms: u64) -> Result<SqliteStore, StoreError> {
         let dir = dir.as_ref().to_path_buf();
-        let state = State::Open(Session::open(&dir, lock_wait_ms)?);
-        Ok(SqliteStore { dir, lock_wait_ms, state, failed: Cell::new(false) })
-    }
-
-    /// Runs what reads.
-    fn read_with<T>(&self, work: impl FnOnce(&Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let State::Open(session) = &self.state else { return Err(StoreError::Closed) };
-        if self.failed.get() {
-            return Err(StoreError::Closed);
-        }
-        let result = work(session);
-        self.failed.set(result.is_err());
-        result
-    }
-
-    /// Runs what writes; after an error the session is gone.
-    fn write_with<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let State::Open(session) = &mut self.state else { return Err(StoreError::Closed) };
-        let result = if self.failed.get() { Err(StoreError::Closed) } else { work(session) };
-        if result.is_err() {
-            self.state = State::Closed;
-        }
-        result
+        let handle = Handle::new(Session::open(&dir, lock_wait_ms)?);
+        Ok(SqliteStore { dir, lock_wait_ms, handle })
     }
 }
 
 impl Store for SqliteStore {
     fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
-        self.write_with(|session| {
+        self.handle.write(|session| {
             check_limits(batch)?;
             session.apply(batch)
         })
     }
 
     fn barrier(&mut self) -> Result<(), StoreError> {
-        self.write_with(Session::commit)
+        self.handle.write(Session::commit)
     }
 
     fn read(&self) -> Result<Box<dyn View + '_>, StoreError> {
-        self.read_with(|_| Ok(()))?;
+        self.handle.read(|_| Ok(()))?;
         Ok(Box::new(SqliteView(self)))
     }
 
     fn suspend(&mut self) -> Result<(), StoreError> {
         self.barrier()?;
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open(session) => {
-                let generation = session.generation;
-                session.close()?;
-                self.state = State::Suspended(generation);
-                Ok(())
-            }
-            State::Suspended(_) | State::Closed => Err(StoreError::Closed),
-        }
+        let session = self.handle.take()?;
+        let generation = session.generation;
+        session.close()?;
+        self.handle.suspended(generation);
+        Ok(())
     }
 
     fn resume(&mut self) -> Result<bool, StoreError> {
-        let State::Suspended(generation) = self.state else { return Err(StoreError::Closed) };
-        match Session::open(&self.dir, self.lock_wait_ms) {
-            Ok(session) => {
-                let moved = session.generation != generation;
-                self.state = State::Open(session);
-                Ok(moved)
-            }
-            Err(StoreError::Locked) => Err(StoreError::Locked),
-            Err(error) => {
-                self.state = State::Closed;
-                Err(error)
-            }
-        }
+        self.handle.resume(|generation| {
+            let session = Session::open(&self.dir, self.lock_wait_ms)?;
+            let moved = session.generation != generation;
+            Ok((session, moved))
+        })
     }
 
     fn compact(&mut self, budget: u64) -> Result<Progress, StoreError> {
-        self.write_with(|session| session.compact(budget))
+        self.handle.write(|session| session.compact(budget))
     }
 
     fn verify(&self) -> Result<(), StoreError> {
-        self.read_with(Session::verify)
+        self.handle.read(Session::verify)
     }
 
     fn size(&self) -> Result<u64, StoreError> {
-        self.read_with(|_| files::bytes_below(&self.dir))
+        self.handle.read(|_| files::bytes_below(&self.dir))
     }
 
     fn destroy(&mut self) -> Result<(), StoreError> {
         self.barrier()?;
-        match std::mem::replace(&mut self.state, State::Closed) {
-            State::Open(session) => files::remove_all(&self.dir, session.close()?),
-            State::Suspended(_) | State::Closed => Err(StoreError::Closed),
-        }
+        files::remove_all(&self.dir, self.handle.take()?.close()?)
     }
 }
 
@@ -151,7 +106,7 @@ struct SqliteView<'a>(&'a SqliteStore);
 
 impl View for SqliteView<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.read_with(|session| session.get(&full_key(table, key)))
+        self.0.handle.read(|session| session.get(&full_key(table, key)))
     }
 
     fn scan(
@@ -161,7 +116,7 @@ impl View for SqliteView<'_> {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
-        self.0.read_with(|session| session.scan(table, range, direction, limit))
+        self.0.handle.read(|session| session.scan(table, range, direction, limit))
     }
 }
 

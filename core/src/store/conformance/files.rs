@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Model, Open, day, dump, prefix, put, states};
+use super::{Model, Open, copy_all, day, dump, prefix, put, states};
 use crate::error::StoreError;
 use crate::rng::Rng;
 use crate::store::{Direction, HostKey, KeyRange, Op, Table, Vault};
@@ -185,14 +185,4 @@ fn all_files(dir: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
-}
-
-/// Copies a directory with all below it.
-fn copy_all(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() { copy_all(&from, &to) } else { assert!(fs::copy(&from, &to).is_ok()) }
-    }
 }

@@ -1,62 +1,52 @@
-//! A full disk, simulated in a child process: the test runs itself again, once to fill the disk and once, when there is
-//! space again, to look at what is left.
+//! A full disk, simulated in child processes: one fills the disk, and another looks, when there is space again, at what
+//! is left.
 //!
 //! Two ways to be short of space: a limit on the size of files, which needs no privileges (the write fails with
 //! `EFBIG`), and a small tmpfs in a mount namespace of our own (`ENOSPC`), where the system allows one.
 
-#![allow(clippy::disallowed_methods, reason = "the child is told its task by environment variables")]
-
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use super::{Model, Open, change, day, dump};
+use super::{Model, Open, change, child, day, dump};
 use crate::error::StoreError;
 use crate::store::Progress;
 
-const TASK: &str = "UNDERTONE_FULL_DISK";
-const DIR: &str = "UNDERTONE_FULL_DISK_DIR";
-
-/// Limits files to a few megabytes while the child fills them; the limit's unit differs between shells.
-const LIMITED: &str =
-    r#"(ulimit -f 3000; trap '' XFSZ; UNDERTONE_FULL_DISK=fill "$@") && UNDERTONE_FULL_DISK=check "$@""#;
-const SMALL: &str = r#"mount -t tmpfs -o size=2m tmpfs "$UNDERTONE_FULL_DISK_DIR/small" &&
-    UNDERTONE_FULL_DISK=fill "$@" &&
-    mount -o remount,size=400m "$UNDERTONE_FULL_DISK_DIR/small" && UNDERTONE_FULL_DISK=check "$@""#;
+const SMALL_DISK: &str = r#"
+    mount -t tmpfs -o size=2m tmpfs "$UNDERTONE_CHILD_DIR/disk" && task fill "$@" &&
+    mount -o remount,size=400m "$UNDERTONE_CHILD_DIR/disk" && task check "$@""#;
 
 /// `test` is the full name of the test that calls this, so that it can be run alone.
 pub fn a_full_disk_is_told_and_loses_nothing(open: Open<'_>, test: &str) {
-    if let (Some(task), Some(dir)) = (env::var_os(TASK), env::var_os(DIR)) {
-        let dir = PathBuf::from(dir);
-        return if task == "fill" { fill(open, &dir) } else { check(open, &dir) };
+    match child::task().as_deref() {
+        None => {}
+        Some("fill") => return fill(open, &child::dir()),
+        Some(_) => return check(open, &child::dir()),
     }
-    run(Command::new("sh"), LIMITED, test);
-    let mut namespace = Command::new("unshare");
-    namespace.args(["--map-root-user", "--mount"]);
-    if namespace.arg("true").status().is_ok_and(|status| status.success()) {
-        let mut shell = Command::new("unshare");
-        shell.args(["--map-root-user", "--mount", "sh"]);
-        run(shell, SMALL, test);
+    let run = |shell, script: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("disk")).unwrap();
+        child::run(shell, script, test, dir.path(), 2);
+    };
+    run(Command::new("sh"), &format!(r#"({}; task fill "$@") && task check "$@""#, child::SMALL_FILES));
+    let namespace = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--map-root-user", "--mount"]);
+        unshare
+    };
+    if namespace().arg("true").status().is_ok_and(|status| status.success()) {
+        let mut shell = namespace();
+        shell.arg("sh");
+        run(shell, SMALL_DISK);
     } else {
         println!("no mount namespaces here: only the limit on files was tried");
     }
 }
 
-fn run(mut shell: Command, script: &str, test: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join("small")).unwrap();
-    let (_, test) = test.split_once("::").unwrap();
-    let child = shell.args(["-c", script, "sh"]).arg(env::current_exe().unwrap());
-    let result = child.args(["--exact", test, "--nocapture"]).env(DIR, dir.path()).output().unwrap();
-    let words = String::from_utf8_lossy(&result.stdout).into_owned() + &String::from_utf8_lossy(&result.stderr);
-    assert!(result.status.success() && words.matches("1 passed").count() == 2, "{script}\n{words}");
-}
-
 const BATCHES: usize = 4_000;
 
 fn fill(open: Open<'_>, dir: &Path) {
-    let mut store = open(&dir.join("small").join("store")).unwrap();
+    let mut store = open(&dir.join("disk").join("store")).unwrap();
     let mut barred = 0;
     let error = day(21, BATCHES).iter().find_map(|batch| {
         let result = store.apply(batch).and_then(|()| store.barrier());
@@ -76,7 +66,7 @@ fn fill(open: Open<'_>, dir: &Path) {
 
 fn check(open: Open<'_>, dir: &Path) {
     let barred: usize = fs::read_to_string(dir.join("barred")).unwrap().parse().unwrap();
-    let path = dir.join("small").join("store");
+    let path = dir.join("disk").join("store");
     let mut store = open(&path).unwrap();
     let batches = day(21, BATCHES);
     let rows = dump(&*store).unwrap();

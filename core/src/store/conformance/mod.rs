@@ -11,11 +11,13 @@
     reason = "these are tests, compiled only for tests; the names of the cases say what they check"
 )]
 
+pub mod child;
 pub mod files;
 pub mod full;
 pub mod rows;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use super::{Batch, Direction, KeyRange, Op, Store, Table};
@@ -63,9 +65,9 @@ macro_rules! conformance_file_tests {
 }
 
 /// The rows that a store should hold.
-type Model = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
+pub(crate) type Model = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
-fn change(model: &mut Model, batch: &[Op]) {
+pub(crate) fn change(model: &mut Model, batch: &[Op]) {
     for op in batch {
         let place = (op.table, op.key.clone());
         match &op.value {
@@ -76,7 +78,7 @@ fn change(model: &mut Model, batch: &[Op]) {
 }
 
 /// Everything in a store.
-fn dump(store: &dyn Store) -> Result<Model, StoreError> {
+pub(crate) fn dump(store: &dyn Store) -> Result<Model, StoreError> {
     let view = store.read()?;
     let mut model = Model::new();
     for table in Table::ALL {
@@ -100,7 +102,7 @@ fn get(store: &dyn Store, table: Table, key: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Batches as an engine's day makes them: a few rows each, some written over, some deleted, some large.
-fn day(seed: u8, batches: usize) -> Vec<Batch> {
+pub(crate) fn day(seed: u8, batches: usize) -> Vec<Batch> {
     let mut rng = Rng::from_seed([seed; 32]);
     (0..batches).map(|_| a_batch(&mut rng)).collect()
 }
@@ -121,7 +123,7 @@ fn a_batch(rng: &mut Rng) -> Batch {
 }
 
 /// What the store should hold before the first batch, and after each.
-fn states(batches: &[Batch]) -> Vec<Model> {
+pub(crate) fn states(batches: &[Batch]) -> Vec<Model> {
     let mut states = vec![Model::new()];
     for batch in batches {
         let mut next = states.last().unwrap().clone();
@@ -134,4 +136,14 @@ fn states(batches: &[Batch]) -> Vec<Model> {
 /// How many batches of the day the rows show, or a panic when it is no prefix.
 fn prefix(states: &[Model], rows: &Model) -> usize {
     states.iter().rposition(|state| state == rows).expect("the store holds a prefix of the batches")
+}
+
+/// Copies a directory with all below it.
+pub(crate) fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() { copy_all(&from, &to) } else { assert!(fs::copy(&from, &to).is_ok()) }
+    }
 }

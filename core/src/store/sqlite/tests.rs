@@ -9,6 +9,11 @@ fn open(dir: &Path) -> Result<Box<dyn Store>, StoreError> {
     Ok(Box::new(SqliteStore::open(dir, 0)?))
 }
 
+fn sql(store: &mut SqliteStore, sql: &str) {
+    let run = |session: &mut Session| session.connection.execute_batch(sql).map_err(sqlite_error);
+    store.handle.write(run).unwrap();
+}
+
 fn put(value: usize) -> Op {
     Op { table: Table::Call, key: value.to_be_bytes().to_vec(), value: Some(vec![7; 4_000]) }
 }
@@ -17,8 +22,7 @@ fn put(value: usize) -> Op {
 fn a_full_database_is_told_and_loses_nothing_barred() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(dir.path(), 0).unwrap();
-    let State::Open(session) = &store.state else { panic!("open") };
-    session.connection.query_row("PRAGMA max_page_count = 60", [], |_| Ok(())).unwrap();
+    sql(&mut store, "PRAGMA max_page_count = 60");
     let mut barred = 0;
     let error = (0..100).find_map(|value| {
         let result = store.apply(&[put(value)]).and_then(|()| store.barrier());
@@ -72,8 +76,7 @@ fn compaction_gives_the_space_of_deleted_rows_back() {
 fn a_failure_to_read_closes_the_handle() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(dir.path(), 0).unwrap();
-    let State::Open(session) = &store.state else { panic!("open") };
-    session.connection.execute_batch("ALTER TABLE rows RENAME TO gone").unwrap();
+    sql(&mut store, "ALTER TABLE rows RENAME TO gone");
     let failed = store.read().unwrap().get(Table::Call, b"x");
     assert!(matches!(failed, Err(StoreError::Io(_))), "{failed:?}");
     assert_eq!(store.read().err(), Some(StoreError::Closed));

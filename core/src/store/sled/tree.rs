@@ -1,0 +1,215 @@
+//! One sled database, with what it needs to be safe around it.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use ::sled::{Batch, Config, Db, Error, IVec, Mode};
+
+use super::Settings;
+use crate::error::StoreError;
+use crate::store::files::{io_error, pause};
+use crate::store::{Direction, Row};
+
+/// The file that holds sled's log.
+const LOG: &str = "db";
+/// The directory of values that sled does not make durable. Rows within the limits never come there.
+const BLOBS: &str = "blobs";
+/// How long sled's own lock may outlive a database that was closed, in tries of some milliseconds.
+const RELEASE_TRIES: u32 = 1_000;
+
+/// A sled database. Keys are whole: the table's byte first.
+pub(super) struct Tree {
+    /// `None` only while it is dropped.
+    db: Option<Db>,
+    /// Our own handle to the log.
+    log: File,
+    dir: PathBuf,
+    settings: Settings,
+    /// Whether something was written since the last flush.
+    dirty: bool,
+}
+
+impl Tree {
+    /// Opens the database in a directory, or makes it there.
+    pub(super) fn open(dir: &Path, settings: &Settings) -> Result<Tree, StoreError> {
+        if settings.clear_leftovers {
+            clear_leftovers(dir)?;
+        }
+        let config = Config::new()
+            .path(dir)
+            .mode(Mode::LowSpace)
+            .cache_capacity(settings.cache)
+            .use_compression(false)
+            // Durability comes from barriers alone, so nothing runs between them.
+            .flush_every_ms(None);
+        let db = open_db(&config, settings.catch_panics)?;
+        let log = File::options().read(true).write(true).open(dir.join(LOG)).map_err(|error| io_error(&error))?;
+        let tree = Tree { db: Some(db), log, dir: dir.to_path_buf(), settings: settings.clone(), dirty: false };
+        if settings.sync_opened {
+            tree.sync_all()?;
+        }
+        Ok(tree)
+    }
+
+    pub(super) fn apply(&mut self, changes: Batch) -> Result<(), StoreError> {
+        self.dirty = true;
+        self.run(|db| db.apply_batch(changes))
+    }
+
+    /// Makes everything applied durable. Sled's own flush starts the writing on Linux, and asks the disk for nothing.
+    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
+        if !self.dirty {
+            return Ok(());
+        }
+        self.run(|db| db.flush())?;
+        if self.settings.sync_flushed {
+            self.settings.syncs.data(&self.log, &self.dir.join(LOG))?;
+        }
+        self.dirty = false;
+        Ok(())
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.run(|db| db.get(key))?.map(|value| value.to_vec()))
+    }
+
+    /// Rows with `from <= key < to`; keys lose their first `skip` bytes.
+    pub(super) fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        direction: Direction,
+        limit: usize,
+        skip: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let row = |found: ::sled::Result<(IVec, IVec)>| {
+            let (key, value) = found?;
+            Ok((key.get(skip..).unwrap_or_default().to_vec(), value.to_vec()))
+        };
+        self.run(|db| {
+            let found = db.range(from..to);
+            match direction {
+                Direction::Forward => found.take(limit).map(row).collect(),
+                Direction::Backward => found.rev().take(limit).map(row).collect(),
+            }
+        })
+    }
+
+    /// Whether sled keeps values outside its log, where it does not make them durable.
+    pub(super) fn has_blobs(&self) -> Result<bool, StoreError> {
+        let mut entries = fs::read_dir(self.dir.join(BLOBS)).map_err(|error| io_error(&error))?;
+        Ok(entries.next().is_some())
+    }
+
+    /// Makes everything durable, with all files and their names, and closes every file.
+    pub(super) fn close(mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        self.run_drop()?;
+        // Sled's threads may hold the file for a moment longer.
+        for _ in 0..RELEASE_TRIES {
+            match self.log.try_lock() {
+                Ok(()) => return self.log.unlock().map_err(|error| io_error(&error)),
+                Err(fs::TryLockError::WouldBlock) => pause(2),
+                Err(fs::TryLockError::Error(error)) => return Err(io_error(&error)),
+            }
+        }
+        Err(StoreError::Io("sled does not let go of its file".into()))
+    }
+
+    /// Makes every file of the database durable, and every name: sled leaves that out when it makes them.
+    pub(super) fn sync_all(&self) -> Result<(), StoreError> {
+        let syncs = &self.settings.syncs;
+        for entry in fs::read_dir(&self.dir).map_err(|error| io_error(&error))? {
+            let path = entry.map_err(|error| io_error(&error))?.path();
+            if path.is_dir() {
+                syncs.names(&path)?;
+                continue;
+            }
+            match File::options().read(true).write(true).open(&path) {
+                Ok(file) => syncs.data(&file, &path)?,
+                // Sled replaces its snapshots as it likes.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(io_error(&error)),
+            }
+        }
+        syncs.names(&self.dir)?;
+        self.dir.parent().map_or(Ok(()), |parent| syncs.names(parent))
+    }
+
+    fn run<T>(&self, work: impl FnOnce(&Db) -> ::sled::Result<T>) -> Result<T, StoreError> {
+        let db = self.db.as_ref().ok_or(StoreError::Closed)?;
+        guarded(self.settings.catch_panics, || work(db))
+    }
+
+    fn run_drop(&mut self) -> Result<(), StoreError> {
+        let db = self.db.take();
+        guarded(true, || {
+            drop(db);
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        // There is nobody left to tell of a failure.
+        let _ = self.run_drop();
+    }
+}
+
+/// Removes what an interrupted snapshot left: sled would take it for a whole one, and never open again.
+fn clear_leftovers(dir: &Path) -> Result<(), StoreError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error(&error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(|error| io_error(&error))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path()).map_err(|error| io_error(&error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens, and waits for threads of a database that was just closed: nobody else can have it, as we hold the lock.
+fn open_db(config: &Config, catch_panics: bool) -> Result<Db, StoreError> {
+    for _ in 0..RELEASE_TRIES {
+        let mut in_use = false;
+        let opened = guarded(catch_panics, || {
+            let opened = config.open();
+            in_use =
+                matches!(&opened, Err(Error::Io(error)) if error.to_string().starts_with("could not acquire lock"));
+            opened
+        });
+        if !in_use {
+            return opened;
+        }
+        pause(2);
+    }
+    Err(StoreError::Locked)
+}
+
+/// Runs what may panic: sled asserts what it reads from a damaged file.
+fn guarded<T>(catch_panics: bool, work: impl FnOnce() -> ::sled::Result<T>) -> Result<T, StoreError> {
+    let result = if catch_panics {
+        catch_unwind(AssertUnwindSafe(work)).map_err(|_| StoreError::Corrupt("sled panicked"))?
+    } else {
+        work()
+    };
+    result.map_err(|error| match error {
+        Error::Io(error) => io_error(&error),
+        Error::Corruption { .. } => StoreError::Corrupt("sled's log"),
+        // A damaged configuration looks like one of another version.
+        Error::Unsupported(_) => StoreError::Corrupt("sled's configuration"),
+        Error::CollectionNotFound(_) | Error::ReportableBug(_) => StoreError::Corrupt("sled"),
+    })
+}
