@@ -22,6 +22,9 @@ pub struct Config {
     pub update_after_messages: u64,
     /// Milliseconds after which a device renews its leaf key, at least a minute.
     pub update_after: u64,
+    /// Key packages kept published, 1 to [`limits::KEY_PACKAGES_MAX`](crate::limits::KEY_PACKAGES_MAX): how many
+    /// others can take this device into a session while it is away, before the last-resort one serves them all.
+    pub key_packages: usize,
     /// Which fault to have on purpose: for tests that prove that they would notice.
     #[cfg(feature = "sabotage")]
     pub sabotage: Option<crate::sabotage::Sabotage>,
@@ -38,6 +41,7 @@ impl Config {
             period: 24 * 60,
             update_after_messages: crate::limits::UPDATE_AFTER_MESSAGES,
             update_after: crate::limits::UPDATE_AFTER,
+            key_packages: crate::limits::KEY_PACKAGES,
             #[cfg(feature = "sabotage")]
             sabotage: None,
         }
@@ -50,6 +54,8 @@ impl Config {
             "a period is -1, 0 or a number of minutes"
         } else if self.update_after_messages == 0 || self.update_after < crate::time::MINUTE {
             "keys cannot be renewed that often"
+        } else if !(1..=crate::limits::KEY_PACKAGES_MAX).contains(&self.key_packages) {
+            "too few or too many key packages"
         } else {
             return Ok(());
         };

@@ -89,10 +89,10 @@ pub struct RequestId(pub u64);
 /// The answer to a [`Request`](crate::output::Request).
 #[derive(Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// To `Fetch`: everything that waited was given to `receive`; `more` when the page was full.
+    /// To `Fetch`: a page of what waited was given to `receive`.
     Fetched {
-        /// Whether to fetch again.
-        more: bool,
+        /// The last position of the page when there is more behind it; `None` at the mailbox's end.
+        next: Option<DeliveryId>,
     },
     /// To `LookUp`: one entry per user that was asked for; a user without devices has an empty list.
     Directory(Vec<DirectoryUser>),

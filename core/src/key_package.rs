@@ -27,11 +27,13 @@ struct Published {
 /// Publishes what the directory lacks; everything anew when what it has may be of keys that this store does not hold.
 pub(crate) fn replenish(ctx: &mut Ctx<'_>, login: Login, replace: bool) -> Result<()> {
     let published: Option<Published> = ctx.tx.row(Table::KeyPackage, STATE, "key packages")?;
+    let kept = ctx.config.key_packages;
     match (published, login.key_packages) {
-        (None, _) => publish(ctx, Published::default(), limits::KEY_PACKAGES, true),
-        (Some(published), _) if replace => publish(ctx, published, limits::KEY_PACKAGES, true),
-        (Some(published), Some(left)) if (left as usize) < limits::KEY_PACKAGES_LOW => {
-            publish(ctx, published, limits::KEY_PACKAGES - left as usize, false)
+        (None, _) => publish(ctx, Published::default(), kept, true),
+        (Some(published), _) if replace => publish(ctx, published, kept, true),
+        // Below two fifths, the directory is replenished.
+        (Some(published), Some(left)) if (left as usize) * 5 < kept * 2 => {
+            publish(ctx, published, kept - left as usize, false)
         }
         _ => Ok(()),
     }

@@ -74,10 +74,10 @@ pub const RECEIPT_BATCH: usize = 256;
 /// How long receipts gather before they are sent.
 pub const RECEIPT_DELAY: u64 = SECOND / 2;
 
-/// Key packages kept published.
+/// Key packages kept published, unless the host says otherwise.
 pub const KEY_PACKAGES: usize = 50;
-/// Below this many the directory is replenished.
-pub const KEY_PACKAGES_LOW: usize = 20;
+/// Key packages kept published at most: they are made in one mutation.
+pub const KEY_PACKAGES_MAX: usize = 100;
 /// Age at which the last-resort key package is replaced.
 pub const LAST_RESORT_AGE: u64 = 7 * DAY;
 /// Age at which a replaced last-resort package's private key goes.

@@ -38,9 +38,9 @@ pub struct Transmit {
 /// Something that only the transport can find out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// Give `receive` everything behind this position of the mailbox.
+    /// Give `receive` what this device has not acknowledged, behind this position of the mailbox.
     Fetch {
-        /// The last delivery that was received.
+        /// 0 from the start, else where the page before ended.
         since: u64,
     },
     /// Say which devices these users have.

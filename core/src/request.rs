@@ -55,6 +55,15 @@ pub(crate) fn make(ctx: &mut Ctx<'_>, purpose: Purpose, request: Request) -> Res
     Ok(())
 }
 
+/// Makes a request in place of the one for the same purpose that is under way: an answer to that counts no more.
+pub(crate) fn make_anew(ctx: &mut Ctx<'_>, purpose: Purpose, request: Request) -> Result<()> {
+    for (id, _) in all(ctx)?.into_iter().filter(|(_, row)| row.purpose == purpose) {
+        ctx.tx.delete(Table::Request, &key(id));
+        ctx.tx.effect(Effect::Request(id, None));
+    }
+    make(ctx, purpose, request)
+}
+
 /// Makes every unanswered request again: after a start or a new connection.
 pub(crate) fn remake(ctx: &mut Ctx<'_>) -> Result<()> {
     for (id, row) in all(ctx)? {
@@ -93,7 +102,7 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: RequestId, answer: Answer) -> Result<(
     ctx.tx.delete(Table::Request, &key(id));
     ctx.tx.effect(Effect::Request(id, None));
     match (row.purpose, answer) {
-        (Purpose::Fetch, Answer::Fetched { more }) => inbox::fetched(ctx, more),
+        (Purpose::Fetch, Answer::Fetched { next }) => inbox::fetched(ctx, next),
         (Purpose::Open(conversation), Answer::Directory(users)) => session::opened(ctx, conversation, &users),
         (Purpose::Compare(conversation), Answer::Directory(users)) => session::compared(ctx, conversation, &users),
         (Purpose::Add(conversation), Answer::Directory(users)) => session::add(ctx, conversation, &users),

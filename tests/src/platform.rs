@@ -116,8 +116,9 @@ impl Platform {
         Ok(match request {
             Request::Fetch { since } => {
                 let page = self.relay.fetch(device, answer::DeliveryId(*since), PAGE, now)?;
+                let next = page.more.then_some(DeliveryId(page.next.0));
                 let deliveries = page.deliveries.into_iter().map(delivery).collect();
-                Response { deliveries, answer: Answer::Fetched { more: page.more } }
+                Response { deliveries, answer: Answer::Fetched { next } }
             }
             Request::LookUp { users, key_packages } => {
                 let found = self.relay.look_up(device, users, *key_packages, now)?;

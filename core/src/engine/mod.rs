@@ -164,7 +164,8 @@ impl Engine {
         let Some((event, error)) = refusal else { return taken };
         self.mutate(now, |ctx| {
             ctx.tx.event(event);
-            inbox::acknowledge(ctx, delivery.id)
+            inbox::acknowledge(ctx, delivery.id);
+            Ok(())
         })?;
         Err(error)
     }
@@ -183,6 +184,14 @@ impl Engine {
     /// [`Misuse::UnknownRequest`] for an id that was never handed out; [`Misuse::Answer`] for an answer that does not fit.
     pub fn request_done(&mut self, id: RequestId, answer: Answer, now: Time) -> Result<()> {
         self.mutate(now, |ctx| request::done(ctx, id, answer))
+    }
+
+    /// The transport says that more waits in the mailbox than it delivers by itself.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn mail_waiting(&mut self, now: Time) -> Result<()> {
+        self.mutate(now, inbox::fetch)
     }
 
     /// The directory has changed for this user: a device came or went.

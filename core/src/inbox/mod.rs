@@ -19,7 +19,6 @@ use crate::output::{Output, Request};
 use crate::policy::Reason;
 use crate::request::{self, Purpose};
 use crate::session;
-use crate::store::Table;
 
 /// What became of an envelope.
 pub(crate) enum Verdict {
@@ -34,8 +33,6 @@ pub(crate) enum Verdict {
     /// The rules forbid what this user did: nothing of it stays.
     Forbid(UserId, Reason),
 }
-
-const CURSOR: &[u8] = b"cursor";
 
 /// Takes a delivery in, all stages. On [`Verdict::Refuse`] and [`Verdict::Forbid`] the caller drops the mutation and
 /// then only acknowledges.
@@ -54,7 +51,7 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict>
         Verdict::Done | Verdict::Repeat => {}
     }
     dedup::note(ctx, &envelope)?;
-    acknowledge(ctx, delivery.id)?;
+    acknowledge(ctx, delivery.id);
     Ok(verdict)
 }
 
@@ -71,22 +68,20 @@ fn take(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<V
 }
 
 /// Lets the relay forget a delivery, once this mutation is durable.
-pub(crate) fn acknowledge(ctx: &mut Ctx<'_>, id: DeliveryId) -> Result<()> {
-    let cursor: u64 = ctx.tx.row(Table::Meta, CURSOR, "cursor")?.unwrap_or(0);
-    if id.0 > cursor {
-        ctx.tx.put_row(Table::Meta, CURSOR.to_vec(), &id.0)?;
-    }
+pub(crate) fn acknowledge(ctx: &mut Ctx<'_>, id: DeliveryId) {
     ctx.tx.output(Output::Acknowledge(id));
-    Ok(())
 }
 
-/// Asks for what waits in the mailbox.
+/// Asks for what waits in the mailbox: all that was not acknowledged. Not what lies behind the last delivery received:
+/// one before it may have been lost on the way.
 pub(crate) fn fetch(ctx: &mut Ctx<'_>) -> Result<()> {
-    let since = ctx.tx.row(Table::Meta, CURSOR, "cursor")?.unwrap_or(0);
-    request::make(ctx, Purpose::Fetch, Request::Fetch { since })
+    request::make_anew(ctx, Purpose::Fetch, Request::Fetch { since: 0 })
 }
 
 /// The mailbox was read: to its end, or a page of it.
-pub(crate) fn fetched(ctx: &mut Ctx<'_>, more: bool) -> Result<()> {
-    if more { fetch(ctx) } else { Ok(()) }
+pub(crate) fn fetched(ctx: &mut Ctx<'_>, next: Option<DeliveryId>) -> Result<()> {
+    match next {
+        Some(next) => request::make(ctx, Purpose::Fetch, Request::Fetch { since: next.0 }),
+        None => Ok(()),
+    }
 }

@@ -1,0 +1,3 @@
+//! What people see happen, one scenario each: engines with their hosts, the real relay's logic, virtual time.
+
+mod talk;

@@ -1,0 +1,165 @@
+//! A device and its host: an engine on a disk, and a connection.
+
+use std::collections::BTreeSet;
+
+use undertone::authority::{Certificate, IdentityKey};
+use undertone::config::Config;
+use undertone::engine::Engine;
+use undertone::error::{Error, StoreError};
+use undertone::event::Event;
+use undertone::id::{DeviceId, UserId};
+use undertone::input::{RequestId, TransmitId};
+use undertone::policy::{Policy, Role};
+use undertone::sabotage::Sabotage;
+use undertone::store::{HostKey, MemoryDisk, MemoryStore};
+use undertone::time::Time;
+
+/// The state of a host's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    Down,
+    Dialing,
+    Up,
+}
+
+/// What a device is, whatever state its engine is in.
+pub struct Profile {
+    pub user: UserId,
+    pub role: Role,
+    /// The identity key of the user's first device, for a further one.
+    pub identity: Option<[u8; 32]>,
+    pub policy: fn() -> Policy,
+    pub sabotage: Option<Sabotage>,
+    pub key_packages: usize,
+    pub update_after_messages: u64,
+    pub update_after: u64,
+}
+
+/// A device: its disk survives crashes, its engine does not.
+pub struct Device {
+    pub profile: Profile,
+    pub id: DeviceId,
+    pub certificate: Option<Certificate>,
+    pub disk: MemoryDisk,
+    pub engine: Option<Engine>,
+    /// How far its clock is ahead of the world's, in milliseconds.
+    pub skew: i64,
+    /// Whether its host tries to be connected.
+    pub wants_link: bool,
+    /// Whether the network lets nothing through.
+    pub cut: bool,
+    pub link: Link,
+    /// Number of the present connection.
+    pub connection: u64,
+    pub waiting_transmits: BTreeSet<TransmitId>,
+    pub waiting_requests: BTreeSet<RequestId>,
+    /// When the engine wants to be called, by the world's clock.
+    pub wake: Time,
+    /// What the engine wanted shown, until somebody takes it.
+    pub events: Vec<Event>,
+    /// What the engine answered to bad envelopes, until somebody takes it.
+    pub refusals: Vec<Error>,
+    /// How often it was opened.
+    pub opens: u64,
+}
+
+impl Device {
+    pub fn new(profile: Profile, disk: MemoryDisk) -> Device {
+        Device {
+            profile,
+            id: DeviceId::from_bytes([0; 16]),
+            certificate: None,
+            disk,
+            engine: None,
+            skew: 0,
+            wants_link: false,
+            cut: false,
+            link: Link::Down,
+            connection: 0,
+            waiting_transmits: BTreeSet::new(),
+            waiting_requests: BTreeSet::new(),
+            wake: Time::NEVER,
+            events: Vec::new(),
+            refusals: Vec::new(),
+            opens: 0,
+        }
+    }
+
+    /// What its clock shows when the world's shows `world`.
+    pub fn clock(&self, world: Time) -> Time {
+        Time::from_ms(world.as_ms().saturating_add_signed(self.skew))
+    }
+
+    /// When the world's clock shows what this one's will.
+    pub fn in_world(&self, own: Time) -> Time {
+        if own == Time::NEVER { own } else { Time::from_ms(own.as_ms().saturating_add_signed(-self.skew)) }
+    }
+
+    /// Opens the engine on the disk.
+    ///
+    /// # Errors
+    /// Whatever the engine says.
+    pub fn open(&mut self, seed: [u8; 32], now: Time) -> Result<(), Error> {
+        let store = MemoryStore::open(&self.disk).map_err(Error::Store)?;
+        self.opens += 1;
+        let profile = &self.profile;
+        let authority = profile_authority();
+        let mut config = Config::new(profile.user.clone(), authority);
+        config.policy = (profile.policy)();
+        config.identity = profile.identity.map(IdentityKey::from_bytes);
+        config.sabotage = profile.sabotage;
+        config.key_packages = profile.key_packages;
+        config.update_after_messages = profile.update_after_messages;
+        config.update_after = profile.update_after;
+        let engine = Engine::open(config, Box::new(store), &host_key(), seed, self.clock(now))?;
+        self.id = engine.device();
+        self.engine = Some(engine);
+        Ok(())
+    }
+
+    /// The process ends: only the disk stays, with the first `keep` batches since the last barrier.
+    pub fn crash(&mut self, keep: usize) {
+        let disk = self.disk.crash(keep);
+        self.engine = None;
+        self.disk = disk;
+        self.hang_up();
+        self.wake = Time::NEVER;
+    }
+
+    /// Forgets the connection.
+    pub fn hang_up(&mut self) {
+        self.link = Link::Down;
+        self.waiting_transmits.clear();
+        self.waiting_requests.clear();
+    }
+
+    pub fn engine(&mut self) -> &mut Engine {
+        self.engine.as_mut().expect("the engine is open")
+    }
+}
+
+/// Whether an error means that the engine must be opened again.
+pub fn is_fatal(error: &Error) -> bool {
+    matches!(error, Error::Store(_) | Error::Bug(_) | Error::Misuse(undertone::error::Misuse::Closed))
+}
+
+/// Whether an error is an invariant of the engine that did not hold.
+pub fn is_bug(error: &Error) -> bool {
+    match error {
+        Error::Bug(_) | Error::Store(StoreError::Corrupt(_) | StoreError::Limit(_)) => true,
+        Error::Misuse(_) | Error::Denied(_) | Error::Peer(_) | Error::Store(_) => false,
+        _ => true,
+    }
+}
+
+/// The key that every host of the world keeps.
+pub fn host_key() -> HostKey {
+    HostKey::from_bytes([0x42; 32])
+}
+
+/// The seed of the world's authority.
+pub const AUTHORITY_SEED: [u8; 32] = [9; 32];
+
+fn profile_authority() -> [u8; 32] {
+    undertone::authority::Authority::from_seed(AUTHORITY_SEED).public_key()
+}

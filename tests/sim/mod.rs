@@ -1,0 +1,14 @@
+//! A platform in virtual time: engines with their hosts, a network, and the real relay's logic.
+//!
+//! Nothing here reads a clock or draws randomness of its own: one seed decides everything, so every run can be
+//! repeated. Scenarios drive a [`World`] by hand over a perfect network; the simulator drives it by chance over a bad one.
+
+pub mod device;
+pub mod net;
+pub mod platform;
+pub mod relay;
+pub mod world;
+
+pub use device::{Device, Link};
+pub use net::Weather;
+pub use world::{DeviceIx, World};

@@ -1,0 +1,497 @@
+//! The world: virtual time, devices, the relay between them.
+
+use undertone::conversation::Conversation;
+use undertone::engine::{Draft, Engine};
+use undertone::error::Error;
+use undertone::id::{ConversationId, MessageId, UserId};
+use undertone::input::{Answer, Connection, Login, TransmitResult};
+use undertone::limits;
+use undertone::message::{Cursor, Message, MessageContent};
+use undertone::output::Output;
+use undertone::policy::{Policy, Role};
+use undertone::rng::Rng;
+use undertone::store::MemoryDisk;
+use undertone::time::{MINUTE, SECOND, Time};
+use undertone_relay::logic::{Limits, Output as RelayOutput};
+
+use super::device::{AUTHORITY_SEED, Device, Link, Profile, is_bug, is_fatal};
+use super::net::{Body, HostTimer, Net, Packet, ToDevice, ToRelay, Weather};
+use super::platform::{Platform, VALIDITY};
+use super::relay::{RelayHost, delivery};
+
+/// A device's number in its world.
+pub type DeviceIx = usize;
+
+/// How long a host waits for an answer.
+const ANSWER_WITHIN: u64 = 10 * SECOND;
+/// How long a host waits before it dials again.
+const REDIAL: u64 = 2 * SECOND;
+/// When worlds begin: 2027-01-15T08:00:00Z.
+const BEGIN: Time = Time::from_ms(1_800_000_000_000);
+/// Things that may happen at one instant before something must be going round in circles.
+const LIVELOCK: u32 = 20_000;
+
+/// A platform in virtual time.
+pub struct World {
+    pub now: Time,
+    pub rng: Rng,
+    pub net: Net,
+    pub platform: Platform,
+    pub relay: RelayHost,
+    pub devices: Vec<Device>,
+    /// Broken invariants: bugs that engines reported. A scenario panics on them at once.
+    pub bugs: Vec<String>,
+    pub policy: fn() -> Policy,
+    pub key_packages: usize,
+}
+
+impl World {
+    /// An empty world with a perfect network.
+    pub fn new(seed: u64) -> World {
+        World::with(seed, Weather::FINE, Limits::default())
+    }
+
+    pub fn with(seed: u64, weather: Weather, limits: Limits) -> World {
+        let mut bytes = [7; 32];
+        bytes[..8].copy_from_slice(&seed.to_be_bytes());
+        let platform = Platform::new(AUTHORITY_SEED);
+        let relay = RelayHost::new(platform.authority.public_key(), Policy::companion, limits);
+        World {
+            now: BEGIN,
+            rng: Rng::from_seed(bytes),
+            net: Net::new(weather),
+            platform,
+            relay,
+            devices: Vec::new(),
+            bugs: Vec::new(),
+            policy: Policy::companion,
+            key_packages: 4,
+        }
+    }
+
+    /// A new user's first device: open, enrolled and connecting.
+    pub fn device(&mut self, user: &str, role: &str) -> DeviceIx {
+        let ix = self.unconnected(user, role, None);
+        self.connect(ix);
+        ix
+    }
+
+    /// Another device of the user of `first`, with the same identity key.
+    pub fn another(&mut self, first: DeviceIx) -> DeviceIx {
+        let ix = self.another_unconnected(first);
+        self.connect(ix);
+        ix
+    }
+
+    /// The same, not connected yet.
+    pub fn another_unconnected(&mut self, first: DeviceIx) -> DeviceIx {
+        let identity = *self.devices[first].engine().identity().identity_key().to_bytes();
+        let (user, role) = (self.devices[first].profile.user.clone(), self.devices[first].profile.role.clone());
+        self.unconnected(user.as_str(), role.as_str(), Some(identity))
+    }
+
+    /// A device that is open and enrolled.
+    pub fn unconnected(&mut self, user: &str, role: &str, identity: Option<[u8; 32]>) -> DeviceIx {
+        let profile = Profile {
+            user: UserId::new(user).expect("a user id"),
+            role: Role::new(role).expect("a role"),
+            identity,
+            policy: self.policy,
+            sabotage: None,
+            key_packages: self.key_packages,
+            update_after_messages: limits::UPDATE_AFTER_MESSAGES,
+            update_after: limits::UPDATE_AFTER,
+        };
+        let ix = self.add(profile, MemoryDisk::new());
+        self.enrol(ix, VALIDITY);
+        ix
+    }
+
+    /// A device on a disk, open.
+    pub fn add(&mut self, profile: Profile, disk: MemoryDisk) -> DeviceIx {
+        self.devices.push(Device::new(profile, disk));
+        let ix = self.devices.len() - 1;
+        self.open(ix).expect("a fresh store opens");
+        ix
+    }
+
+    /// Opens a device's engine and drains it.
+    ///
+    /// # Errors
+    /// Whatever the engine says.
+    pub fn open(&mut self, ix: DeviceIx) -> Result<(), Error> {
+        let seed = self.rng.bytes();
+        self.devices[ix].open(seed, self.now)?;
+        self.drain(ix);
+        Ok(())
+    }
+
+    /// Gets a device its first certificate.
+    pub fn enrol(&mut self, ix: DeviceIx, validity: u64) {
+        let device = &mut self.devices[ix];
+        let request = device.engine().identity().enrolment_request().expect("an open engine");
+        let certificate = self.platform.certify(&request, &device.profile.role, self.now, validity);
+        device.certificate = Some(certificate.clone());
+        self.call(ix, |engine, now| engine.identity().enrol(certificate.as_bytes(), now)).expect("a good certificate");
+    }
+
+    /// The host wants to be connected from now on.
+    pub fn connect(&mut self, ix: DeviceIx) {
+        self.devices[ix].wants_link = true;
+        self.dial(ix);
+    }
+
+    /// The host goes offline, and knows it.
+    pub fn disconnect(&mut self, ix: DeviceIx) {
+        self.devices[ix].wants_link = false;
+        self.lose_link(ix);
+    }
+
+    /// A device's process ends, and the first `keep` of the batches that no barrier covered are on the disk.
+    pub fn crash(&mut self, ix: DeviceIx, keep: usize) {
+        let (id, connection) = (self.devices[ix].id, self.devices[ix].connection);
+        self.devices[ix].crash(keep);
+        self.relay.hang_up(id, connection);
+    }
+
+    /// Opens a crashed device again and connects it if its host wants that.
+    pub fn restart(&mut self, ix: DeviceIx) {
+        self.open(ix).expect("a store opens again");
+        if self.devices[ix].wants_link {
+            self.dial(ix);
+        }
+    }
+
+    /// Calls an engine at its own time, then does what it wants done.
+    pub fn call<T>(&mut self, ix: DeviceIx, f: impl FnOnce(&mut Engine, Time) -> Result<T, Error>) -> Result<T, Error> {
+        let now = self.devices[ix].clock(self.now);
+        let result = f(self.devices[ix].engine(), now);
+        if let Err(error) = &result {
+            self.note(ix, error);
+        }
+        self.drain(ix);
+        result
+    }
+
+    /// Lets the world run for so many milliseconds.
+    pub fn run(&mut self, ms: u64) {
+        let end = self.now.plus(ms);
+        let mut at_once = 0;
+        while let Some(at) = self.next_at().filter(|at| *at <= end) {
+            at_once = if at > self.now { 0 } else { at_once + 1 };
+            assert!(at_once < LIVELOCK, "nothing but work at {:?}: {}", self.now, self.describe());
+            self.now = self.now.max(at);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Lets everything happen that follows by itself.
+    pub fn settle(&mut self) {
+        self.run(2 * MINUTE);
+    }
+
+    fn next_at(&self) -> Option<Time> {
+        let wakes = self.devices.iter().map(|d| d.wake);
+        self.net.next_at().into_iter().chain(wakes).min().filter(|at| *at < Time::NEVER)
+    }
+
+    /// The next thing that happens: a packet arrives, or a device wakes.
+    fn step(&mut self) {
+        if let Some(ix) = (0..self.devices.len()).find(|ix| self.devices[*ix].wake <= self.now) {
+            self.devices[ix].wake = Time::NEVER;
+            if self.devices[ix].engine.is_some() {
+                let _ = self.call(ix, Engine::handle_timeout);
+            }
+            return;
+        }
+        let Some(packet) = self.net.pop() else { return };
+        match packet.body.clone() {
+            Body::Local(timer) => self.host_timer(&packet, timer),
+            Body::Up(_) | Body::Down(_) if self.devices[packet.device].cut => self.net.cut(),
+            Body::Up(up) => self.at_relay(&packet, up),
+            Body::Down(down) => self.at_device(&packet, down),
+        }
+    }
+
+    fn at_relay(&mut self, packet: &Packet, up: ToRelay) {
+        let (ix, connection) = (packet.device, packet.connection);
+        let id = self.devices[ix].id;
+        if !matches!(up, ToRelay::Hello) && !self.relay.knows(id, connection) {
+            return;
+        }
+        let now = self.now;
+        let answer = match up {
+            ToRelay::Hello => {
+                let Some(login) = self.hello(ix, connection) else { return };
+                vec![ToDevice::Welcome(login), ToDevice::Revocations(self.relay.revocations())]
+            }
+            ToRelay::Submit(transmit, bundle) => vec![ToDevice::Done(transmit, self.relay.submit(id, &bundle, now))],
+            ToRelay::Ask(request, what) => {
+                let (answer, mail) = self.relay.ask(id, what, now);
+                vec![ToDevice::Answer(request, answer, mail)]
+            }
+            ToRelay::Acknowledge(delivery) => {
+                self.relay.acknowledge(id, delivery);
+                Vec::new()
+            }
+        };
+        let outputs = self.relay.outputs();
+        for body in answer {
+            self.net.send(&mut self.rng, now, Packet { device: ix, connection, body: Body::Down(body) });
+        }
+        for (device, connection, output) in outputs {
+            let body = match output {
+                RelayOutput::Deliver { delivery: d, .. } => ToDevice::Deliver(delivery(d)),
+                RelayOutput::MailWaiting { .. } => ToDevice::MailWaiting,
+                RelayOutput::DirectoryChanged { user, .. } => ToDevice::DirectoryChanged(user),
+                RelayOutput::RevocationsChanged { .. } => ToDevice::Revocations(self.relay.revocations()),
+                RelayOutput::LoggedOut { .. } => ToDevice::Closed,
+                RelayOutput::Push { .. } => continue,
+            };
+            self.net.send(&mut self.rng, now, Packet { device, connection, body: Body::Down(body) });
+        }
+    }
+
+    fn hello(&mut self, ix: DeviceIx, connection: u64) -> Option<Login> {
+        let device = &mut self.devices[ix];
+        // A packet of a connection that the host has given up.
+        if device.connection != connection || device.engine.is_none() {
+            return None;
+        }
+        let certificate = device.certificate.as_ref()?.as_bytes().to_vec();
+        let sign = |challenge: &[u8; 32]| {
+            let signature = device.engine.as_mut().map(|engine| engine.identity().answer_challenge(challenge));
+            signature.and_then(Result::ok).map(|s| s.to_vec()).unwrap_or_default()
+        };
+        self.relay.login((ix, connection), &certificate, sign, self.now)
+    }
+
+    fn at_device(&mut self, packet: &Packet, down: ToDevice) {
+        let ix = packet.device;
+        let device = &mut self.devices[ix];
+        if device.engine.is_none() || device.connection != packet.connection || device.link == Link::Down {
+            return;
+        }
+        match down {
+            ToDevice::Welcome(login) => {
+                if device.link == Link::Dialing {
+                    device.link = Link::Up;
+                    let _ = self.call(ix, |engine, now| engine.connection(Connection::Up(login), now));
+                }
+            }
+            ToDevice::Done(id, result) => {
+                device.waiting_transmits.remove(&id);
+                let _ = self.call(ix, |engine, now| engine.transmit_done(id, result, now));
+            }
+            ToDevice::Answer(id, answer, mail) => {
+                device.waiting_requests.remove(&id);
+                let _ = self
+                    .call(ix, |engine, now| {
+                        let mut refused = Vec::new();
+                        for delivery in &mail {
+                            match engine.receive(delivery, now) {
+                                Err(error) if is_fatal(&error) => return Err(error),
+                                Err(error) => refused.push(error),
+                                Ok(()) => {}
+                            }
+                        }
+                        engine.request_done(id, answer, now)?;
+                        Ok(refused)
+                    })
+                    .map(|refused| self.devices[ix].refusals.extend(refused));
+            }
+            ToDevice::Deliver(delivery) => {
+                if let Err(error) = self.call(ix, |engine, now| engine.receive(&delivery, now)) {
+                    self.devices[ix].refusals.push(error);
+                }
+            }
+            ToDevice::MailWaiting => drop(self.call(ix, Engine::mail_waiting)),
+            ToDevice::DirectoryChanged(user) => {
+                let _ = self.call(ix, |engine, now| engine.directory_changed(&user, now));
+            }
+            ToDevice::Revocations(lists) => {
+                for list in lists {
+                    let _ = self.call(ix, |engine, now| engine.identity().revoke(&list, now));
+                }
+            }
+            ToDevice::Closed => {
+                self.lose_link(ix);
+                self.redial(ix);
+            }
+        }
+    }
+
+    fn host_timer(&mut self, packet: &Packet, timer: HostTimer) {
+        let ix = packet.device;
+        let device = &mut self.devices[ix];
+        if device.engine.is_none() || device.connection != packet.connection {
+            return;
+        }
+        match timer {
+            HostTimer::NoAnswer(id) if device.waiting_transmits.remove(&id) => {
+                let _ = self.call(ix, |engine, now| engine.transmit_done(id, TransmitResult::Failed, now));
+            }
+            HostTimer::NoReply(id) if device.waiting_requests.remove(&id) => {
+                let _ = self.call(ix, |engine, now| engine.request_done(id, Answer::Failed, now));
+            }
+            HostTimer::NoAnswer(_) | HostTimer::NoReply(_) => {}
+            HostTimer::Dial if device.link != Link::Up && device.wants_link => self.dial(ix),
+            HostTimer::Dial => {}
+            HostTimer::Broken => {
+                self.lose_link(ix);
+                self.redial(ix);
+            }
+        }
+    }
+
+    /// Begins a new connection.
+    pub fn dial(&mut self, ix: DeviceIx) {
+        let device = &mut self.devices[ix];
+        if device.engine.is_none() || !device.wants_link {
+            return;
+        }
+        device.connection += 1;
+        device.link = Link::Dialing;
+        let connection = device.connection;
+        let hello = Packet { device: ix, connection, body: Body::Up(ToRelay::Hello) };
+        self.net.send(&mut self.rng, self.now, hello);
+        let again = Packet { device: ix, connection, body: Body::Local(HostTimer::Dial) };
+        self.net.at(self.now.plus(ANSWER_WITHIN), again);
+    }
+
+    fn redial(&mut self, ix: DeviceIx) {
+        let connection = self.devices[ix].connection;
+        let again = Packet { device: ix, connection, body: Body::Local(HostTimer::Dial) };
+        self.net.at(self.now.plus(REDIAL), again);
+    }
+
+    /// The connection ends, on both sides.
+    pub fn lose_link(&mut self, ix: DeviceIx) {
+        let (id, connection, link) = (self.devices[ix].id, self.devices[ix].connection, self.devices[ix].link);
+        self.relay.hang_up(id, connection);
+        self.devices[ix].hang_up();
+        if link == Link::Up && self.devices[ix].engine.is_some() {
+            let _ = self.call(ix, |engine, now| engine.connection(Connection::Down, now));
+        }
+    }
+
+    /// Does what an engine wants done.
+    pub fn drain(&mut self, ix: DeviceIx) {
+        loop {
+            let Some(engine) = self.devices[ix].engine.as_mut() else { return };
+            match engine.poll_output() {
+                Ok(Output::Timeout { at, .. }) => {
+                    self.devices[ix].wake = self.devices[ix].in_world(at);
+                    return;
+                }
+                Ok(output) => self.output(ix, output),
+                Err(error) => {
+                    self.note(ix, &error);
+                    self.devices[ix].wake = Time::NEVER;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn output(&mut self, ix: DeviceIx, output: Output) {
+        let device = &mut self.devices[ix];
+        let connection = device.connection;
+        let up = match output {
+            Output::Transmit(transmit) => {
+                if device.link == Link::Up {
+                    device.waiting_transmits.insert(transmit.id);
+                    let late = Body::Local(HostTimer::NoAnswer(transmit.id));
+                    self.net.at(self.now.plus(ANSWER_WITHIN), Packet { device: ix, connection, body: late });
+                }
+                ToRelay::Submit(transmit.id, transmit.envelopes)
+            }
+            Output::Request(id, request) => {
+                if device.link == Link::Up {
+                    device.waiting_requests.insert(id);
+                    let late = Body::Local(HostTimer::NoReply(id));
+                    self.net.at(self.now.plus(ANSWER_WITHIN), Packet { device: ix, connection, body: late });
+                }
+                ToRelay::Ask(id, request)
+            }
+            Output::Acknowledge(id) => ToRelay::Acknowledge(id),
+            Output::Event(event) => {
+                device.events.push(event);
+                return;
+            }
+            Output::Timeout { .. } => return,
+        };
+        // Without a connection it is dropped: the engine hands it out again at the next one.
+        if self.devices[ix].link == Link::Up {
+            self.net.send(&mut self.rng, self.now, Packet { device: ix, connection, body: Body::Up(up) });
+        }
+    }
+
+    /// Writes broken invariants down.
+    fn note(&mut self, ix: DeviceIx, error: &Error) {
+        if is_bug(error) {
+            self.bugs.push(format!("device {ix} at {}: {error:?}", self.now.as_ms()));
+        }
+    }
+
+    fn describe(&self) -> String {
+        let device = |d: &Device| format!("{:?} wake {:?}", d.link, d.wake);
+        self.devices.iter().map(device).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// What scenarios say and ask.
+impl World {
+    pub fn user(&self, ix: DeviceIx) -> UserId {
+        self.devices[ix].profile.user.clone()
+    }
+
+    /// Starts a conversation with the user of another device.
+    pub fn start(&mut self, ix: DeviceIx, with: DeviceIx) -> ConversationId {
+        let user = self.user(with);
+        self.call(ix, |engine, now| engine.conversations().start(&user, now)).expect("may start")
+    }
+
+    pub fn send(&mut self, ix: DeviceIx, conversation: ConversationId, text: &str) -> MessageId {
+        self.call(ix, |engine, now| engine.messages().send(conversation, Draft::text(text), now)).expect("may send")
+    }
+
+    /// The newest messages of a conversation, oldest first.
+    pub fn messages(&mut self, ix: DeviceIx, conversation: ConversationId) -> Vec<Message> {
+        let page = self.devices[ix].engine().messages().page(conversation, Cursor::Newest, limits::PAGE_MAX);
+        let mut messages = page.expect("a known conversation").messages;
+        messages.reverse();
+        messages
+    }
+
+    /// Their texts, oldest first; what cannot be read as `[Encrypted Message]`.
+    pub fn texts(&mut self, ix: DeviceIx, conversation: ConversationId) -> Vec<String> {
+        let text = |m: Message| match m.content {
+            MessageContent::Text(text) => text,
+            MessageContent::Encrypted(_) => "[Encrypted Message]".to_owned(),
+            _ => "[Unsupported]".to_owned(),
+        };
+        self.messages(ix, conversation).into_iter().map(text).collect()
+    }
+
+    pub fn conversation(&mut self, ix: DeviceIx, conversation: ConversationId) -> Conversation {
+        self.devices[ix].engine().conversations().get(conversation).expect("a known conversation")
+    }
+
+    pub fn unread(&mut self, ix: DeviceIx, conversation: ConversationId) -> u32 {
+        self.conversation(ix, conversation).unread
+    }
+
+    /// Reads everything that is there.
+    pub fn read_all(&mut self, ix: DeviceIx, conversation: ConversationId) {
+        let Some(last) = self.messages(ix, conversation).last().map(|m| m.key) else { return };
+        self.call(ix, |engine, now| engine.messages().mark_read(conversation, last, now))
+            .expect("a known conversation");
+    }
+
+    /// Fails on the first broken invariant.
+    pub fn check(&self) {
+        assert!(self.bugs.is_empty(), "{:#?}", self.bugs);
+    }
+}
