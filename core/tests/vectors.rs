@@ -114,7 +114,7 @@ fn revocation(bytes: &[u8]) -> Result<Vec<u8>, PeerFault> {
 fn start_token(bytes: &[u8]) -> Result<Vec<u8>, PeerFault> {
     let read = StartToken::peek(bytes)?;
     ProvenStart::verify(bytes, &trusted())?;
-    Ok(read.sign(&ed25519_dalek::SigningKey::from_bytes(&[3; 32])).unwrap())
+    Ok(read.sign(&DeviceKey::from_bytes([3; 32])).unwrap())
 }
 
 fn trusted() -> [[u8; 32]; 1] {

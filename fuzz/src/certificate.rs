@@ -82,7 +82,7 @@ fn start_token(data: &[u8]) {
     let Ok(token) = StartToken::peek(data) else { return };
     if let Ok(proven) = ProvenStart::verify(data, &KEYS.trusted) {
         assert!(proven.started().initiator == token.initiator && token.initiator != token.responder);
-        assert_eq!(token.sign(&KEYS.raw[1]).as_deref(), Ok(data));
+        assert_eq!(token.sign(&KEYS.device).as_deref(), Ok(data));
     }
 }
 

@@ -63,7 +63,7 @@ impl Cast {
             at: NOW.plus(1),
             certificate: self.certificate.as_bytes().to_vec(),
         };
-        token.sign(&ed25519_dalek::SigningKey::from_bytes(&self.device.to_bytes()))
+        token.sign(&self.device)
     }
 }
 

@@ -97,7 +97,8 @@ impl Certificate {
         self.device
     }
 
-    /// The number that a revocation names; the authority gives each certificate another.
+    /// The number that a revocation names. The authority counts up: of a device's certificates the one with the highest
+    /// serial is the newest.
     pub fn serial(&self) -> u64 {
         self.body.serial
     }

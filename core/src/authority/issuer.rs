@@ -35,7 +35,8 @@ impl Authority {
 
     /// Certifies a device whose user the server has authenticated, valid from `not_before` until before `not_after`.
     ///
-    /// Give every certificate a new `serial`. Let `not_before` lie some minutes back, for slow clocks.
+    /// Give every certificate a higher `serial` than all before it: of a device's certificates the one with the highest
+    /// serial counts. Let `not_before` lie some minutes back, for slow clocks.
     ///
     /// # Errors
     /// [`PeerFault::Forged`](crate::error::PeerFault::Forged) when the request's signatures do not hold, [`Misuse::Config`] when the validity is empty

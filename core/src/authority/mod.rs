@@ -60,6 +60,7 @@ pub use issuer::Authority;
 pub use keys::{DeviceKey, IdentityKey};
 pub use revocation::{RevocationList, Revocations};
 pub use safety::SafetyNumber;
+pub use signed::verify_signature;
 pub use start::ProvenStart;
 
 #[cfg(test)]

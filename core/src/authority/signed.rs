@@ -52,6 +52,16 @@ impl Signed {
     }
 }
 
+/// Checks that `signature` (64 bytes) is the holder of `key`'s over `message`, as [`DeviceKey::sign`](super::DeviceKey)
+/// makes it: strict Ed25519 (RFC 8032, and no small-order keys or points).
+///
+/// # Errors
+/// [`PeerFault::Forged`] when it is not.
+pub fn verify_signature(key: &[u8; 32], message: &[u8], signature: &[u8]) -> Result<(), PeerFault> {
+    let signature = signature.try_into().map_err(|_| PeerFault::Forged)?;
+    if is_signed(key, message, signature) { Ok(()) } else { Err(PeerFault::Forged) }
+}
+
 /// Whether `signature` is the key holder's over `message`: strict Ed25519 (RFC 8032, and no small-order keys or
 /// points), so that one signature speaks for one key and one message only.
 pub(super) fn is_signed(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {

@@ -1,8 +1,8 @@
 //! The start token: who started a conversation is proven, not claimed.
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use crate::authority::{DeviceKey, verify_signature};
 use crate::codec;
 use crate::error::{Error, PeerFault};
 use crate::id::{ConversationId, UserId};
@@ -49,7 +49,7 @@ impl StartToken {
     ///
     /// # Errors
     /// [`Error::Bug`] when it does not encode.
-    pub fn sign(&self, device: &SigningKey) -> Result<Vec<u8>, Error> {
+    pub fn sign(&self, device: &DeviceKey) -> Result<Vec<u8>, Error> {
         let token = codec::encode(self)?;
         let signature = device.sign(&message(&token)).to_vec();
         codec::encode_versioned(VERSION, &Signed { token, signature })
@@ -69,9 +69,7 @@ impl StartToken {
     /// [`PeerFault::Forged`] when it did not.
     pub fn verify(bytes: &[u8], device: &[u8; 32]) -> Result<StartToken, PeerFault> {
         let (token, signed) = Self::split(bytes)?;
-        let key = VerifyingKey::from_bytes(device).map_err(|_| PeerFault::Forged)?;
-        let signature = Signature::from_slice(&signed.signature).map_err(|_| PeerFault::Forged)?;
-        key.verify_strict(&message(&signed.token), &signature).map_err(|_| PeerFault::Forged)?;
+        verify_signature(device, &message(&signed.token), &signed.signature)?;
         Ok(token)
     }
 

@@ -176,7 +176,7 @@ fn sign_token(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Vec<u8>> 
         at: ctx.now,
         certificate: ctx.account.certificate()?.as_bytes().to_vec(),
     };
-    token.sign(ctx.account.device.signing_key())
+    token.sign(&ctx.account.device)
 }
 
 fn facts(ctx: &Ctx<'_>, conversation: &ConversationRow, generation: u64) -> Facts {

@@ -76,3 +76,16 @@ fn r10_small_order_keys_sign_nothing() {
         }
     }
 }
+
+#[test]
+fn r14_a_signature_is_64_bytes_of_one_key_over_one_message() {
+    let (ann, bob) = (person("ann", 1), person("bob", 2));
+    let (key, signature) = (ann.device.public(), ann.device.sign(b"message"));
+    assert_eq!(verify_signature(&key, b"message", &signature), Ok(()));
+    let refused = Err(PeerFault::Forged);
+    assert_eq!(verify_signature(&key, b"massage", &signature), refused);
+    assert_eq!(verify_signature(&bob.device.public(), b"message", &signature), refused);
+    for bad in [&[][..], &signature[..63], &[&signature[..], &[0]].concat()] {
+        assert_eq!(verify_signature(&key, b"message", bad), refused);
+    }
+}

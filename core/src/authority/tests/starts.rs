@@ -22,7 +22,7 @@ fn verify(bytes: &[u8]) -> Result<ProvenStart, PeerFault> {
 #[test]
 fn r5_a_token_proves_who_started_with_whom() {
     let ann = person("ann", 1);
-    let bytes = token(&ann, &authority()).sign(ann.device.signing_key()).unwrap();
+    let bytes = token(&ann, &authority()).sign(&ann.device).unwrap();
     let proven = verify(&bytes).unwrap();
     assert!(proven.started().initiator == ann.user && proven.started().responder.as_str() == "bea");
     assert!(proven.certificate() == &ann.certificate(&authority()));
@@ -52,7 +52,7 @@ fn r5_a_token_that_proves_nothing_is_refused() {
         (StartToken { certificate: vec![1, 2, 3], ..good() }, &ann, PeerFault::Malformed("certificate")),
     ];
     for (at, (token, signer, fault)) in cases.into_iter().enumerate() {
-        let bytes = token.sign(signer.device.signing_key()).unwrap();
+        let bytes = token.sign(&signer.device).unwrap();
         assert_eq!(verify(&bytes).err(), Some(fault), "case {at}");
     }
 }
@@ -60,7 +60,7 @@ fn r5_a_token_that_proves_nothing_is_refused() {
 #[test]
 fn r14_a_damaged_token_is_refused() {
     let ann = person("ann", 1);
-    let bytes = token(&ann, &authority()).sign(ann.device.signing_key()).unwrap();
+    let bytes = token(&ann, &authority()).sign(&ann.device).unwrap();
     for bytes in damaged(&bytes) {
         assert!(verify(&bytes).is_err(), "{bytes:02x?}");
     }

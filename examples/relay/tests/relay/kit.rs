@@ -1,6 +1,5 @@
 //! A platform in a box: an authority, phones with certificates, and a relay on a store in memory.
 
-use ed25519_dalek::SigningKey;
 use undertone::authority::{Authority, Certificate, DeviceKey, EnrolmentRequest, IdentityKey};
 use undertone::envelope::{Envelope, EnvelopeKind, PushHint, StartToken};
 use undertone::id::{DeviceId, EnvelopeId, Hash32, SessionId, SlotName, UserId};
@@ -217,7 +216,7 @@ impl Phone {
             at: platform.now,
             certificate: certificate.as_bytes().to_vec(),
         };
-        token.sign(&SigningKey::from_bytes(&self.key.to_bytes())).unwrap()
+        token.sign(&self.key).unwrap()
     }
 }
 
