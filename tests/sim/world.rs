@@ -43,12 +43,21 @@ pub struct World {
     pub bugs: Vec<String>,
     pub policy: fn() -> Policy,
     pub key_packages: usize,
+    /// Everything that devices have handed to the network, in order: what an eavesdropper has.
+    pub wire: Vec<(DeviceIx, Vec<u8>)>,
 }
 
 impl World {
     /// An empty world with a perfect network.
     pub fn new(seed: u64) -> World {
         World::with(seed, Weather::FINE, Limits::default())
+    }
+
+    /// A world whose relay keeps other rules than its engines.
+    pub fn with_relay_policy(seed: u64, policy: fn() -> Policy) -> World {
+        let mut world = World::new(seed);
+        world.relay = RelayHost::new(world.platform.authority.public_key(), policy, Limits::default());
+        world
     }
 
     pub fn with(seed: u64, weather: Weather, limits: Limits) -> World {
@@ -66,6 +75,7 @@ impl World {
             bugs: Vec::new(),
             policy: Policy::companion,
             key_packages: 4,
+            wire: Vec::new(),
         }
     }
 
@@ -162,6 +172,12 @@ impl World {
         }
     }
 
+    /// Puts a revocation list in force at the relay, which tells everybody.
+    pub fn revoke(&mut self, list: &undertone::authority::RevocationList) {
+        self.relay.logic().revoke(list.as_bytes()).expect("a list of the authority");
+        self.tell();
+    }
+
     /// Calls an engine at its own time, then does what it wants done.
     pub fn call<T>(&mut self, ix: DeviceIx, f: impl FnOnce(&mut Engine, Time) -> Result<T, Error>) -> Result<T, Error> {
         let now = self.devices[ix].clock(self.now);
@@ -236,10 +252,21 @@ impl World {
                 Vec::new()
             }
         };
+        // Nothing leaves before it is durable.
         let outputs = self.relay.outputs();
         for body in answer {
             self.net.send(&mut self.rng, now, Packet { device: ix, connection, body: Body::Down(body) });
         }
+        self.pass_on(outputs);
+    }
+
+    /// Passes on what the relay has to say by itself.
+    fn tell(&mut self) {
+        let outputs = self.relay.outputs();
+        self.pass_on(outputs);
+    }
+
+    fn pass_on(&mut self, outputs: Vec<(DeviceIx, u64, RelayOutput)>) {
         for (device, connection, output) in outputs {
             let body = match output {
                 RelayOutput::Deliver { delivery: d, .. } => ToDevice::Deliver(delivery(d)),
@@ -249,7 +276,7 @@ impl World {
                 RelayOutput::LoggedOut { .. } => ToDevice::Closed,
                 RelayOutput::Push { .. } => continue,
             };
-            self.net.send(&mut self.rng, now, Packet { device, connection, body: Body::Down(body) });
+            self.net.send(&mut self.rng, self.now, Packet { device, connection, body: Body::Down(body) });
         }
     }
 
@@ -405,6 +432,7 @@ impl World {
                     let late = Body::Local(HostTimer::NoAnswer(transmit.id));
                     self.net.at(self.now.plus(ANSWER_WITHIN), Packet { device: ix, connection, body: late });
                 }
+                self.wire.extend(transmit.envelopes.iter().map(|bytes| (ix, bytes.clone())));
                 ToRelay::Submit(transmit.id, transmit.envelopes)
             }
             Output::Request(id, request) => {

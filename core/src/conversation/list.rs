@@ -62,7 +62,10 @@ pub enum ConversationState {
 
 /// Where a page of the list goes on: behind this conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConversationCursor(Vec<u8>);
+pub struct ConversationCursor {
+    activity: Time,
+    id: ConversationId,
+}
 
 /// A page of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,17 +87,19 @@ pub(crate) fn page(
     if limit == 0 || limit > limits::PAGE_MAX {
         return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
     }
-    let from = cursor.map_or_else(Vec::new, |c| [c.0.as_slice(), &[0]].concat());
+    // A cursor is made of what the row says: the keys of this table come back with the conversation hidden.
+    let from = cursor.map_or_else(Vec::new, |c| [super::row::activity_key(c.activity, c.id), vec![0]].concat());
     let mut rows = tx.scan(Table::Activity, KeyRange { from: &from, to: &[] }, Direction::Forward, limit + 1)?;
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = if more { rows.last().map(|(key, _)| ConversationCursor(key.clone())) } else { None };
-    let mut conversations = Vec::with_capacity(rows.len());
+    let mut conversations: Vec<Conversation> = Vec::with_capacity(rows.len());
     for (_, id) in rows {
         let id: ConversationId = codec::decode_row(&id, "activity")?;
         let row = super::load(tx, id)?.ok_or(Error::Store(StoreError::Corrupt("activity")))?;
         conversations.push(Conversation::new(tx, own_role, policy, row)?);
     }
+    let cursor = |last: &Conversation| ConversationCursor { activity: last.last_activity, id: last.id };
+    let next = if more { conversations.last().map(cursor) } else { None };
     Ok(ConversationPage { conversations, next })
 }
 

@@ -166,7 +166,7 @@ pub(crate) fn added(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: MessageKe
 }
 
 /// `!activity · conversation`, so that the newest comes first.
-fn activity_key(at: Time, id: ConversationId) -> Vec<u8> {
+pub(super) fn activity_key(at: Time, id: ConversationId) -> Vec<u8> {
     let mut key = (!at.as_ms()).to_be_bytes().to_vec();
     key.extend_from_slice(id.as_bytes());
     key

@@ -1,0 +1,204 @@
+//! Sending: at once on screen, in order on the wire, once each, whatever the connection does.
+
+use undertone::conversation::ConversationState;
+use undertone::engine::Draft;
+use undertone::envelope::{Envelope, EnvelopeKind, MessageRef};
+use undertone::error::{Error, Misuse};
+use undertone::event::Event;
+use undertone::id::{ConversationId, MessageId};
+use undertone::message::{FailedReason, SendState};
+use undertone::time::{DAY, HOUR, MINUTE, SECOND};
+use undertone_tests::sim::{DeviceIx, World};
+
+/// A client and an escort who have talked.
+fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
+    let mut world = World::new(seed);
+    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+    world.settle();
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "first");
+    world.settle();
+    world.read_all(bea, talk);
+    world.settle();
+    (world, ann, bea, talk)
+}
+
+fn state(world: &mut World, ix: DeviceIx, talk: ConversationId, id: MessageId) -> SendState {
+    let reference = MessageRef { author: world.user(ix), id };
+    world.devices[ix].engine().messages().get(talk, &reference).unwrap().state
+}
+
+fn kinds(world: &World, from: DeviceIx, since: usize) -> Vec<EnvelopeKind> {
+    let sent = world.wire[since..].iter().filter(|(ix, _)| *ix == from);
+    sent.map(|(_, bytes)| Envelope::decode(bytes).unwrap().kind).collect()
+}
+
+// R18
+#[test]
+fn a_message_goes_from_queued_to_read() {
+    let (mut world, ann, bea, talk) = acquainted(2);
+    world.disconnect(ann);
+    let id = world.send(ann, talk, "on my way");
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Queued);
+    world.disconnect(bea);
+    world.connect(ann);
+    world.run(6);
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Queued, "not yet logged in");
+    world.run(4);
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Sending);
+    world.settle();
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Sent);
+    world.connect(bea);
+    world.settle();
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Delivered);
+    world.read_all(bea, talk);
+    world.settle();
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Read);
+    world.check();
+}
+
+// R19
+#[test]
+fn what_is_queued_offline_goes_out_in_order_and_once() {
+    let (mut world, ann, bea, talk) = acquainted(3);
+    world.disconnect(ann);
+    let texts: Vec<String> = (0..100).map(|n| format!("line {n}")).collect();
+    for text in &texts {
+        world.send(ann, talk, text);
+        world.run(HOUR / 10);
+    }
+    world.connect(ann);
+    world.settle();
+    world.check();
+    assert_eq!(world.texts(bea, talk)[1..], texts);
+    assert_eq!(world.texts(ann, talk), world.texts(bea, talk), "both see one order");
+    assert_eq!(world.unread(bea, talk), 100);
+}
+
+// R19
+#[test]
+fn a_lost_answer_makes_the_same_bytes_go_out_again_and_the_message_is_there_once() {
+    let (mut world, ann, bea, talk) = acquainted(4);
+    let before = world.wire.len();
+    let id = world.send(ann, talk, "once");
+    // The relay has it; the answer is lost with the connection.
+    world.run(7);
+    world.lose_link(ann);
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Sending);
+    world.dial(ann);
+    world.settle();
+    let sent: Vec<_> = world.wire[before..].iter().filter(|(ix, _)| *ix == ann).map(|(_, bytes)| bytes).collect();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0], sent[1]);
+    assert_eq!(world.texts(bea, talk), ["first", "once"]);
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Delivered);
+}
+
+// R19 R30
+#[test]
+fn without_answers_the_engine_tries_again_ever_more_slowly() {
+    let (mut world, ann, bea, talk) = acquainted(5);
+    world.net.weather.lost = 1_000;
+    let before = world.wire.len();
+    world.send(ann, talk, "is anybody there?");
+    world.run(HOUR);
+    let tries = world.wire.len() - before;
+    // A doubling back-off up to five minutes, and ten seconds of waiting for each answer.
+    assert!((10..=40).contains(&tries), "{tries} tries in an hour");
+    world.net.weather.lost = 0;
+    world.run(10 * MINUTE);
+    assert_eq!(world.texts(bea, talk), ["first", "is anybody there?"]);
+}
+
+// R18
+#[test]
+fn a_queued_message_can_be_cancelled_and_retried() {
+    let (mut world, ann, bea, talk) = acquainted(6);
+    world.disconnect(ann);
+    let id = world.send(ann, talk, "or not");
+    world.send(ann, talk, "second");
+    world.call(ann, |engine, now| engine.messages().cancel(talk, id, now)).unwrap();
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Failed(FailedReason::Cancelled));
+    let again = world.call(ann, |engine, now| engine.messages().cancel(talk, id, now));
+    assert_eq!(again, Err(Error::Misuse(Misuse::State)));
+    world.connect(ann);
+    world.settle();
+    assert_eq!(world.texts(bea, talk), ["first", "second"]);
+    world.call(ann, |engine, now| engine.messages().retry(talk, id, now)).unwrap();
+    assert_eq!(
+        world.call(ann, |engine, now| engine.messages().retry(talk, id, now)),
+        Err(Error::Misuse(Misuse::State))
+    );
+    world.settle();
+    assert_eq!(world.texts(bea, talk), ["first", "second", "or not"]);
+    assert_eq!(
+        world.texts(ann, talk),
+        ["first", "second", "or not"],
+        "it stands where it was sent, not where it was written"
+    );
+    let sent = world.call(ann, |engine, now| engine.messages().cancel(talk, id, now));
+    assert_eq!(sent, Err(Error::Misuse(Misuse::State)), "too late");
+    world.check();
+}
+
+// R23
+#[test]
+fn receipts_for_many_messages_go_in_few_envelopes() {
+    let (mut world, ann, bea, talk) = acquainted(7);
+    world.disconnect(bea);
+    for n in 0..60 {
+        world.send(ann, talk, &format!("line {n}"));
+    }
+    world.settle();
+    world.connect(bea);
+    let before = world.wire.len();
+    world.settle();
+    let receipts = kinds(&world, bea, before);
+    assert_eq!(receipts, [EnvelopeKind::Receipt], "one for sixty messages");
+    world.read_all(bea, talk);
+    world.settle();
+    assert!(world.messages(ann, talk).iter().all(|m| m.state == SendState::Read));
+    assert_eq!(kinds(&world, bea, before).len(), 2);
+}
+
+// R19 R25: an order of stamps that no clock disturbs
+#[test]
+fn a_clock_that_jumps_changes_neither_order_nor_delivery() {
+    let (mut world, ann, bea, talk) = acquainted(8);
+    world.send(ann, talk, "in time");
+    world.settle();
+    world.devices[ann].skew = -(MINUTE as i64 * 30);
+    world.send(ann, talk, "half an hour back");
+    world.settle();
+    world.devices[ann].skew = 2 * DAY as i64;
+    world.send(ann, talk, "two days ahead");
+    world.settle();
+    world.settle();
+    world.send(bea, talk, "and I answer");
+    world.settle();
+    world.devices[ann].skew = 0;
+    world.run(10 * SECOND);
+    world.send(ann, talk, "right again");
+    world.settle();
+    world.check();
+    let seen = world.texts(bea, talk);
+    assert_eq!(seen, ["first", "in time", "half an hour back", "two days ahead", "and I answer", "right again"]);
+    assert_eq!(world.texts(ann, talk), seen);
+}
+
+// R18
+#[test]
+fn messages_can_be_queued_before_the_other_has_any_device() {
+    let mut world = World::new(9);
+    let ann = world.device("ann", "client");
+    let stranger = undertone::id::UserId::new("bea").unwrap();
+    let talk = world.call(ann, |engine, now| engine.conversations().start(&stranger, now)).unwrap();
+    world.call(ann, |engine, now| engine.messages().send(talk, Draft::text("are you there?"), now)).unwrap();
+    world.run(HOUR);
+    assert_eq!(world.conversation(ann, talk).state, ConversationState::Starting);
+    assert!(!world.devices[ann].events.contains(&Event::Resync));
+    let bea = world.device("bea", "escort");
+    world.run(HOUR);
+    assert_eq!(world.texts(bea, talk), ["are you there?"]);
+    world.check();
+}
