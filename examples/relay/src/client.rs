@@ -6,9 +6,11 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use undertone::policy::Role;
 use undertone::time::Time;
 
-use crate::frame::{CloseReason, DOWN_MAX, Down, FrameError, Up};
+use crate::demo::{DEMO_PATH, Wish};
+use crate::frame::{CloseReason, DOWN_MAX, Down, FrameError, PATH, Up};
 use crate::logic::LoginRefused;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -66,25 +68,40 @@ pub struct Sender(SplitSink<Socket, Message>);
 /// Receives frames.
 pub struct Receiver(SplitStream<Socket>);
 
+/// A connection on which the relay waits for the answer to its challenge.
+pub struct Challenged {
+    client: Client,
+    challenge: [u8; 32],
+}
+
 impl Client {
-    /// Connects and logs in. `sign` answers the challenge with the device key: a signature over
-    /// [`login_message`](crate::logic::login_message).
+    /// Connects. The relay's address is like `ws://127.0.0.1:8787`.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn connect(
-        url: &str,
-        certificate: &[u8],
-        sign: impl FnOnce(&[u8; 32]) -> Vec<u8>,
-    ) -> Result<(Client, LoggedIn), ClientError> {
-        let config = WebSocketConfig::default().max_message_size(Some(DOWN_MAX)).max_frame_size(Some(DOWN_MAX));
-        // Acknowledgements are small and should not wait for each other.
-        let (socket, _) = connect_async_with_config(url, Some(config), true).await?;
-        let (sink, stream) = socket.split();
+    pub async fn dial(relay: &str) -> Result<Challenged, ClientError> {
+        let (sink, stream) = open(&format!("{relay}{PATH}")).await?.split();
         let mut client = Client { sender: Sender(sink), receiver: Receiver(stream) };
-        let Down::Challenge { challenge } = client.receiver.next().await? else { return Err(ClientError::Protocol) };
-        let signature = sign(&challenge);
-        client.sender.send(&Up::Login { certificate: certificate.to_vec(), signature }).await?;
+        match client.receiver.next().await? {
+            Down::Challenge { challenge } => Ok(Challenged { client, challenge }),
+            _ => Err(ClientError::Protocol),
+        }
+    }
+}
+
+impl Challenged {
+    /// What the device key has to sign: [`login_message`](crate::logic::login_message) of it.
+    pub fn challenge(&self) -> &[u8; 32] {
+        &self.challenge
+    }
+
+    /// Logs in.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn log_in(self, certificate: Vec<u8>, signature: Vec<u8>) -> Result<(Client, LoggedIn), ClientError> {
+        let mut client = self.client;
+        client.sender.send(&Up::Login { certificate, signature }).await?;
         match client.receiver.next().await? {
             Down::LoggedIn { time, highest_sequence, key_packages, revocations } => {
                 Ok((client, LoggedIn { time, highest_sequence, key_packages, revocations }))
@@ -92,6 +109,54 @@ impl Client {
             Down::LoginRefused(reason) => Err(ClientError::Refused(reason)),
             _ => Err(ClientError::Protocol),
         }
+    }
+}
+
+/// The authority of a relay that demonstrates: it certifies whoever asks.
+pub struct DemoAuthority {
+    socket: Socket,
+    authority: [u8; 32],
+}
+
+impl DemoAuthority {
+    /// Connects to a relay that was started with `--demo`.
+    ///
+    /// # Errors
+    /// [`ClientError`]; also when the relay does not demonstrate.
+    pub async fn dial(relay: &str) -> Result<DemoAuthority, ClientError> {
+        let mut socket = open(&format!("{relay}{DEMO_PATH}")).await?;
+        let authority = binary(&mut socket).await?.try_into().map_err(|_| ClientError::Protocol)?;
+        Ok(DemoAuthority { socket, authority })
+    }
+
+    /// Its public key, which an engine must trust.
+    pub fn public_key(&self) -> [u8; 32] {
+        self.authority
+    }
+
+    /// A certificate for what an engine's `enrolment_request` gave.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn certify(mut self, role: Role, request: &[u8]) -> Result<Vec<u8>, ClientError> {
+        let wish = Wish { role, request: request.to_vec() }.encode().ok_or(ClientError::Protocol)?;
+        self.socket.send(Message::Binary(wish.into())).await?;
+        let certificate = binary(&mut self.socket).await?;
+        if certificate.is_empty() { Err(ClientError::Protocol) } else { Ok(certificate) }
+    }
+}
+
+async fn open(url: &str) -> Result<Socket, ClientError> {
+    let config = WebSocketConfig::default().max_message_size(Some(DOWN_MAX)).max_frame_size(Some(DOWN_MAX));
+    // Acknowledgements are small and should not wait for each other: no Nagle.
+    Ok(connect_async_with_config(url, Some(config), true).await?.0)
+}
+
+async fn binary(socket: &mut Socket) -> Result<Vec<u8>, ClientError> {
+    match socket.next().await {
+        Some(Ok(Message::Binary(bytes))) => Ok(bytes.to_vec()),
+        Some(Err(error)) => Err(error.into()),
+        _ => Err(ClientError::Protocol),
     }
 }
 

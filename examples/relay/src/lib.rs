@@ -12,6 +12,8 @@
 pub mod answer;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(any(feature = "client", feature = "server"))]
+mod demo;
 pub mod frame;
 pub mod gateway;
 pub mod logic;

@@ -15,6 +15,8 @@ use undertone::limits;
 
 /// The version of the frames that this relay and client speak.
 pub const VERSION: u8 = 1;
+/// Where a relay's WebSocket is, below its address.
+pub const PATH: &str = "/v1";
 /// Bytes of a frame to the relay at most: a full bundle and what is around it.
 pub const UP_MAX: usize = limits::BUNDLE * limits::ENVELOPE + 64 * 1024;
 /// Bytes of a frame to a device at most: the directory's entries of many devices.

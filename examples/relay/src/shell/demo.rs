@@ -7,23 +7,11 @@ use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
 use undertone::authority::{Authority, EnrolmentRequest};
-use undertone::policy::Role;
 use undertone::time::{DAY, HOUR};
 
 use super::{Shared, now};
-
-/// The path of the WebSocket that certifies.
-pub(super) const PATH: &str = "/demo/enrol";
-
-/// What is asked for: one binary message.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Wish {
-    pub(crate) role: Role,
-    #[serde(with = "serde_bytes")]
-    pub(crate) request: Vec<u8>,
-}
+use crate::demo::Wish;
 
 /// Answers one wish with a certificate, or with nothing.
 pub(super) async fn upgrade(State(shared): State<Arc<Shared>>, upgrade: WebSocketUpgrade) -> Response {
@@ -38,6 +26,10 @@ pub(super) async fn upgrade(State(shared): State<Arc<Shared>>, upgrade: WebSocke
 }
 
 async fn answer(authority: &Authority, mut socket: WebSocket) {
+    let key = authority.public_key().to_vec();
+    if socket.send(Message::Binary(key.into())).await.is_err() {
+        return;
+    }
     let Some(Ok(Message::Binary(wish))) = socket.recv().await else { return };
     let certificate = certify(authority, &wish).unwrap_or_default();
     let _ = socket.send(Message::Binary(certificate.into())).await;
@@ -45,7 +37,7 @@ async fn answer(authority: &Authority, mut socket: WebSocket) {
 }
 
 fn certify(authority: &Authority, wish: &[u8]) -> Option<Vec<u8>> {
-    let wish: Wish = rmp_serde::from_slice(wish).ok()?;
+    let wish = Wish::decode(wish)?;
     let request = EnrolmentRequest::decode(&wish.request).ok()?;
     let now = now();
     // The time numbers certificates: a later one has a higher serial, also after a restart.

@@ -21,13 +21,13 @@ use undertone::authority::Authority;
 use undertone::policy::Policy;
 use undertone::time::Time;
 
+use crate::demo::DEMO_PATH;
+use crate::frame::PATH;
 use crate::gateway::Gateway;
 use crate::logic::{Config, Fault, Limits, Relay, RevocationRefused, Sight};
 use crate::store::{MemoryStore, RelayStore, SqliteStore, StoreError};
 use actor::{Actor, Input};
 
-/// The path of the WebSocket.
-pub const PATH: &str = "/v1";
 /// Inputs that wait for the thread that owns the relay. A frame may have 4 MB.
 const INPUTS: usize = 64;
 
@@ -144,9 +144,9 @@ impl Server {
         self.address
     }
 
-    /// The URL for [`Client::connect`](crate::client::Client::connect).
+    /// The address as clients want it, like `ws://127.0.0.1:8787`.
     pub fn url(&self) -> String {
-        format!("ws://{}{PATH}", self.address)
+        format!("ws://{}", self.address)
     }
 
     /// Puts a revocation list in force.
@@ -231,7 +231,7 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
     let ticks = tokio::spawn(actor::tick(shared.inputs.clone()));
     let router = Router::new()
         .route(PATH, get(socket::upgrade))
-        .route(demo::PATH, get(demo::upgrade))
+        .route(DEMO_PATH, get(demo::upgrade))
         .route("/health", get(|| async { "ok\n" }))
         .with_state(shared);
     let until = async move {

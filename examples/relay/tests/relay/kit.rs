@@ -25,6 +25,7 @@ pub struct Phone {
     pub identity: IdentityKey,
     pub key: DeviceKey,
     pub certificate: Certificate,
+    pub request: Vec<u8>,
     sequence: std::cell::Cell<u64>,
 }
 
@@ -79,7 +80,8 @@ impl Platform {
         self.serial += 1;
         let certificate =
             self.authority.issue(&request, role(as_role), self.serial, self.now.minus(HOUR), not_after).unwrap();
-        Phone { user, identity, key, certificate, sequence: std::cell::Cell::new(0) }
+        let request = request.as_bytes().to_vec();
+        Phone { user, identity, key, certificate, request, sequence: std::cell::Cell::new(0) }
     }
 
     pub fn renewed(&mut self, phone: &Phone, as_role: &str) -> Certificate {

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use undertone::authority::{Authority, Certificate};
 use undertone_relay::answer::{DeliveryId, RefusedReason, TransmitResult};
-use undertone_relay::client::{Client, ClientError};
+use undertone_relay::client::{Client, ClientError, DemoAuthority};
 use undertone_relay::frame::{CloseReason, Down, UP_MAX, Up};
 use undertone_relay::logic::{LoginRefused, SightEvent, login_message};
 use undertone_relay::shell::{Server, ServerConfig, StoreKind, serve};
 
-use crate::kit::{Phone, Platform};
+use crate::kit::{Phone, Platform, role};
 
 async fn server(platform: &Platform, file: &Path) -> Server {
     let config = ServerConfig::new(vec![platform.authority.public_key()]);
@@ -17,8 +18,9 @@ async fn server(platform: &Platform, file: &Path) -> Server {
 }
 
 async fn try_log_in(server: &Server, phone: &Phone) -> Result<Client, ClientError> {
-    let sign = |challenge: &[u8; 32]| phone.key.sign(&login_message(challenge)).to_vec();
-    Ok(Client::connect(&server.url(), phone.certificate.as_bytes(), sign).await?.0)
+    let challenged = Client::dial(&server.url()).await?;
+    let signature = phone.key.sign(&login_message(challenged.challenge())).to_vec();
+    Ok(challenged.log_in(phone.certificate.as_bytes().to_vec(), signature).await?.0)
 }
 
 async fn log_in(server: &Server, phone: &Phone) -> Client {
@@ -100,7 +102,8 @@ async fn doctored_clients_are_shown_the_door() {
     let ann = platform.unlisted_phone("ann", "client");
     let server = server(&platform, &folder.path().join("relay.sqlite")).await;
 
-    let no_signature = Client::connect(&server.url(), ann.certificate.as_bytes(), |_| vec![0; 64]).await;
+    let challenged = Client::dial(&server.url()).await.unwrap();
+    let no_signature = challenged.log_in(ann.certificate.as_bytes().to_vec(), vec![0; 64]).await;
     assert!(matches!(no_signature, Err(ClientError::Refused(LoginRefused::Signature))));
 
     let mut garbage = log_in(&server, &ann).await;
@@ -131,4 +134,24 @@ async fn two_servers_never_share_a_file() {
     let second = serve(ServerConfig { store: StoreKind::Sqlite(file.clone()), ..config }).await;
     assert!(second.is_err());
     first.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_demonstration_certifies_whoever_asks_and_a_service_does_not() {
+    let authority = Authority::from_seed([9; 32]);
+    let key = authority.public_key();
+    let request = Platform::new().unlisted_phone("ann", "client").request;
+    let demo = serve(ServerConfig { demo: Some(authority), ..ServerConfig::new(vec![key]) }).await.unwrap();
+    let certifier = DemoAuthority::dial(&demo.url()).await.unwrap();
+    assert_eq!(certifier.public_key(), key);
+    let certificate = certifier.certify(role("support"), &request).await.unwrap();
+    let certificate = Certificate::decode(&certificate).unwrap();
+    assert_eq!((certificate.user().as_str(), certificate.role().as_str()), ("ann", "support"));
+    certificate.verify(&[key]).unwrap();
+    assert!(DemoAuthority::dial(&demo.url()).await.unwrap().certify(role("client"), b"no request").await.is_err());
+    demo.shut_down().await.unwrap();
+
+    let service = serve(ServerConfig::new(vec![key])).await.unwrap();
+    assert!(DemoAuthority::dial(&service.url()).await.is_err());
+    service.shut_down().await.unwrap();
 }

@@ -1,0 +1,27 @@
+//! What a device and the authority of a demonstration say to each other: the authority's key, a wish, a certificate.
+
+use serde::{Deserialize, Serialize};
+use undertone::policy::Role;
+
+/// The path of the WebSocket that certifies.
+pub(crate) const DEMO_PATH: &str = "/demo/enrol";
+
+/// What a device asks for: one binary message.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Wish {
+    pub(crate) role: Role,
+    #[serde(with = "serde_bytes")]
+    pub(crate) request: Vec<u8>,
+}
+
+impl Wish {
+    #[cfg(feature = "client")]
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+        rmp_serde::to_vec(self).ok()
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Wish> {
+        rmp_serde::from_slice(bytes).ok()
+    }
+}
