@@ -20,7 +20,8 @@ pub(crate) const LOOK_UP_USERS: usize = 64;
 impl<S: RelayStore> Relay<S> {
     /// The devices of users; with `key_packages` one key package of each device, for a caller whom the rules let
     /// start with their owner, who may talk with them already, or who is their owner. Only devices whose
-    /// certificate runs and was not revoked are listed. An unknown user has none.
+    /// certificate runs and was not revoked are listed. An unknown user has none; who wanted to start with them is told
+    /// when they come.
     ///
     /// # Errors
     /// [`RefusedReason`], or any [`StoreError`].
@@ -102,6 +103,9 @@ impl Desk {
             let wanted = key_packages && id != *caller && self.may_claim(tx, row, &owner)?;
             let key_package = if wanted { self.claim(tx, *caller, id, now)? } else { None };
             devices.push(DirectoryDevice { certificate: owner.certificate, key_package });
+        }
+        if devices.is_empty() && key_packages {
+            notice::watch(tx, user, caller, now.plus(self.config.limits.mailbox_age))?;
         }
         Ok(DirectoryUser { user: user.clone(), devices })
     }

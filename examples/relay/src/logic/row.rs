@@ -84,11 +84,13 @@ pub(super) enum Mortal {
     Tag = 4,
     /// Key of [`Table::Published`].
     Published = 5,
+    /// Key of [`Table::Watch`].
+    Watch = 6,
 }
 
 impl Mortal {
     pub(super) fn from_byte(byte: u8) -> Option<Mortal> {
-        [Mortal::Copy, Mortal::Seen, Mortal::Slot, Mortal::Tag, Mortal::Published]
+        [Mortal::Copy, Mortal::Seen, Mortal::Slot, Mortal::Tag, Mortal::Published, Mortal::Watch]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

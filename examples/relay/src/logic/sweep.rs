@@ -42,6 +42,7 @@ fn sweep(tx: &mut Tx<'_>, now: Time, tag_age: u64) -> Result<usize, StoreError> 
             Mortal::Seen => tx.delete(Table::Seen, reference.to_vec()),
             Mortal::Slot => tx.delete(Table::Slot, reference.to_vec()),
             Mortal::Published => tx.delete(Table::Published, reference.to_vec()),
+            Mortal::Watch => tx.delete(Table::Watch, reference.to_vec()),
             Mortal::Tag => sweep_tag(tx, reference, now, tag_age)?,
         }
         tx.delete(Table::Expiry, key);

@@ -40,6 +40,8 @@ pub enum Table {
     Expiry = 17,
     /// `device · hash of user (32)` → a user whose devices changed, until the device looks.
     Notice = 18,
+    /// `hash of user (32) · device` → nothing: who looked for a user that had no device.
+    Watch = 19,
 }
 
 impl Table {

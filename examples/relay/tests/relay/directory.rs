@@ -141,6 +141,18 @@ fn who_talks_with_a_user_is_told_of_a_new_device_until_it_looks() {
     assert!(platform.outputs().is_empty(), "more packages are no news");
 }
 
+#[test]
+fn who_looked_for_a_user_in_vain_is_told_when_they_come() {
+    let mut platform = Platform::new();
+    let (ann, cleo) = (platform.phone("ann", "client"), platform.phone("cleo", "client"));
+    let late = platform.unlisted_phone("bea", "escort");
+    assert!(look_up(&mut platform, &ann, &late, true).devices.is_empty());
+    assert!(look_up(&mut platform, &cleo, &late, false).devices.is_empty());
+    platform.login(&late).unwrap();
+    platform.publish(&late, 1);
+    assert!(platform.outputs() == [Output::DirectoryChanged { to: ann.id(), user: late.user.clone() }]);
+}
+
 fn look_up(platform: &mut Platform, caller: &Phone, owner: &Phone, key_packages: bool) -> DirectoryUser {
     let users = [owner.user.clone()];
     let mut found = platform.relay.look_up(caller.id(), &users, key_packages, platform.now).unwrap();

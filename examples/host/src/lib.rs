@@ -1,0 +1,133 @@
+//! A host of the engine in Rust: what an app writes once around [`Engine`].
+//!
+//! [`start`] puts an engine on a thread of its own with a connection to a relay. The thread feeds it with what comes
+//! and does what it says: sends, acknowledges, asks, wakes it at its deadline, connects again with a back-off. The app
+//! keeps a [`Host`] to run commands and queries on the engine, and gets [`Notice`]s.
+//!
+//! [`Profile`] is a folder with everything that a device keeps: the engine's store, and what stands in for the
+//! platform's keystore.
+
+mod answer;
+mod driver;
+mod link;
+mod profile;
+
+pub use profile::{Profile, ProfileError};
+pub use undertone_relay::client::ClientError;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{mpsc, oneshot};
+use undertone::output::Wake;
+use undertone::{Engine, Event, Time};
+
+use driver::Driver;
+
+/// What a host tells its app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The engine says that something changed: look at it.
+    Event(Event),
+    /// The connection is up.
+    Online,
+    /// The connection is gone, or could not be made; it is tried again. Says why, if there is a reason.
+    Offline(Option<String>),
+    /// The relay does not let this device in, and trying again will not help: it needs another certificate.
+    Refused(String),
+    /// Something that should not happen, and that the engine went on from.
+    Trouble(String),
+    /// The engine is closed, the thread has ended: open it again.
+    Stopped(String),
+}
+
+/// How a host stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Whether the device is logged in.
+    pub online: bool,
+    /// Transmits and requests that the relay has not answered yet.
+    pub under_way: usize,
+    /// When the engine wants to be woken.
+    pub wake_at: Time,
+    /// What for.
+    pub wake_for: Wake,
+}
+
+/// The thread with the engine is gone; a [`Notice::Stopped`] has said why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the engine is closed: open it again")]
+pub struct Stopped;
+
+/// An engine on a thread of its own. Dropping it ends the thread, as a crash would: nothing is lost by it.
+#[derive(Clone)]
+pub struct Host {
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+type Work = Box<dyn FnOnce(&mut Engine, Time) + Send>;
+
+/// What the thread is told.
+enum Order {
+    /// Run this on the engine.
+    Run(Work),
+    /// Be connected, or not.
+    Connect(bool),
+    /// Say how it stands.
+    Status(oneshot::Sender<Status>),
+}
+
+/// Puts an enrolled engine on a thread and connects it to a relay, whose address is like `ws://127.0.0.1:8787`.
+/// Notices must be taken: they gather.
+///
+/// # Errors
+/// When the operating system gives no thread.
+pub fn start(engine: Engine, relay: String) -> std::io::Result<(Host, mpsc::UnboundedReceiver<Notice>)> {
+    let (orders, queue) = mpsc::unbounded_channel();
+    let (notices, told) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("engine".into()).spawn(move || {
+        let driver = Driver::new(engine, relay, queue, notices);
+        runtime.block_on(driver.run());
+    })?;
+    Ok((Host { orders }, told))
+}
+
+impl Host {
+    /// Runs a command or a query on the engine, with the time.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Engine, Time) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        let order = Order::Run(Box::new(move |engine, now| drop(answer.send(work(engine, now)))));
+        self.orders.send(order).map_err(|_| Stopped)?;
+        answered.await.map_err(|_| Stopped)
+    }
+
+    /// Connects and stays connected, or disconnects and stays so.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub fn connect(&self, wanted: bool) -> Result<(), Stopped> {
+        self.orders.send(Order::Connect(wanted)).map_err(|_| Stopped)
+    }
+
+    /// How it stands.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn status(&self) -> Result<Status, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Status(answer)).map_err(|_| Stopped)?;
+        answered.await.map_err(|_| Stopped)
+    }
+}
+
+/// The wall clock, as the engine wants it. What lies before 1970 or after 2099 is for the engine to refuse.
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).ok().and_then(|ms| Time::from_unix_ms(ms).ok()).unwrap_or(Time::END)
+}

@@ -1,0 +1,144 @@
+//! What a device keeps, in one folder: the engine's store, the host key, and the authority that it trusts.
+//!
+//! On a phone the host key lies in the platform's keystore. Here it is a file beside the store, which protects nothing
+//! against who can read the folder, and shows where the keystore goes.
+
+use std::path::{Path, PathBuf};
+
+use undertone::authority::{Certificate, IdentityKey};
+use undertone::error::Misuse;
+use undertone::id::UserId;
+use undertone::policy::Role;
+use undertone::store::{HostKey, SqliteStore, Store};
+use undertone::{Config, Engine, Error, Output};
+use undertone_relay::client::{ClientError, DemoAuthority};
+
+use crate::now;
+
+/// How long to wait for another process that has the store open.
+const LOCK_WAIT_MS: u64 = 2_000;
+
+/// The folder of one device.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    folder: PathBuf,
+}
+
+/// Why a device cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// A file of the folder cannot be read or written.
+    #[error("{0}: {1}")]
+    File(PathBuf, std::io::Error),
+    /// A file of the folder is damaged.
+    #[error("{0} is not what was written there: remove it to start afresh")]
+    Damaged(PathBuf),
+    /// The operating system gave no randomness.
+    #[error("the operating system gives no randomness: {0}")]
+    Randomness(String),
+    /// The device is new, and the relay cannot certify it.
+    #[error("this device is new and cannot be certified: {0}")]
+    Enrolment(#[from] ClientError),
+    /// The engine does not open.
+    #[error(transparent)]
+    Engine(#[from] Error),
+    /// The folder is of another role.
+    #[error("this device is certified as {0}: use another folder for another role")]
+    OtherRole(Role),
+}
+
+impl Profile {
+    /// Uses a folder, which is made if need be.
+    ///
+    /// # Errors
+    /// [`ProfileError::File`].
+    pub fn at(folder: impl Into<PathBuf>) -> Result<Profile, ProfileError> {
+        let folder = folder.into();
+        std::fs::create_dir_all(&folder).map_err(|error| ProfileError::File(folder.clone(), error))?;
+        Ok(Profile { folder })
+    }
+
+    /// Opens the device's engine. The first time, it is certified by the relay, which must demonstrate; later no
+    /// connection is needed.
+    ///
+    /// # Errors
+    /// [`ProfileError`].
+    pub async fn open(
+        &self,
+        relay: &str,
+        user: &UserId,
+        role: &Role,
+        identity: Option<IdentityKey>,
+    ) -> Result<Engine, ProfileError> {
+        let trusted = self.folder.join("authority.key");
+        let authority = if trusted.exists() {
+            read_key(&trusted)?
+        } else {
+            let authority = DemoAuthority::dial(relay).await?.public_key();
+            write(&trusted, &authority)?;
+            authority
+        };
+        let mut engine = self.engine(user, authority, identity)?;
+        match engine.identity().certificate().map(Certificate::role) {
+            Ok(known) if known == role => Ok(engine),
+            Ok(known) => Err(ProfileError::OtherRole(known.clone())),
+            Err(Error::Misuse(Misuse::NotEnrolled)) => {
+                certify(&mut engine, relay, role).await?;
+                Ok(engine)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn engine(
+        &self,
+        user: &UserId,
+        authority: [u8; 32],
+        identity: Option<IdentityKey>,
+    ) -> Result<Engine, ProfileError> {
+        let path = self.folder.join("host.key");
+        if !path.exists() {
+            write(&path, &random()?)?;
+        }
+        let host_key = HostKey::from_bytes(read_key(&path)?);
+        let store: Box<dyn Store> =
+            Box::new(SqliteStore::open(self.folder.join("store"), LOCK_WAIT_MS).map_err(Error::from)?);
+        let config = Config { identity, ..Config::new(user.clone(), authority) };
+        Ok(Engine::open(config, store, &host_key, random()?, now())?)
+    }
+}
+
+/// Has the relay's demonstration certify a new device.
+async fn certify(engine: &mut Engine, relay: &str, role: &Role) -> Result<(), ProfileError> {
+    let request = engine.identity().enrolment_request()?.as_bytes().to_vec();
+    let certificate = DemoAuthority::dial(relay).await?.certify(role.clone(), &request).await?;
+    engine.identity().enrol(&certificate, now())?;
+    // Draining makes it durable. Without a connection there is nothing to do but to show, and nobody looks yet.
+    while !matches!(engine.poll_output()?, Output::Timeout { .. }) {}
+    Ok(())
+}
+
+fn random() -> Result<[u8; 32], ProfileError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| ProfileError::Randomness(error.to_string()))?;
+    Ok(bytes)
+}
+
+fn read_key(path: &Path) -> Result<[u8; 32], ProfileError> {
+    let bytes = std::fs::read(path).map_err(|error| ProfileError::File(path.into(), error))?;
+    bytes.try_into().map_err(|_| ProfileError::Damaged(path.into()))
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ProfileError> {
+    use std::io::Write;
+    let failed = |error| ProfileError::File(path.into(), error);
+    let beside = path.with_extension("new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&beside, path).map_err(failed)
+}

@@ -1,0 +1,200 @@
+//! Hosts over real WebSockets: a conversation, a restart, being offline, a relay that goes away.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use undertone::authority::Authority;
+use undertone::engine::Draft;
+use undertone::id::{ConversationId, UserId};
+use undertone::message::{Cursor, MessageContent, SendState};
+use undertone::policy::Role;
+use undertone::{Engine, Error, Event};
+use undertone_host::{Host, Notice, Profile, start};
+use undertone_relay::shell::{Server, ServerConfig, StoreKind, serve};
+
+struct Phone {
+    host: Host,
+    notices: UnboundedReceiver<Notice>,
+    user: UserId,
+}
+
+async fn relay(folder: &Path, port: u16) -> Server {
+    let authority = Authority::from_seed([9; 32]);
+    let config = ServerConfig::new(vec![authority.public_key()]);
+    let store = StoreKind::Sqlite(folder.join("relay.sqlite"));
+    serve(ServerConfig { listen: ([127, 0, 0, 1], port).into(), store, demo: Some(authority), ..config }).await.unwrap()
+}
+
+fn user(name: &str) -> UserId {
+    UserId::new(name).unwrap()
+}
+
+async fn engine(folder: &Path, relay: &str, name: &str, role: &str) -> Engine {
+    let profile = Profile::at(folder.join(name)).unwrap();
+    profile.open(relay, &user(name), &Role::new(role).unwrap(), None).await.unwrap()
+}
+
+async fn phone(folder: &Path, relay: &str, name: &str, role: &str) -> Phone {
+    let engine = engine(folder, relay, name, role).await;
+    let (host, notices) = start(engine, relay.into()).unwrap();
+    host.connect(true).unwrap();
+    let mut phone = Phone { host, notices, user: user(name) };
+    phone.until(|notice| *notice == Notice::Online).await;
+    phone.quiet().await;
+    phone
+}
+
+impl Phone {
+    async fn until(&mut self, wanted: impl Fn(&Notice) -> bool) {
+        let waiting = async {
+            loop {
+                let notice = self.notices.recv().await.unwrap();
+                assert!(!matches!(notice, Notice::Stopped(_)), "{notice:?}");
+                if wanted(&notice) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
+    }
+
+    /// Waits until the relay has answered everything: the first time, until the directory lists the device.
+    async fn quiet(&self) {
+        while self.host.status().await.unwrap().under_way > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn start(&self, other: &UserId) -> Result<ConversationId, Error> {
+        let other = other.clone();
+        self.host.run(move |engine, now| engine.conversations().start(&other, now)).await.unwrap()
+    }
+
+    async fn write(&self, conversation: ConversationId, text: &'static str) {
+        let send = move |engine: &mut Engine, now| engine.messages().send(conversation, Draft::text(text), now);
+        self.host.run(send).await.unwrap().unwrap();
+    }
+
+    /// Texts oldest first, with the state of the own ones.
+    async fn texts(&self, conversation: ConversationId) -> Vec<(String, Option<SendState>)> {
+        let page = self.host.run(move |engine, _| engine.messages().page(conversation, Cursor::Newest, 50)).await;
+        // A conversation that is not there yet has no texts.
+        let Ok(page) = page.unwrap() else { return Vec::new() };
+        let line = |message: &undertone::message::Message| match &message.content {
+            MessageContent::Text(text) => (text.clone(), message.own.then_some(message.state)),
+            other => panic!("{other:?}"),
+        };
+        page.messages.iter().rev().map(line).collect()
+    }
+
+    /// Waits until the texts are these, in this state where they are own.
+    async fn shows(&self, conversation: ConversationId, texts: &[&str], state: SendState) {
+        for _ in 0..400 {
+            let shown = self.texts(conversation).await;
+            let same = shown.len() == texts.len()
+                && shown
+                    .iter()
+                    .zip(texts)
+                    .all(|((text, own), wanted)| text == wanted && own.is_none_or(|own| own == state));
+            if same {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("shows {:?}", self.texts(conversation).await);
+    }
+}
+
+impl Phone {
+    /// Waits until the own messages are in these states.
+    async fn shows_states(&self, conversation: ConversationId, states: &[SendState]) {
+        for _ in 0..400 {
+            let shown: Vec<_> = self.texts(conversation).await.into_iter().filter_map(|(_, state)| state).collect();
+            if shown == states {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("shows {:?}", self.texts(conversation).await);
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_goes_through_restarts_and_outages() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = relay(folder.path(), 0).await;
+    let (url, port) = (server.url(), server.address().port());
+    let ann = phone(folder.path(), &url, "ann", "client").await;
+    let bea = phone(folder.path(), &url, "bea", "escort").await;
+
+    let conversation = ann.start(&bea.user).await.unwrap();
+    ann.write(conversation, "one").await;
+    bea.shows(conversation, &["one"], SendState::Sent).await;
+    ann.shows(conversation, &["one"], SendState::Delivered).await;
+
+    // Bea is away; what was written meanwhile comes when she is back.
+    bea.host.connect(false).unwrap();
+    ann.write(conversation, "two").await;
+    ann.shows_states(conversation, &[SendState::Delivered, SendState::Sent]).await;
+    bea.host.connect(true).unwrap();
+    bea.shows(conversation, &["one", "two"], SendState::Sent).await;
+
+    // Bea's app dies and is opened again.
+    drop(bea);
+    ann.write(conversation, "three").await;
+    let mut bea = phone(folder.path(), &url, "bea", "escort").await;
+    bea.shows(conversation, &["one", "two", "three"], SendState::Sent).await;
+
+    // The relay goes away; everybody finds it again by themselves.
+    server.shut_down().await.unwrap();
+    bea.until(|notice| matches!(notice, Notice::Offline(_))).await;
+    bea.write(conversation, "four").await;
+    let server = relay(folder.path(), port).await;
+    ann.shows(conversation, &["one", "two", "three", "four"], SendState::Delivered).await;
+    server.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_escort_cannot_start_with_a_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = relay(folder.path(), 0).await;
+    let ann = phone(folder.path(), &server.url(), "ann", "client").await;
+    let mut bea = phone(folder.path(), &server.url(), "bea", "escort").await;
+    // The engine has to look the role up before it can say no.
+    let conversation = bea.start(&ann.user).await.unwrap();
+    bea.write(conversation, "hello").await;
+    bea.until(|notice| matches!(notice, Notice::Event(Event::Forbidden(..)))).await;
+    assert!(ann.texts(conversation).await.is_empty());
+    // From now on it knows.
+    assert!(matches!(bea.start(&ann.user).await, Err(Error::Denied(_))));
+    server.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_device_is_logged_in_once_and_does_not_fight() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = relay(folder.path(), 0).await;
+    let profile = Profile::at(folder.path().join("ann")).unwrap();
+    let role = Role::new("client").unwrap();
+    let engine = profile.open(&server.url(), &user("ann"), &role, None).await.unwrap();
+    // The same folder cannot be opened twice, nor as somebody else.
+    assert!(profile.open(&server.url(), &user("ann"), &role, None).await.is_err());
+    drop(engine);
+    assert!(profile.open(&server.url(), &user("ann"), &Role::new("support").unwrap(), None).await.is_err());
+    server.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_device_needs_a_relay_that_certifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = Profile::at(folder.path().join("ann")).unwrap();
+    let role = Role::new("client").unwrap();
+    let nobody = "ws://127.0.0.1:1";
+    assert!(profile.open(nobody, &user("ann"), &role, None).await.is_err());
+    let service = serve(ServerConfig::new(vec![[1; 32]])).await.unwrap();
+    assert!(profile.open(&service.url(), &user("ann"), &role, None).await.is_err());
+    service.shut_down().await.unwrap();
+}
