@@ -184,3 +184,14 @@ pub(crate) fn two() -> (Device, Device) {
     bob.join(&pending.welcome.unwrap());
     (ann, bob)
 }
+
+/// Puts all devices into one group that the first of them makes; gives what was sent.
+pub(crate) fn join_all(devices: &mut [Device]) -> Vec<Vec<u8>> {
+    let (first, others) = devices.split_first_mut().unwrap();
+    let adds = others.iter().map(Device::key_package).collect();
+    first.create();
+    let pending = first.committed(Changes { adds, ..Changes::default() });
+    let welcome = pending.welcome.unwrap();
+    others.iter_mut().for_each(|device| device.join(&welcome));
+    vec![pending.commit, welcome]
+}

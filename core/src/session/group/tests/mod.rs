@@ -1,3 +1,4 @@
 //! What a session promises, each promise by name.
 
 mod order;
+mod repeatable;
