@@ -124,6 +124,21 @@ impl Table {
         matches!(self.blinding(), Blinding::Prefix)
     }
 
+    /// Whether its rows are checked for missing and old ones whenever the store is opened: what keys, trust and
+    /// revocation hang on. Other tables are checked by [`Vault::verify`](super::Vault::verify).
+    pub(super) const fn is_watched(self) -> bool {
+        matches!(
+            self,
+            Table::Meta
+                | Table::Session
+                | Table::Mls
+                | Table::Certificate
+                | Table::User
+                | Table::KeyPackage
+                | Table::Authority
+        )
+    }
+
     /// Which part of its keys the vault hides.
     pub(super) const fn blinding(self) -> Blinding {
         match self {

@@ -14,6 +14,7 @@ use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::write::NewKeyRow;
 use crate::error::StoreError;
 use crate::rng::Rng;
 
@@ -91,8 +92,14 @@ const CHECKSUM: usize = 8;
 const DAMAGED: StoreError = StoreError::Corrupt("key row");
 
 impl KeyRow {
+    /// The row of the next generation, to be written.
+    pub(super) fn next(&mut self, host_key: &HostKey, rng: &mut Rng) -> Result<NewKeyRow, StoreError> {
+        self.generation += 1;
+        Ok(NewKeyRow { row: self.wrap(host_key, rng)?, generation: self.generation })
+    }
+
     /// The row under the host's key, with a fresh nonce.
-    pub(super) fn wrap(&self, host_key: &HostKey, rng: &mut Rng) -> Result<Vec<u8>, StoreError> {
+    fn wrap(&self, host_key: &HostKey, rng: &mut Rng) -> Result<Vec<u8>, StoreError> {
         let mut row = vec![FORMAT];
         row.extend_from_slice(&self.schema.to_be_bytes());
         row.extend_from_slice(&self.generation.to_be_bytes());

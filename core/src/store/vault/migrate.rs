@@ -54,12 +54,11 @@ pub(super) fn run(
             let migration = migration.ok_or(StoreError::Corrupt("schema"))?;
             let Step { mut changes, cursor } = (migration.step)(vault, &cursor)?;
             changes.push(cursor_op(cursor));
-            vault.apply_with(&changes, None)?;
+            vault.write(&changes, None)?;
         } else if keys.schema < schema.version {
             keys.schema += 1;
-            keys.generation += 1;
-            let key_row = keys.wrap(host_key, rng)?;
-            vault.apply_with(&[cursor_op(Some(Vec::new()))], Some(key_row))?;
+            let key_row = keys.next(host_key, rng)?;
+            vault.write(&[cursor_op(Some(Vec::new()))], Some(key_row))?;
         } else {
             return Ok(());
         }
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
     use crate::store::{Direction, Effect, FaultPlan, KeyRange, MemoryDisk, MemoryStore};
 
-    const NAMES: usize = 50;
+    const NAMES: usize = 30;
 
     /// Doubles every value of one table, seven rows a step.
     const DOUBLING: Schema = Schema { version: 2, migrations: &[Migration { to: 2, step: double }] };
@@ -154,8 +153,18 @@ mod tests {
     #[test]
     fn an_older_version_refuses_a_store_in_the_middle_of_a_migration() {
         let disk = old_store();
-        disk.plan(Some(FaultPlan { at: disk.operations() + 8, error: StoreError::Full, effect: Effect::None }));
+        disk.plan(Some(FaultPlan { at: disk.operations() + 40, error: StoreError::Full, effect: Effect::None }));
         assert_eq!(open(&disk, &DOUBLING).err(), Some(StoreError::Full));
         assert_eq!(open(&disk, &CURRENT).err(), Some(StoreError::NewerSchema { found: 2, known: 1 }));
+    }
+
+    #[test]
+    fn an_older_key_row_put_back_is_noticed() {
+        let disk = old_store();
+        let key_row = |disk: &MemoryDisk| disk.rows().into_iter().find(|(_, key, _)| key == b"vault").unwrap().2;
+        let old = key_row(&disk);
+        drop(open(&disk, &DOUBLING).unwrap());
+        disk.tamper(Table::Meta, b"vault", Some(&old));
+        assert_eq!(open(&disk, &CURRENT).err(), Some(StoreError::Corrupt("key row")));
     }
 }

@@ -3,15 +3,19 @@
 //! - Values are sealed (`seal`), and opened only at the place where they were put.
 //! - Parts of keys that can be guessed are hidden (`blind`).
 //! - Values too long for a row go on in rows of [`Table::Overflow`].
+//! - Sums over all rows show that one is missing or an old one was put back (`sums`).
 //! - The keys for this are random and lie in the key row (`key`), wrapped by the host's key.
 //! - Rows of older schemas are brought up to date when the store is opened (`migrate`).
 //!
 //! Keys, limits and formats are in `docs/storage.md`.
 
 mod blind;
+mod check;
 mod key;
 mod migrate;
 mod seal;
+mod sums;
+mod write;
 
 use std::cell::Cell;
 
@@ -25,6 +29,7 @@ use blind::Blinder;
 use key::{DataKeys, KeyRow};
 use migrate::Schema;
 use seal::Sealer;
+use sums::{Marker, Root};
 
 pub use key::HostKey;
 
@@ -35,9 +40,30 @@ pub const INLINE: usize = limits::STORE_VALUE - seal::OVERHEAD;
 const RESERVED: &[u8] = b"vault";
 /// The key row.
 const KEY_ROW: &[u8] = b"vault";
+/// The root row: the sums over all rows.
+const ROOT_ROW: &[u8] = b"vault.root";
 
 /// A row as the engine sees it.
 pub type OpenRow = (Vec<u8>, Zeroizing<Vec<u8>>);
+
+/// How much space a store takes, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// All its files.
+    pub files: u64,
+    /// All its rows, sealed, with their keys.
+    pub live: u64,
+}
+
+impl Usage {
+    /// Whether the files have grown so far beyond the rows that compaction is due. A small store is left alone.
+    pub fn wants_compaction(&self) -> bool {
+        self.files > 3 * self.live && self.files > SMALL
+    }
+}
+
+/// Files that are not worth a compaction.
+const SMALL: u64 = 16 << 20;
 
 /// A store, opened with the host's key.
 ///
@@ -47,8 +73,11 @@ pub struct Vault {
     store: Box<dyn Store>,
     blinder: Blinder,
     sealer: Sealer,
-    /// The key row as it was read or written last.
+    marker: Marker,
+    root: Root,
+    /// The key row and the root row as they were read or written last.
     key_row: Vec<u8>,
+    root_row: Vec<u8>,
     closed: Cell<bool>,
     /// Rows of the batch under way; kept for its memory.
     staged: Vec<Op>,
@@ -60,7 +89,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`StoreError::WrongKey`]; [`StoreError::NewerSchema`] for a store of a newer version;
-    /// [`StoreError::Corrupt`] when the key row is damaged, or missing among other rows; else what the store fails with.
+    /// [`StoreError::Corrupt`] when the key row is damaged, or missing among other rows, or when rows of tables that
+    /// matter for security are missing or old; else what the store fails with.
     pub fn open(store: Box<dyn Store>, host_key: &HostKey, rng: &mut Rng) -> Result<Vault, StoreError> {
         Vault::open_with(store, host_key, rng, &migrate::CURRENT)
     }
@@ -72,24 +102,30 @@ impl Vault {
         schema: &Schema,
     ) -> Result<Vault, StoreError> {
         let mut rng = rng.fork("vault");
-        let (key_row, mut keys) = match read_row(&*store, KEY_ROW)? {
-            Some(row) => {
-                let open = KeyRow::unwrap(&row, schema.version, host_key)?;
-                (row, open)
-            }
+        let stored = read_row(&*store, KEY_ROW)?;
+        let mut keys = match &stored {
+            Some(row) => KeyRow::unwrap(row, schema.version, host_key)?,
             None => {
-                let new = KeyRow { schema: schema.version, generation: 1, keys: DataKeys::fresh(&mut rng) };
-                (found(&mut *store, &new, host_key, &mut rng)?, new)
+                check_empty(&*store)?;
+                KeyRow { schema: schema.version, generation: 0, keys: DataKeys::fresh(&mut rng) }
             }
         };
         let mut vault = Vault {
             blinder: Blinder::new(&keys.keys.blind)?,
             sealer: Sealer::new(&keys.keys, rng.fork("nonce")),
+            marker: Marker::new(&keys.keys.sum)?,
+            root: Root::default(),
+            key_row: stored.clone().unwrap_or_default(),
+            root_row: Vec::new(),
             store,
-            key_row,
             closed: Cell::new(false),
             staged: Vec::new(),
         };
+        match stored {
+            Some(_) => vault.check_opened(keys.generation)?,
+            // This need not be durable yet: no later row outlives it.
+            None => vault.write(&[], Some(keys.next(host_key, &mut rng)?))?,
+        }
         migrate::run(&mut vault, &mut keys, host_key, &mut rng, schema)?;
         Ok(vault)
     }
@@ -148,7 +184,7 @@ impl Vault {
     /// Applies a batch, all or nothing; see [`Store::apply`].
     ///
     /// # Errors
-    /// [`StoreError::Limit`] when the batch, with the rows of long values, has more than [`limits::BATCH`] rows, changes
+    /// [`StoreError::Limit`] when the batch, with the rows of long values, has [`limits::BATCH`] rows or more, changes
     /// a row twice or one of the vault's own, or holds a key or value that is too long; else any [`StoreError`].
     pub fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
         let reserved = |op: &Op| op.table == Table::Overflow || op.table == Table::Meta && op.key.starts_with(RESERVED);
@@ -156,7 +192,7 @@ impl Vault {
             self.closed.set(true);
             return Err(StoreError::Limit("reserved row"));
         }
-        self.apply_with(batch, None)
+        self.write(batch, None)
     }
 
     /// Makes everything applied so far durable; see [`Store::barrier`].
@@ -179,12 +215,15 @@ impl Vault {
     ///
     /// # Errors
     /// [`StoreError::Locked`] when another process has it now; [`StoreError::Closed`] when another process changed the
-    /// key row: open the store again; else any [`StoreError`].
+    /// key row: open the store again; [`StoreError::Corrupt`] when rows are missing or old; else any [`StoreError`].
     pub fn resume(&mut self) -> Result<bool, StoreError> {
         self.guarded(|vault| {
             let moved = vault.store.resume()?;
-            if moved && read_row(&*vault.store, KEY_ROW)?.as_ref() != Some(&vault.key_row) {
+            if read_row(&*vault.store, KEY_ROW)?.as_ref() != Some(&vault.key_row) {
                 return Err(StoreError::Closed);
+            }
+            if read_row(&*vault.store, ROOT_ROW)?.as_ref() != Some(&vault.root_row) {
+                vault.check_opened(vault.root.keys)?;
             }
             Ok(moved)
         })
@@ -198,16 +237,24 @@ impl Vault {
         self.guarded(|vault| vault.store.compact(budget))
     }
 
-    /// Reads everything once and checks it: what the engine of storage checks, and that every row opens.
+    /// Reads everything once and checks it: what the engine of storage checks, that every row opens, and that none is
+    /// missing or old.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when something is damaged; else any [`StoreError`].
     pub fn verify(&self) -> Result<(), StoreError> {
         self.guard(|| {
             self.store.verify()?;
-            let tables = Table::ALL.into_iter().filter(|&table| table != Table::Overflow);
-            tables.into_iter().try_for_each(|table| self.verify_table(table))
+            self.check_everything()
         })
+    }
+
+    /// How much space the store takes, and how much of it rows need.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn usage(&self) -> Result<Usage, StoreError> {
+        self.guard(|| Ok(Usage { files: self.store.size()?, live: self.root.live }))
     }
 
     /// Removes the store with all its files.
@@ -218,61 +265,6 @@ impl Vault {
         self.guarded(|vault| vault.store.destroy())?;
         self.closed.set(true);
         Ok(())
-    }
-
-    /// Applies a batch, and with it a new key row.
-    fn apply_with(&mut self, batch: &[Op], key_row: Option<Vec<u8>>) -> Result<(), StoreError> {
-        self.guarded(|vault| {
-            let mut staged = std::mem::take(&mut vault.staged);
-            staged.clear();
-            for op in batch {
-                vault.stage(op, &mut staged)?;
-            }
-            if let Some(row) = &key_row {
-                staged.push(Op { table: Table::Meta, key: KEY_ROW.to_vec(), value: Some(row.clone()) });
-            }
-            staged.sort_unstable_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
-            if staged.windows(2).any(|pair| (pair[0].table, &pair[0].key) == (pair[1].table, &pair[1].key)) {
-                return Err(StoreError::Limit("row changed twice"));
-            }
-            vault.store.apply(&staged)?;
-            if let Some(row) = key_row {
-                vault.key_row = row;
-            }
-            vault.staged = staged;
-            Ok(())
-        })
-    }
-
-    /// Adds the rows that a change comes to.
-    fn stage(&mut self, op: &Op, staged: &mut Vec<Op>) -> Result<(), StoreError> {
-        let (table, key) = (op.table, self.blinder.key(op.table, &op.key)?);
-        let old = if table.may_overflow() { self.pieces_of(table, &key)? } else { 0 };
-        let Some(value) = &op.value else {
-            (0..old).for_each(|piece| staged.push(piece_op(table, &key, piece, None)));
-            staged.push(Op { table, key, value: None });
-            return Ok(());
-        };
-        if value.len() > INLINE && !table.may_overflow() {
-            return Err(StoreError::Limit("value"));
-        }
-        let mut sealed = self.sealer.seal(table, &key, value)?;
-        let new = seal::pieces(&sealed)?;
-        for (piece, part) in (0..).zip(sealed.chunks(limits::STORE_VALUE).skip(1)) {
-            staged.push(piece_op(table, &key, piece, Some(part.to_vec())));
-        }
-        (new..old).for_each(|piece| staged.push(piece_op(table, &key, piece, None)));
-        sealed.truncate(limits::STORE_VALUE);
-        staged.push(Op { table, key, value: Some(sealed) });
-        Ok(())
-    }
-
-    /// How many further rows the stored row has.
-    fn pieces_of(&self, table: Table, key: &[u8]) -> Result<u16, StoreError> {
-        match self.store.read()?.get(table, key)? {
-            Some(row) => seal::pieces(&row),
-            None => Ok(0),
-        }
     }
 
     /// Opens a stored row with its pieces.
@@ -290,23 +282,6 @@ impl Vault {
             row.extend_from_slice(&part.ok_or(StoreError::Corrupt("row with a missing piece"))?);
         }
         self.sealer.open(table, key, row)
-    }
-
-    /// Opens every row of a table, a page at a time.
-    fn verify_table(&self, table: Table) -> Result<(), StoreError> {
-        let view = self.store.read()?;
-        let mut from = Vec::new();
-        loop {
-            let rows = view.scan(table, KeyRange { from: &from, to: &[] }, Direction::Forward, limits::PAGE_MAX)?;
-            let Some((last, _)) = rows.last() else { return Ok(()) };
-            from.clone_from(last);
-            from.push(0);
-            for (key, row) in rows {
-                if (table, key.as_slice()) != (Table::Meta, KEY_ROW) {
-                    self.open_row(&*view, table, &key, row)?;
-                }
-            }
-        }
     }
 
     /// Runs what reads; an error that closes the vault closes it.
@@ -339,22 +314,15 @@ fn read_row(store: &dyn Store, name: &[u8]) -> Result<Option<Vec<u8>>, StoreErro
     store.read()?.get(Table::Meta, name)
 }
 
-/// Writes the first key row into a store that has no rows. It need not be durable yet: no later row outlives it.
-fn found(store: &mut dyn Store, new: &KeyRow, host_key: &HostKey, rng: &mut Rng) -> Result<Vec<u8>, StoreError> {
+/// Refuses a store that lost its key row.
+fn check_empty(store: &dyn Store) -> Result<(), StoreError> {
     let view = store.read()?;
     for table in Table::ALL {
         if !view.scan(table, KeyRange { from: &[], to: &[] }, Direction::Forward, 1)?.is_empty() {
             return Err(StoreError::Corrupt("key row"));
         }
     }
-    drop(view);
-    let row = new.wrap(host_key, rng)?;
-    store.apply(&[Op { table: Table::Meta, key: KEY_ROW.to_vec(), value: Some(row.clone()) }])?;
-    Ok(row)
-}
-
-fn piece_op(table: Table, key: &[u8], piece: u16, value: Option<Vec<u8>>) -> Op {
-    Op { table: Table::Overflow, key: piece_key(table, key, piece), value }
+    Ok(())
 }
 
 fn piece_key(table: Table, key: &[u8], piece: u16) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Sealing values: XChaCha20-Poly1305, bound to the place where they lie.
 //!
 //! ```text
-//! format 1 (1) · key id (4) · pieces (2) · nonce (24) · ciphertext · tag (16)
+//! format 1 (1) · key id (4) · pieces (2) · nonce (24) · tag (16) · ciphertext
 //! ```
 //!
 //! Table, stored key and the first 7 bytes are associated data, so that a value moved elsewhere does not open.
@@ -49,11 +49,12 @@ impl Sealer {
         let mut out = Vec::with_capacity(length);
         out.extend_from_slice(&header);
         out.extend_from_slice(&nonce);
+        out.extend_from_slice(&[0; TAG]);
         out.extend_from_slice(value);
         let tag = cipher
-            .encrypt_inout_detached(&XNonce::from(nonce), context.as_bytes(), out[HEADER + NONCE..].as_mut().into())
+            .encrypt_inout_detached(&XNonce::from(nonce), context.as_bytes(), out[OVERHEAD..].as_mut().into())
             .map_err(|_| StoreError::Limit("value"))?;
-        out.extend_from_slice(&tag);
+        out[HEADER + NONCE..OVERHEAD].copy_from_slice(&tag);
         Ok(out)
     }
 
@@ -67,7 +68,7 @@ impl Sealer {
         let known = self.keys.iter().find(|(known, _)| *known == id).filter(|_| format == FORMAT);
         let (_, cipher) = known.ok_or_else(damaged)?;
         let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>().ok_or_else(damaged)?;
-        let (text, tag) = rest.split_last_chunk_mut::<TAG>().ok_or_else(damaged)?;
+        let (tag, text) = rest.split_first_chunk_mut::<TAG>().ok_or_else(damaged)?;
         cipher
             .decrypt_inout_detached(
                 &XNonce::from(*nonce),
@@ -77,7 +78,7 @@ impl Sealer {
             )
             .map_err(|_| damaged())?;
         let length = text.len();
-        value.copy_within(HEADER + NONCE..HEADER + NONCE + length, 0);
+        value.copy_within(OVERHEAD.., 0);
         value.truncate(length);
         Ok(value)
     }
@@ -89,6 +90,11 @@ pub(super) fn pieces(stored: &[u8]) -> Result<u16, StoreError> {
         [FORMAT, _, _, _, _, high, low, ..] => Ok(u16::from_be_bytes([*high, *low])),
         _ => Err(StoreError::Corrupt("row")),
     }
+}
+
+/// What tells a stored row from every other one ever stored: nonce and tag.
+pub(super) fn identity(stored: &[u8]) -> Result<&[u8], StoreError> {
+    stored.get(HEADER..OVERHEAD).ok_or(StoreError::Corrupt("row"))
 }
 
 /// Associated data: `table (1) · stored key · header (7)`.

@@ -75,7 +75,7 @@ fn nothing_that_can_be_guessed_or_read_lies_on_the_disk() {
         ])
         .unwrap();
     let rows = disk.rows();
-    assert_eq!(rows.len(), 12 + 1 + 2, "the rows, the key row, and two pieces of the message");
+    assert_eq!(rows.len(), 12 + 2 + 2, "the rows, the key row, the root row, and two pieces of the message");
     for (table, key, value) in rows {
         for bytes in [&key, &value] {
             assert!(!bytes.windows(8).any(|part| id.windows(8).any(|id| id == part)), "{table:?} shows the id");
@@ -276,4 +276,139 @@ fn two_processes_take_turns_and_notice_new_keys() {
     other.apply(&[put(Table::Meta, KEY_ROW, b"another")]).unwrap();
     drop(other);
     assert_eq!(one.resume(), Err(StoreError::Closed));
+}
+
+/// Changes every row that `choose` picks in a copy of the disk, one at a time, and says what opening and verifying it
+/// gives.
+fn damage_each(disk: &MemoryDisk, choose: impl Fn(Table) -> bool, damage: impl Fn(&MemoryDisk, Table, &[u8])) -> usize {
+    let mut rows = disk.rows();
+    rows.retain(|(table, key, _)| choose(*table) && key != KEY_ROW);
+    for (table, key, _) in &rows {
+        let copy = disk.copy();
+        damage(&copy, *table, key);
+        let verified = open_with(&copy, KEY).and_then(|vault| vault.verify());
+        assert!(matches!(verified, Err(StoreError::Corrupt(_))), "{table:?} {key:?}: {verified:?}");
+        if table.is_watched() {
+            assert!(
+                matches!(open_with(&copy, KEY).err(), Some(StoreError::Corrupt(_))),
+                "{table:?} is checked at open"
+            );
+        }
+    }
+    rows.len()
+}
+
+/// A store with rows in every table, in an old and a new state.
+fn old_and_new() -> (MemoryDisk, MemoryDisk) {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let row = |table: Table, name: u8, value: u8| {
+        let length = if table.may_overflow() && name == 1 { 9_000 } else { 20 };
+        let key = if table == Table::Activity { vec![name; 24] } else { vec![name; 16] };
+        put(table, &key, &vec![value; length])
+    };
+    let tables = || Table::ALL.into_iter().filter(|&table| table != Table::Overflow);
+    for name in 0..3 {
+        vault.apply(&tables().map(|table| row(table, name, 1)).collect::<Vec<_>>()).unwrap();
+    }
+    let old = disk.copy();
+    for name in 0..3 {
+        vault.apply(&tables().map(|table| row(table, name, 2)).collect::<Vec<_>>()).unwrap();
+    }
+    vault.verify().unwrap();
+    (old, disk)
+}
+
+#[test]
+fn a_missing_row_is_noticed() {
+    let (_, disk) = old_and_new();
+    let rows = damage_each(&disk, |_| true, |copy, table, key| copy.tamper(table, key, None));
+    assert!(rows > 27 * 3);
+}
+
+#[test]
+fn an_old_row_put_back_is_noticed() {
+    let (old, disk) = old_and_new();
+    let old = old.rows();
+    let rows = damage_each(
+        &disk,
+        |_| true,
+        |copy, table, key| {
+            let (_, _, value) = old.iter().find(|(t, k, _)| (*t, k.as_slice()) == (table, key)).unwrap();
+            copy.tamper(table, key, Some(value));
+        },
+    );
+    assert!(rows > 27 * 3);
+}
+
+#[test]
+fn a_deleted_row_put_back_is_noticed() {
+    let (old, disk) = old_and_new();
+    let mut vault = open(&disk);
+    let deleted: Vec<Op> = [Table::Session, Table::Call, Table::Seen].map(|table| delete(table, &[2; 16])).to_vec();
+    vault.apply(&deleted).unwrap();
+    drop(vault);
+    for op in deleted {
+        let copy = disk.copy();
+        let (_, _, value) = old.rows().into_iter().find(|(t, k, _)| (*t, k) == (op.table, &op.key)).unwrap();
+        copy.tamper(op.table, &op.key, Some(&value));
+        let verified = open_with(&copy, KEY).and_then(|vault| vault.verify());
+        assert_eq!(verified, Err(StoreError::Corrupt("rows are missing or old")));
+    }
+}
+
+#[test]
+fn sums_and_sizes_follow_a_long_day() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let empty = vault.usage().unwrap();
+    let mut rng = Rng::from_seed([5; 32]);
+    let mut keys = std::collections::BTreeSet::new();
+    for turn in 0..150 {
+        let mut batch = std::collections::BTreeMap::new();
+        for _ in 0..rng.below(8) {
+            let table = Table::ALL[rng.below(27) as usize];
+            let key = vec![rng.below(3) as u8; if table == Table::Activity { 24 } else { 16 }];
+            let most = if table.may_overflow() { 12_000 } else { 500 };
+            let value = vec![turn; rng.below(most) as usize];
+            keys.insert((table, key.clone()));
+            batch.insert((table, key), (rng.below(3) > 0).then_some(value));
+        }
+        let batch: Vec<Op> = batch.into_iter().map(|((table, key), value)| Op { table, key, value }).collect();
+        vault.apply(&batch).unwrap();
+        if turn % 10 == 0 {
+            vault.verify().unwrap();
+            drop(vault);
+            vault = open(&disk);
+        }
+    }
+    assert!(vault.usage().unwrap().live > empty.live + 10_000);
+    for (table, key) in keys {
+        vault.apply(&[delete(table, &key)]).unwrap();
+    }
+    vault.verify().unwrap();
+    assert_eq!(vault.usage().unwrap(), empty);
+    assert_eq!(overflow_rows(&disk), 0);
+}
+
+#[test]
+fn compaction_is_due_when_files_are_far_larger_than_rows() {
+    let usage = |files, live| Usage { files, live };
+    assert!(usage(400 << 20, 100 << 20).wants_compaction());
+    assert!(!usage(300 << 20, 100 << 20).wants_compaction());
+    assert!(!usage(10 << 20, 0).wants_compaction(), "a small store is left alone");
+}
+
+#[test]
+fn resuming_checks_what_another_process_left() {
+    let (old, disk) = old_and_new();
+    let mut vault = open(&disk);
+    vault.suspend().unwrap();
+    let (_, key, value) = old.rows().into_iter().find(|(table, ..)| *table == Table::Session).unwrap();
+    let mut other = open(&disk);
+    other.apply(&[put(Table::Call, b"x", b"")]).unwrap();
+    drop(other);
+    disk.tamper(Table::Session, &key, Some(&value));
+    assert_eq!(vault.resume(), Err(StoreError::Corrupt("rows are missing or old")));
+    assert_eq!(vault.barrier(), Err(StoreError::Closed));
 }

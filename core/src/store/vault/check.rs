@@ -1,0 +1,75 @@
+//! Checking that the rows are those that were written.
+
+use super::sums::Root;
+use super::{KEY_ROW, ROOT_ROW, Vault};
+use crate::error::StoreError;
+use crate::limits;
+use crate::store::{Direction, KeyRange, Table, View};
+
+const MISSING: StoreError = StoreError::Corrupt("rows are missing or old");
+
+impl Vault {
+    /// Reads the root row and checks the tables that matter for security.
+    pub(super) fn check_opened(&mut self, keys: u64) -> Result<(), StoreError> {
+        let view = self.store.read()?;
+        let row = view.get(Table::Meta, ROOT_ROW)?.ok_or(StoreError::Corrupt("root row"))?;
+        let open = self.sealer.open(Table::Meta, ROOT_ROW, row.clone())?;
+        let root = Root::decode(&open).ok_or(StoreError::Corrupt("root row"))?;
+        if root.keys != keys {
+            return Err(StoreError::Corrupt("key row"));
+        }
+        let mut found = Root::default();
+        for table in Table::ALL.into_iter().filter(|table| table.is_watched()) {
+            for_each_row(&*view, table, |key, row| {
+                found.change(table, None, Some(&self.marker.mark(key, &row)?));
+                Ok(())
+            })?;
+        }
+        drop(view);
+        if found.watched != root.watched {
+            return Err(MISSING);
+        }
+        (self.root, self.root_row) = (root, row);
+        Ok(())
+    }
+
+    /// Opens every row, and checks that all are there, and nothing else.
+    pub(super) fn check_everything(&self) -> Result<(), StoreError> {
+        let view = self.store.read()?;
+        let (mut found, mut pieces) = (Root { keys: self.root.keys, ..Root::default() }, 0);
+        for table in Table::ALL.into_iter().filter(|&table| table != Table::Overflow) {
+            for_each_row(&*view, table, |key, row| {
+                let mark = self.marker.mark(key, &row)?;
+                found.change(table, None, Some(&mark));
+                pieces += u64::from(mark.pieces);
+                self.open_row(&*view, table, key, row).map(drop)
+            })?;
+        }
+        let mut overflow = 0;
+        for_each_row(&*view, Table::Overflow, |_, _| {
+            overflow += 1;
+            Ok(())
+        })?;
+        if found == self.root && pieces == overflow { Ok(()) } else { Err(MISSING) }
+    }
+}
+
+/// Goes through a table a page at a time, leaving out the two rows that are not summed.
+fn for_each_row(
+    view: &dyn View,
+    table: Table,
+    mut work: impl FnMut(&[u8], Vec<u8>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut from = Vec::new();
+    loop {
+        let rows = view.scan(table, KeyRange { from: &from, to: &[] }, Direction::Forward, limits::PAGE_MAX)?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        from.clone_from(last);
+        from.push(0);
+        for (key, row) in rows {
+            if table != Table::Meta || key != KEY_ROW && key != ROOT_ROW {
+                work(&key, row)?;
+            }
+        }
+    }
+}
