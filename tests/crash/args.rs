@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use crate::engines::Engine;
+use crate::stores::StoreKind;
 
 /// What the command line says. The program and its children share it.
 #[derive(Clone, Debug)]
 pub struct Args {
     /// The stores under test.
-    pub engines: Vec<Engine>,
+    pub stores: Vec<StoreKind>,
     /// Kills of each engine.
     pub kills: u64,
     /// Power-loss states of each engine, at least.
@@ -27,12 +27,12 @@ pub struct Args {
 
 /// How the program is used.
 pub const HELP: &str = "\
-cargo xtask crash [--engine NAME]… [--kills N] [--states N] [--seed N]
+cargo xtask crash [--store NAME ]… [--kills N] [--states N] [--seed N]
 
 Kills a process that writes to a store, at random and without warning, and looks at what is left. Then records what a
 process writes, rebuilds what a loss of power at some moment may leave on the disk, and looks at that.
 
-  --engine NAME   a store; again for more; all that a product may use when not given
+  --store NAME    a store; again for more; all that a product may use when not given
   --kills N       kills of each store (20)
   --states N      power-loss states of each store, at least (200)
   --seed N        what all choices are drawn from (1)";
@@ -41,7 +41,7 @@ impl Args {
     /// Reads `--name value` pairs.
     pub fn parse(words: &[String]) -> Result<Args, String> {
         let mut args = Args {
-            engines: Vec::new(),
+            stores: Vec::new(),
             kills: 20,
             states: 200,
             seed: 1,
@@ -55,7 +55,7 @@ impl Args {
             let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
             let number = || value.parse::<u64>().map_err(|_| format!("{name} needs a number, not `{value}`"));
             match name.as_str() {
-                "--engine" => args.engines.push(Engine::from_name(value)?),
+                "--store" => args.stores.push(StoreKind::from_name(value)?),
                 "--kills" => args.kills = number()?,
                 "--states" => args.states = number()?,
                 "--seed" => args.seed = number()?,
@@ -66,17 +66,17 @@ impl Args {
                 _ => return Err(format!("no option {name}")),
             }
         }
-        if args.engines.is_empty() {
-            args.engines = Engine::REAL.to_vec();
+        if args.stores.is_empty() {
+            args.stores = StoreKind::REAL.to_vec();
         }
         Ok(args)
     }
 
     /// The one store of a child.
-    pub fn engine(&self) -> Result<Engine, String> {
-        match self.engines[..] {
-            [engine] => Ok(engine),
-            _ => Err("a child needs one --engine".into()),
+    pub fn store(&self) -> Result<StoreKind, String> {
+        match self.stores[..] {
+            [store] => Ok(store),
+            _ => Err("a child needs one --store".into()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -11,45 +11,19 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::disk::Image;
-use crate::engines::Engine;
+use crate::stores::StoreKind;
 use crate::verdict::Verdict;
 
 /// How long a look at a store may take. The slowest seen is some seconds on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Where a store lies in a recorded folder, so that the making of its own folder is recorded as well.
-const STORE: &str = "store";
+pub const STORE: &str = "store";
 
 /// Starts children, and has a folder for what they leave.
 pub struct Runner {
     program: PathBuf,
     recorder: PathBuf,
     scratch: TempDir,
-}
-
-/// A store under test: which, the seed of its steps, and how far they have come.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject {
-    /// Which.
-    pub engine: Engine,
-    /// The seed of its steps.
-    pub seed: u64,
-    /// The last step that was acknowledged.
-    pub acked: u64,
-    /// The last step that was tried.
-    pub tried: u64,
-}
-
-impl Subject {
-    /// Takes in what a child said.
-    pub fn hear(&mut self, said: &str) {
-        for line in said.lines() {
-            match line.split_once(' ').map(|(word, number)| (word, number.parse::<u64>())) {
-                Some(("try", Ok(number))) => self.tried = self.tried.max(number),
-                Some(("ack", Ok(number))) => self.acked = self.acked.max(number),
-                _ => {}
-            }
-        }
-    }
 }
 
 impl Runner {
@@ -71,30 +45,22 @@ impl Runner {
         Ok(path)
     }
 
-    /// Starts a child that writes steps to the store in `folder`; what it says can be read.
-    pub fn write(&self, subject: &Subject, folder: &Path, steps: u64) -> Result<Child, String> {
-        let mut command = self.command("write", subject, folder);
-        command.args(["--batches", &steps.to_string()]);
-        command.stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())
+    /// A child with a task on a store.
+    pub fn command(&self, task: &str, store: StoreKind, folder: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args([task, "--store", store.name(), "--folder"]).arg(folder).stdin(Stdio::null());
+        command
     }
 
-    /// Lets a child write steps to the store in `folder` to its end; returns the trace of what it did.
-    pub fn record(&self, subject: &Subject, folder: &Path, steps: u64) -> Result<Vec<u8>, String> {
+    /// Has what a child does below `folder` recorded; returns where.
+    pub fn record(&self, command: &mut Command, folder: &Path) -> PathBuf {
         let trace = self.scratch.path().join("trace");
-        let mut command = self.command("write", subject, folder);
-        command.args(["--batches", &steps.to_string()]);
         command.env("LD_PRELOAD", &self.recorder).env("RECORD_BELOW", folder).env("RECORD_TO", &trace);
-        let status = command.stdout(Stdio::null()).status().map_err(|e| e.to_string())?;
-        if !status.success() {
-            return Err(format!("the recorded process ended with {status}"));
-        }
-        fs::read(&trace).map_err(|e| e.to_string())
+        trace
     }
 
-    /// Looks at the store in `folder`.
-    pub fn check(&self, subject: &Subject, folder: &Path) -> Result<Verdict, String> {
-        let mut command = self.command("check", subject, folder);
-        command.args(["--acked", &subject.acked.to_string(), "--tried", &subject.tried.to_string()]);
+    /// Lets a child look at a store and say its verdict.
+    pub fn ask(&self, command: &mut Command) -> Result<Verdict, String> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
         let (said, complained) = (listen(child.stdout.take()), listen(child.stderr.take()));
         let Ok(said) = said.recv_timeout(PATIENCE) else {
@@ -108,13 +74,6 @@ impl Runner {
             let complaint = complained.recv_timeout(PATIENCE).unwrap_or_default();
             Verdict::Unopened(format!("{status}: {}", complaint.lines().take(4).collect::<Vec<_>>().join(" ")))
         }))
-    }
-
-    fn command(&self, task: &str, subject: &Subject, folder: &Path) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args([task, "--engine", subject.engine.name(), "--seed", &subject.seed.to_string(), "--folder"]);
-        command.arg(folder.join(STORE)).stdin(Stdio::null());
-        command
     }
 }
 

@@ -9,7 +9,7 @@ fn crash(store: &str) -> (Output, String) {
     let program = env!("CARGO_BIN_EXE_crash");
     let scratch = tempfile::tempdir().unwrap();
     let output = Command::new(program)
-        .args(["--engine", store, "--kills", "2", "--states", "50"])
+        .args(["--store", store, "--kills", "2", "--states", "50"])
         .current_dir(scratch.path())
         .output()
         .unwrap();

@@ -12,29 +12,29 @@ const LOCK_WAIT: u64 = 2_000;
 
 /// A store under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
+pub enum StoreKind {
     /// The store on SQLite.
     Sqlite,
     /// The log that tests this suite.
     Log(Flaw),
 }
 
-impl Engine {
+impl StoreKind {
     /// Each engine with its name on the command line.
-    const NAMES: [(&'static str, Engine); 6] = [
-        ("sqlite", Engine::Sqlite),
-        ("log", Engine::Log(Flaw::None)),
-        ("log-unsynced", Engine::Log(Flaw::Unsynced)),
-        ("log-unchecked", Engine::Log(Flaw::Unchecked)),
-        ("log-unnamed", Engine::Log(Flaw::Unnamed)),
-        ("log-unforgiving", Engine::Log(Flaw::Unforgiving)),
+    const NAMES: [(&'static str, StoreKind); 6] = [
+        ("sqlite", StoreKind::Sqlite),
+        ("log", StoreKind::Log(Flaw::None)),
+        ("log-unsynced", StoreKind::Log(Flaw::Unsynced)),
+        ("log-unchecked", StoreKind::Log(Flaw::Unchecked)),
+        ("log-unnamed", StoreKind::Log(Flaw::Unnamed)),
+        ("log-unforgiving", StoreKind::Log(Flaw::Unforgiving)),
     ];
 
     /// Those that a product may use.
-    pub const REAL: [Engine; 1] = [Engine::Sqlite];
+    pub const REAL: [StoreKind; 1] = [StoreKind::Sqlite];
 
     /// The engine with this name.
-    pub fn from_name(name: &str) -> Result<Engine, String> {
+    pub fn from_name(name: &str) -> Result<StoreKind, String> {
         let known = Self::NAMES.iter().find(|(its, _)| *its == name).map(|(_, engine)| *engine);
         known.ok_or_else(|| format!("no store `{name}`; there are {}", Self::NAMES.map(|(its, _)| its).join(", ")))
     }
@@ -47,8 +47,8 @@ impl Engine {
     /// Opens it in a folder that may not exist yet.
     pub fn open(self, folder: &Path) -> Result<Box<dyn Store>, StoreError> {
         match self {
-            Engine::Sqlite => Ok(Box::new(SqliteStore::open(folder, LOCK_WAIT)?)),
-            Engine::Log(flaw) => Ok(Box::new(LogStore::open(folder, flaw)?)),
+            StoreKind::Sqlite => Ok(Box::new(SqliteStore::open(folder, LOCK_WAIT)?)),
+            StoreKind::Log(flaw) => Ok(Box::new(LogStore::open(folder, flaw)?)),
         }
     }
 }

@@ -1,13 +1,17 @@
 //! Kills a process that writes, at random and without warning, and looks at what is left.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use undertone::rng::Rng;
 
-use crate::engines::Engine;
-use crate::runner::{Runner, Subject};
+use super::Subject;
+use super::play::{check, write};
+use crate::runner::Runner;
+use crate::stores::StoreKind;
 use crate::verdict::{Tally, Verdict};
 
 /// A store is made afresh after this many kills, so that looking at it stays quick.
@@ -20,39 +24,35 @@ const LATER: Duration = Duration::from_millis(4);
 const OPENING: Duration = Duration::from_millis(60);
 
 /// Kills as often as asked.
-pub fn kill(runner: &Runner, engine: Engine, kills: u64, rng: &mut Rng) -> Result<Tally, String> {
+pub fn kill(runner: &Runner, store: StoreKind, kills: u64, rng: &mut Rng) -> Result<Tally, String> {
     let mut tally = Tally::default();
     let mut between = 0;
     while tally.kills < kills {
         let folder = runner.folder("killed")?;
-        let mut subject = Subject { engine, seed: rng.below(u64::MAX), acked: 0, tried: 0 };
+        let mut subject = Subject::new(store, rng);
         for _ in 0..LIVES.min(kills - tally.kills) {
             between += u64::from(live_and_die(runner, &mut subject, &folder, rng)?);
             tally.kills += 1;
-            let verdict = runner.check(&subject, &folder)?;
+            let verdict = check(runner, &subject, &folder)?;
             tally.count(&verdict);
             match verdict {
                 // The look added a step of its own and made it durable.
                 Verdict::Whole(steps) => (subject.acked, subject.tried) = (steps + 1, steps + 1),
                 _ => {
-                    println!("{}, kill {}: {verdict} ({subject:?})", engine.name(), tally.kills);
+                    println!("store {}, kill {}: {verdict} ({subject:?})", store.name(), tally.kills);
                     break;
                 }
             }
         }
     }
-    println!("{}: {between} of {kills} kills between a try and its ack", engine.name());
+    println!("store {}: {between} of {kills} kills between a try and its ack", store.name());
     Ok(tally)
 }
 
 /// One life of a writer. Returns whether it died with a step not yet acknowledged.
-fn live_and_die(
-    runner: &Runner,
-    subject: &mut Subject,
-    folder: &std::path::Path,
-    rng: &mut Rng,
-) -> Result<bool, String> {
-    let mut child = runner.write(subject, folder, u64::MAX / 2)?;
+fn live_and_die(runner: &Runner, subject: &mut Subject, folder: &Path, rng: &mut Rng) -> Result<bool, String> {
+    let mut command = write(runner, subject, folder, u64::MAX / 2);
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
     let mut said = BufReader::new(child.stdout.take().ok_or("no pipe")?);
     let (lines, mut heard) = (rng.below(LINES), String::new());
     for _ in 0..lines {

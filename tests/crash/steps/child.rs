@@ -6,18 +6,18 @@ use std::process::ExitCode;
 use undertone::error::StoreError;
 use undertone::store::{Progress, Store};
 
+use super::workload;
 use crate::args::Args;
-use crate::engines::Engine;
+use crate::stores::StoreKind;
 use crate::verdict::Verdict;
-use crate::workload;
 
 /// Bytes that one step of a compaction may copy: small, so that there are many steps to die in.
 const COMPACTION_STEP: u64 = 64 * 1024;
 
 /// Writes batches until it is killed or has written enough. Says `try N` before a batch and `ack N` after the barrier
 /// that made it durable. Ends without closing the store.
-pub fn write(engine: Engine, args: &Args) -> ExitCode {
-    match write_batches(engine, &args.folder, args.seed, args.batches) {
+pub fn write(store: StoreKind, args: &Args) -> ExitCode {
+    match write_batches(store, &args.folder, args.seed, args.batches) {
         Ok(()) => std::process::exit(0),
         Err(error) => {
             eprintln!("write: {error}");
@@ -27,13 +27,13 @@ pub fn write(engine: Engine, args: &Args) -> ExitCode {
 }
 
 /// Says in one line, as [`Verdict::parse`] reads it, what the store in a folder holds.
-pub fn check(engine: Engine, args: &Args) -> ExitCode {
-    println!("{}", verdict(engine, args));
+pub fn check(store: StoreKind, args: &Args) -> ExitCode {
+    println!("{}", verdict(store, args));
     ExitCode::SUCCESS
 }
 
-fn write_batches(engine: Engine, folder: &Path, seed: u64, batches: u64) -> Result<(), StoreError> {
-    let mut store = engine.open(folder)?;
+fn write_batches(kind: StoreKind, folder: &Path, seed: u64, batches: u64) -> Result<(), StoreError> {
+    let mut store = kind.open(folder)?;
     let mut number = workload::last_batch(store.as_ref())?;
     let end = number + batches;
     let mut compacting = false;
@@ -62,8 +62,8 @@ fn write_batches(engine: Engine, folder: &Path, seed: u64, batches: u64) -> Resu
     Ok(())
 }
 
-fn verdict(engine: Engine, args: &Args) -> Verdict {
-    let mut store = match engine.open(&args.folder) {
+fn verdict(kind: StoreKind, args: &Args) -> Verdict {
+    let mut store = match kind.open(&args.folder) {
         Ok(store) => store,
         Err(error) => return Verdict::Unopened(error.to_string()),
     };
@@ -75,7 +75,7 @@ fn verdict(engine: Engine, args: &Args) -> Verdict {
     let next = number + 1;
     let written = store.apply(&workload::batch(args.seed, next)).and_then(|()| store.barrier());
     drop(store);
-    let again = written.and_then(|()| engine.open(&args.folder)).map_err(|error| error.to_string());
+    let again = written.and_then(|()| kind.open(&args.folder)).map_err(|error| error.to_string());
     match again.and_then(|store| workload::compare(store.as_ref(), args.seed, next)) {
         Ok(()) => Verdict::Whole(number),
         Err(why) => Verdict::Torn(format!("after one more batch: {why}")),
