@@ -13,6 +13,8 @@ pub struct Args {
     pub kills: u64,
     /// Power-loss states of each engine, at least.
     pub states: u64,
+    /// Turns that two processes take on a store that they may share.
+    pub turns: u64,
     /// What all choices are drawn from.
     pub seed: u64,
     /// A child's store.
@@ -27,14 +29,16 @@ pub struct Args {
 
 /// How the program is used.
 pub const HELP: &str = "\
-cargo xtask crash [--store NAME ]… [--kills N] [--states N] [--seed N]
+cargo xtask crash [--store NAME ]… [--kills N] [--states N] [--turns N] [--seed N]
 
-Kills a process that writes to a store, at random and without warning, and looks at what is left. Then records what a
-process writes, rebuilds what a loss of power at some moment may leave on the disk, and looks at that.
+Kills a process that has a store open, at random and without warning, and looks at what is left: first one that writes
+numbered batches, then a device that sends and receives. Records what such a process writes, rebuilds what a loss of
+power at some moment may leave on the disk, and looks at that. Lets two processes take turns where a store allows it.
 
   --store NAME    a store; again for more; all that a product may use when not given
   --kills N       kills of each store (20)
   --states N      power-loss states of each store, at least (200)
+  --turns N       turns that two processes take on a store that they may share (100)
   --seed N        what all choices are drawn from (1)";
 
 impl Args {
@@ -44,6 +48,7 @@ impl Args {
             stores: Vec::new(),
             kills: 20,
             states: 200,
+            turns: 100,
             seed: 1,
             folder: PathBuf::new(),
             batches: u64::MAX / 2,
@@ -58,6 +63,7 @@ impl Args {
                 "--store" => args.stores.push(StoreKind::from_name(value)?),
                 "--kills" => args.kills = number()?,
                 "--states" => args.states = number()?,
+                "--turns" => args.turns = number()?,
                 "--seed" => args.seed = number()?,
                 "--folder" => args.folder = value.into(),
                 "--batches" => args.batches = number()?,

@@ -7,6 +7,7 @@
 //! what was not synced.
 
 mod args;
+mod day;
 mod disk;
 mod log_store;
 mod names;
@@ -28,6 +29,9 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match words.first().map(String::as_str) {
         Some("write") => Args::parse(&words[1..]).and_then(|args| Ok(steps::child::write(args.store()?, &args))),
+        Some("device") => {
+            Args::parse(&words[1..]).and_then(|args| Ok(day::device::run(args.store()?, args.folder.clone())))
+        }
         Some("check") => Args::parse(&words[1..]).and_then(|args| Ok(steps::child::check(args.store()?, &args))),
         Some("--help" | "-h" | "help") => {
             println!("{HELP}");
@@ -48,7 +52,14 @@ fn run(args: &Args) -> Result<ExitCode, String> {
     let mut tallies = Vec::new();
     for store in &args.stores {
         let mut rng = seeded(args.seed).fork(store.name());
-        tallies.push((store.name(), steps::crash(&runner, *store, args.kills, args.states, &mut rng)?));
+        let alone = steps::crash(&runner, *store, args.kills, args.states, &mut rng)?;
+        let device = day::crash(&runner, *store, args.kills, args.states, &mut rng)?;
+        let turns = match store.is_shared() {
+            true => day::take_turns(&runner, *store, args.turns, &mut rng)?,
+            false => Tally::default(),
+        };
+        // Kills are those of a device at work; whatever went wrong anywhere counts.
+        tallies.push((store.name(), Tally { kills: device.kills, ..alone.plus(device).plus(turns) }));
     }
     for (name, tally) in &tallies {
         println!("crash: {name} {tally}");

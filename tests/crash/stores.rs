@@ -20,7 +20,7 @@ pub enum StoreKind {
 }
 
 impl StoreKind {
-    /// Each engine with its name on the command line.
+    /// Each store with its name on the command line.
     const NAMES: [(&'static str, StoreKind); 6] = [
         ("sqlite", StoreKind::Sqlite),
         ("log", StoreKind::Log(Flaw::None)),
@@ -33,7 +33,7 @@ impl StoreKind {
     /// Those that a product may use.
     pub const REAL: [StoreKind; 1] = [StoreKind::Sqlite];
 
-    /// The engine with this name.
+    /// The store with this name.
     pub fn from_name(name: &str) -> Result<StoreKind, String> {
         let known = Self::NAMES.iter().find(|(its, _)| *its == name).map(|(_, engine)| *engine);
         known.ok_or_else(|| format!("no store `{name}`; there are {}", Self::NAMES.map(|(its, _)| its).join(", ")))
@@ -42,6 +42,11 @@ impl StoreKind {
     /// Its name.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, engine)| *engine == self).map_or("?", |(name, _)| name)
+    }
+
+    /// Whether two processes may take turns on it.
+    pub fn is_shared(self) -> bool {
+        matches!(self, StoreKind::Sqlite)
     }
 
     /// Opens it in a folder that may not exist yet.

@@ -7,8 +7,8 @@ use std::fmt;
 pub enum Verdict {
     /// It holds the steps up to this one, whole, and takes more.
     Whole(u64),
-    /// It holds the steps up to this one, and more were acknowledged.
-    Lost(u64),
+    /// It lacks something that was acknowledged.
+    Lost(String),
     /// It holds something that no order of whole steps makes, or something that may not be read.
     Torn(String),
     /// It cannot be opened.
@@ -21,7 +21,7 @@ impl Verdict {
         let (word, rest) = line.trim().split_once(' ')?;
         match word {
             "whole" => rest.parse().ok().map(Verdict::Whole),
-            "lost" => rest.parse().ok().map(Verdict::Lost),
+            "lost" => Some(Verdict::Lost(rest.into())),
             "torn" => Some(Verdict::Torn(rest.into())),
             "unopened" => Some(Verdict::Unopened(rest.into())),
             _ => None,
@@ -33,7 +33,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::Whole(step) => write!(f, "whole {step}"),
-            Verdict::Lost(step) => write!(f, "lost {step}"),
+            Verdict::Lost(what) => write!(f, "lost {}", what.replace('\n', " ")),
             Verdict::Torn(why) => write!(f, "torn {}", why.replace('\n', " ")),
             Verdict::Unopened(why) => write!(f, "unopened {}", why.replace('\n', " ")),
         }
@@ -97,7 +97,9 @@ mod tests {
     #[test]
     fn a_verdict_is_read_as_it_was_written() {
         let torn = Verdict::Torn("a\nb".into());
-        for verdict in [Verdict::Whole(3), Verdict::Lost(2), Verdict::Unopened("it is locked".into()), torn] {
+        for verdict in
+            [Verdict::Whole(3), Verdict::Lost("batch 2".into()), Verdict::Unopened("it is locked".into()), torn]
+        {
             let line = verdict.to_string();
             assert_eq!(Verdict::parse(&line).unwrap().to_string(), line);
         }
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_tally_is_clean_only_without_any_loss() {
-        for verdict in [Verdict::Lost(1), Verdict::Torn("x".into()), Verdict::Unopened("y".into())] {
+        for verdict in [Verdict::Lost("x".into()), Verdict::Torn("x".into()), Verdict::Unopened("y".into())] {
             let mut tally = Tally::default();
             tally.count(&Verdict::Whole(1));
             assert!(tally.is_clean());

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "read by tests only, where most names say it")]
 
+pub mod host;
 pub mod platform;
 #[path = "../sim/mod.rs"]
 pub mod sim;

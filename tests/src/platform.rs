@@ -1,39 +1,24 @@
-//! A platform in one process: its authority, its relay (the real logic, on rows in memory), and what a host does
-//! between an engine and them.
+//! A platform in one process: its authority, and its relay, which is the real logic with frames and connections on rows
+//! in memory.
 
 use std::collections::BTreeMap;
 
+use undertone::Time;
 use undertone::authority::{Authority, EnrolmentRequest};
-use undertone::id::DeviceId;
-use undertone::input::{
-    Answer, Connection, Delivery, DeliveryId, DirectoryDevice, DirectoryUser, Login, Refusal, RequestId, TransmitResult,
-};
-use undertone::output::{Request, Transmit};
 use undertone::policy::{Policy, Role};
-use undertone::time::{DAY, HOUR, MINUTE};
-use undertone::{Engine, Event, Output, Time};
-use undertone_relay::answer::{self, RefusedReason};
-use undertone_relay::logic::{self, Fault, Limits, Rate, Relay};
+use undertone::time::{DAY, HOUR};
+use undertone_relay::gateway::{ConnectionId, Gateway, GatewayOutput};
+use undertone_relay::logic::{Config, Limits, Rate, Relay};
 use undertone_relay::store::MemoryStore;
-
-/// Deliveries in one page of a mailbox.
-const PAGE: usize = 50;
 
 /// An authority and a relay.
 pub struct Platform {
     authority: Authority,
-    relay: Relay<MemoryStore>,
+    gateway: Gateway<MemoryStore>,
     serial: u64,
-    /// What the relay pushes to devices that did not take it yet.
-    waiting: BTreeMap<DeviceId, Vec<Delivery>>,
-}
-
-/// What a host gets for a request.
-pub struct Response {
-    /// To be given to the engine's `receive` first.
-    pub deliveries: Vec<Delivery>,
-    /// Then to be given to `request_done`.
-    pub answer: Answer,
+    connections: u64,
+    /// Frames that are on their way to a device.
+    frames: BTreeMap<ConnectionId, Vec<Vec<u8>>>,
 }
 
 impl Platform {
@@ -43,9 +28,9 @@ impl Platform {
         let unlimited = Rate { burst: 1 << 40, per_minute: 1 << 40 };
         let limits = Limits { inputs: unlimited, bytes: unlimited, claims: unlimited, ..Limits::default() };
         let authorities = vec![authority.public_key()];
-        let config = logic::Config { authorities, policy: Policy::companion(), limits, sights: 0 };
+        let config = Config { authorities, policy: Policy::companion(), limits, sights: 0 };
         let relay = Relay::open(config, MemoryStore::default(), seed).expect("rows in memory do not fail");
-        Platform { authority, relay, serial: 0, waiting: BTreeMap::new() }
+        Platform { authority, gateway: Gateway::new(relay), serial: 0, connections: 0, frames: BTreeMap::new() }
     }
 
     /// The authority's public key.
@@ -53,45 +38,43 @@ impl Platform {
         self.authority.public_key()
     }
 
-    /// A certificate, good for ten years.
+    /// A certificate for a device, good for ten years.
     pub fn certify(&mut self, request: &[u8], role: &str, now: Time) -> Vec<u8> {
         let request = EnrolmentRequest::decode(request).expect("an engine made it");
         let role = Role::new(role).expect("a role's name");
         self.serial += 1;
-        let (from, to) = (now.minus(HOUR), now.plus(3_650 * DAY));
-        let issued = self.authority.issue(&request, role, self.serial, from, to);
+        let issued = self.authority.issue(&request, role, self.serial, now.minus(HOUR), now.plus(3_650 * DAY));
         issued.expect("a request that an engine made is granted").as_bytes().to_vec()
     }
 
-    /// A challenge for a login.
-    pub fn challenge(&mut self) -> [u8; 32] {
-        self.relay.challenge()
+    /// A new connection. The first frame on it is a challenge.
+    pub fn connect(&mut self, now: Time) -> ConnectionId {
+        self.connections += 1;
+        let connection = ConnectionId(self.connections);
+        self.gateway.connect(connection, now);
+        self.sort();
+        connection
     }
 
-    /// Logs a device in.
-    pub fn login(&mut self, challenge: &[u8; 32], certificate: &[u8], signature: &[u8], now: Time) -> Login {
-        let login = self.relay.login(challenge, certificate, signature, now).expect("a good login");
-        self.turn();
-        Login { accepted_sequence: Some(login.highest_sequence), key_packages: Some(login.key_packages as u32) }
+    /// A connection is gone, with what was on its way.
+    pub fn disconnect(&mut self, connection: ConnectionId) {
+        self.gateway.disconnect(connection);
+        self.sort();
+        self.frames.remove(&connection);
     }
 
-    /// The device's connection is gone.
-    pub fn logout(&mut self, device: DeviceId) {
-        self.relay.logout(device);
-        self.waiting.remove(&device);
+    /// A frame from a device.
+    pub fn up(&mut self, connection: ConnectionId, frame: &[u8], now: Time) {
+        self.gateway.receive(connection, frame, now).expect("rows in memory do not fail");
+        self.sort();
     }
 
-    /// Takes what a device sends.
-    pub fn submit(&mut self, from: DeviceId, envelopes: &[Vec<u8>], now: Time) -> TransmitResult {
-        let result = self.relay.submit(from, envelopes, now).expect("rows in memory do not fail");
-        self.turn();
-        match result {
-            answer::TransmitResult::Accepted { at } => TransmitResult::Accepted { at },
-            answer::TransmitResult::Conflict { winner, at } => TransmitResult::Conflict { winner, at },
-            answer::TransmitResult::Refused(reason) => TransmitResult::Refused(refusal(reason)),
-        }
+    /// The frames for a device since the last call.
+    pub fn down(&mut self, connection: ConnectionId) -> Vec<Vec<u8>> {
+        self.frames.remove(&connection).unwrap_or_default()
     }
 
+<<<<<<< HEAD
     /// A device has made a delivery durable.
     pub fn acknowledge(&mut self, device: DeviceId, id: DeliveryId) {
         let ids = [answer::DeliveryId(id.0)];
@@ -143,114 +126,14 @@ impl Platform {
         while let Some(output) = self.relay.poll_output() {
             if let logic::Output::Deliver { to, delivery: pushed } = output {
                 self.waiting.entry(to).or_default().push(delivery(pushed));
+=======
+    fn sort(&mut self) {
+        for output in self.gateway.drain().expect("rows in memory do not fail") {
+            match output {
+                GatewayOutput::Send { to, frame } => self.frames.entry(to).or_default().push(frame),
+                GatewayOutput::Close(_) | GatewayOutput::Push { .. } => {}
+>>>>>>> 3258d55 (Kill a device at work and take its power away; let two processes take turns)
             }
         }
-    }
-}
-
-/// An engine in this process with its host.
-pub struct Member {
-    /// The engine.
-    pub engine: Engine,
-    /// What it showed.
-    pub events: Vec<Event>,
-}
-
-impl Member {
-    /// Enrols an engine and logs it in.
-    pub fn join(mut engine: Engine, role: &str, platform: &mut Platform, now: Time) -> undertone::Result<Member> {
-        let request = engine.identity().enrolment_request()?;
-        let certificate = platform.certify(request.as_bytes(), role, now);
-        engine.identity().enrol(&certificate, now)?;
-        let mut member = Member { engine, events: Vec::new() };
-        member.connect(platform, now)?;
-        Ok(member)
-    }
-
-    /// Logs in and does what the engine asks for.
-    ///
-    /// # Errors
-    /// Those of the engine.
-    pub fn connect(&mut self, platform: &mut Platform, now: Time) -> undertone::Result<()> {
-        let challenge = platform.challenge();
-        let signature = self.engine.identity().answer_challenge(&challenge)?;
-        let certificate = self.engine.identity().certificate()?.as_bytes().to_vec();
-        let login = platform.login(&challenge, &certificate, &signature, now);
-        self.engine.connection(Connection::Up(login), now)?;
-        self.drain(platform, now)
-    }
-
-    /// Takes in what was pushed, and does what the engine asks for until it asks for nothing more.
-    ///
-    /// # Errors
-    /// Those of the engine, but for envelopes that it refuses: it says so with an event.
-    pub fn drain(&mut self, platform: &mut Platform, now: Time) -> undertone::Result<()> {
-        self.engine.handle_timeout(now)?;
-        loop {
-            let pushed = platform.pushed(self.engine.device());
-            let quiet = pushed.is_empty();
-            pushed.iter().try_for_each(|delivery| self.receive(delivery, now))?;
-            if !self.turn(platform, now)? && quiet {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Does everything that the engine asks for now; `false` when that is nothing.
-    fn turn(&mut self, platform: &mut Platform, now: Time) -> undertone::Result<bool> {
-        let device = self.engine.device();
-        let mut busy = false;
-        loop {
-            match self.engine.poll_output()? {
-                Output::Transmit(Transmit { id, envelopes }) => {
-                    let result = platform.submit(device, &envelopes, now);
-                    self.engine.transmit_done(id, result, now)?;
-                }
-                Output::Acknowledge(id) => platform.acknowledge(device, id),
-                Output::Request(id, request) => self.ask(platform, id, &request, now)?,
-                Output::Event(event) => self.events.push(event),
-                Output::Timeout { .. } => return Ok(busy),
-            }
-            busy = true;
-        }
-    }
-
-    fn ask(&mut self, platform: &mut Platform, id: RequestId, request: &Request, now: Time) -> undertone::Result<()> {
-        let response = platform.request(self.engine.device(), request, now);
-        response.deliveries.iter().try_for_each(|delivery| self.receive(delivery, now))?;
-        self.engine.request_done(id, response.answer, now)
-    }
-
-    fn receive(&mut self, delivery: &Delivery, now: Time) -> undertone::Result<()> {
-        match self.engine.receive(delivery, now) {
-            Err(undertone::Error::Peer(_) | undertone::Error::Denied(_)) => Ok(()),
-            result => result,
-        }
-    }
-}
-
-/// A step of time in which receipts go out and whatever waits is tried again.
-pub const SOON: u64 = MINUTE;
-
-fn delivery(from: answer::Delivery) -> Delivery {
-    let answer::Delivery { id, accepted_at, frank, envelope } = from;
-    Delivery { id: DeliveryId(id.0), accepted_at, frank, envelope }
-}
-
-fn directory_user(from: answer::DirectoryUser) -> DirectoryUser {
-    let device = |device: answer::DirectoryDevice| DirectoryDevice {
-        certificate: device.certificate,
-        key_package: device.key_package,
-    };
-    DirectoryUser { user: from.user, devices: from.devices.into_iter().map(device).collect() }
-}
-
-fn refusal(reason: RefusedReason) -> Refusal {
-    match reason {
-        RefusedReason::Policy => Refusal::Policy,
-        RefusedReason::UnknownTag | RefusedReason::NotMember | RefusedReason::Recipient => Refusal::NotMember,
-        RefusedReason::Revoked | RefusedReason::Expired => Refusal::Certificate,
-        RefusedReason::Malformed | RefusedReason::TooLarge | RefusedReason::Stale => Refusal::Malformed,
-        RefusedReason::RateLimited => Refusal::RateLimited,
     }
 }

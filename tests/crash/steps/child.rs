@@ -87,7 +87,7 @@ fn content(store: &dyn Store, args: &Args) -> Result<u64, Verdict> {
     let torn = |error: StoreError| Verdict::Torn(error.to_string());
     let number = workload::last_batch(store).map_err(torn)?;
     if number < args.acked {
-        return Err(Verdict::Lost(number));
+        return Err(Verdict::Lost(format!("all behind batch {number}, where {} were acknowledged", args.acked)));
     }
     if number > args.tried {
         return Err(Verdict::Torn(format!("batch {number} was never written")));
