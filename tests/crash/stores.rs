@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use undertone::error::StoreError;
-use undertone::store::{SqliteStore, Store};
+use undertone::store::{SledStore, SqliteStore, Store};
 
 use crate::log_store::{Flaw, LogStore};
 
@@ -13,6 +13,8 @@ const LOCK_WAIT: u64 = 2_000;
 /// A store under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
+    /// The store on sled.
+    Sled,
     /// The store on SQLite.
     Sqlite,
     /// The log that tests this suite.
@@ -21,7 +23,8 @@ pub enum StoreKind {
 
 impl StoreKind {
     /// Each store with its name on the command line.
-    const NAMES: [(&'static str, StoreKind); 6] = [
+    const NAMES: [(&'static str, StoreKind); 7] = [
+        ("sled", StoreKind::Sled),
         ("sqlite", StoreKind::Sqlite),
         ("log", StoreKind::Log(Flaw::None)),
         ("log-unsynced", StoreKind::Log(Flaw::Unsynced)),
@@ -31,7 +34,7 @@ impl StoreKind {
     ];
 
     /// Those that a product may use.
-    pub const REAL: [StoreKind; 1] = [StoreKind::Sqlite];
+    pub const REAL: [StoreKind; 2] = [StoreKind::Sled, StoreKind::Sqlite];
 
     /// The store with this name.
     pub fn from_name(name: &str) -> Result<StoreKind, String> {
@@ -52,6 +55,7 @@ impl StoreKind {
     /// Opens it in a folder that may not exist yet.
     pub fn open(self, folder: &Path) -> Result<Box<dyn Store>, StoreError> {
         match self {
+            StoreKind::Sled => Ok(Box::new(SledStore::open(folder)?)),
             StoreKind::Sqlite => Ok(Box::new(SqliteStore::open(folder, LOCK_WAIT)?)),
             StoreKind::Log(flaw) => Ok(Box::new(LogStore::open(folder, flaw)?)),
         }

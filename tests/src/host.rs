@@ -59,8 +59,9 @@ impl Host {
             Down::Transmitted { id, result } => self.engine.transmit_done(TransmitId(id), transmitted(result), now)?,
             Down::Delivered(delivery) => self.receive(delivery, now)?,
             Down::Fetched { request, page } => {
+                let next = page.more.then_some(DeliveryId(page.next.0));
                 page.deliveries.into_iter().try_for_each(|delivery| self.receive(delivery, now))?;
-                self.answer(request, Answer::Fetched { more: page.more }, now)?;
+                self.answer(request, Answer::Fetched { next }, now)?;
             }
             Down::Directory { request, users } => {
                 self.answer(request, Answer::Directory(users.into_iter().map(directory_user).collect()), now)?;
@@ -72,7 +73,7 @@ impl Host {
             Down::RequestRefused { request, .. } => self.answer(request, Answer::Failed, now)?,
             Down::DirectoryChanged { user } => self.engine.directory_changed(&user, now)?,
             Down::Closing(_) => self.engine.connection(Connection::Down, now)?,
-            Down::MailWaiting => panic!("more mail than these tests make"),
+            Down::MailWaiting => self.engine.mail_waiting(now)?,
             Down::LoginRefused(reason) => panic!("a good login was refused: {reason}"),
             Down::Revocations { .. } | Down::RevocationsChanged => {}
         }

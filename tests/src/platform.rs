@@ -74,65 +74,11 @@ impl Platform {
         self.frames.remove(&connection).unwrap_or_default()
     }
 
-<<<<<<< HEAD
-    /// A device has made a delivery durable.
-    pub fn acknowledge(&mut self, device: DeviceId, id: DeliveryId) {
-        let ids = [answer::DeliveryId(id.0)];
-        self.relay.acknowledge(device, &ids).expect("rows in memory do not fail");
-        self.turn();
-    }
-
-    /// Answers a request.
-    pub fn request(&mut self, device: DeviceId, request: &Request, now: Time) -> Response {
-        let response = self.respond(device, request, now);
-        self.turn();
-        response.unwrap_or(Response { deliveries: Vec::new(), answer: Answer::Failed })
-    }
-
-    /// What the relay has pushed to a device since the last call.
-    pub fn pushed(&mut self, device: DeviceId) -> Vec<Delivery> {
-        self.waiting.remove(&device).unwrap_or_default()
-    }
-
-    fn respond(&mut self, device: DeviceId, request: &Request, now: Time) -> Result<Response, Fault> {
-        let plain = |answer| Response { deliveries: Vec::new(), answer };
-        Ok(match request {
-            Request::Fetch { since } => {
-                let page = self.relay.fetch(device, answer::DeliveryId(*since), PAGE, now)?;
-                let next = page.more.then_some(DeliveryId(page.next.0));
-                let deliveries = page.deliveries.into_iter().map(delivery).collect();
-                Response { deliveries, answer: Answer::Fetched { next } }
-            }
-            Request::LookUp { users, key_packages } => {
-                let found = self.relay.look_up(device, users, *key_packages, now)?;
-                plain(Answer::Directory(found.into_iter().map(directory_user).collect()))
-            }
-            Request::Publish { packages, last_resort, replace } => {
-                let packages: Vec<Vec<u8>> = packages.iter().map(|package| package.to_vec()).collect();
-                let last_resort = last_resort.as_ref().map(|package| package.as_slice());
-                self.relay.publish(device, &packages, last_resort, *replace, now)?;
-                plain(Answer::Published)
-            }
-            Request::Slot { name } => {
-                let held = self.relay.slot(device, name, now)?;
-                plain(Answer::Slot(held.map(|held| held.winner)))
-            }
-        })
-    }
-
-    /// Makes everything durable and sorts what the relay tells others.
-    fn turn(&mut self) {
-        self.relay.commit().expect("rows in memory do not fail");
-        while let Some(output) = self.relay.poll_output() {
-            if let logic::Output::Deliver { to, delivery: pushed } = output {
-                self.waiting.entry(to).or_default().push(delivery(pushed));
-=======
     fn sort(&mut self) {
         for output in self.gateway.drain().expect("rows in memory do not fail") {
             match output {
                 GatewayOutput::Send { to, frame } => self.frames.entry(to).or_default().push(frame),
                 GatewayOutput::Close(_) | GatewayOutput::Push { .. } => {}
->>>>>>> 3258d55 (Kill a device at work and take its power away; let two processes take turns)
             }
         }
     }

@@ -26,7 +26,7 @@ fn count(last: &str, word: &str) -> u64 {
 #[test]
 fn a_store_that_syncs_what_it_promises_passes() {
     let (output, last) = crash("log");
-    assert_eq!(last, "crash: log kills 2, power states 50, lost 0, torn 0, failed opens 0", "{output:?}");
+    assert_eq!(last, "crash: log kills 2, power states 100, lost 0, torn 0, failed opens 0", "{output:?}");
     assert!(output.status.success());
 }
 
