@@ -25,7 +25,7 @@ pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> R
         let leaves = ctx.with_group(session.id, |group, _, _| group.members())?.unwrap_or_default();
         ranked.push((rank(ctx, &session, &leaves, &live), session));
     }
-    ranked.sort_by(|a, b| b.0.cmp(&a.0));
+    ranked.sort_by_key(|(rank, _)| Reverse(*rank));
     conversation.session = ranked.iter().find(|(_, s)| s.phase == Phase::Live).map(|(_, s)| s.id);
     let surplus: Vec<SessionRow> = ranked
         .into_iter()

@@ -1,0 +1,102 @@
+//! The figures as a table, on the screen and as a page.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::baseline::Mls;
+use crate::history::History;
+use crate::stores::Kind;
+use crate::traffic::Traffic;
+
+/// Rows of two tables.
+#[derive(Default)]
+pub struct Chart {
+    baselines: String,
+    traffic: String,
+    history: String,
+}
+
+impl Chart {
+    pub fn baselines(&mut self, mls: &Mls, disk: Duration) {
+        self.baselines = format!(
+            "Bare OpenMLS: encrypt {}, decrypt {} (µs). One append of 1 kB with fdatasync: {} µs.\n",
+            us(mls.encrypt),
+            us(mls.decrypt),
+            us(disk)
+        );
+    }
+
+    pub fn traffic(&mut self, kind: Kind, traffic: &Traffic, mls: &Mls, disk: Duration) {
+        let rows = [
+            ("send, one by one", traffic.send_single, mls.encrypt, 1),
+            ("send, 1,000 in a drain", traffic.send_drain, mls.encrypt, 1_000),
+            ("receive, one by one", traffic.receive_single, mls.decrypt, 1),
+            ("receive, 1,000 in a drain", traffic.receive_drain, mls.decrypt, 1_000),
+        ];
+        for (what, time, bare, per_flush) in rows {
+            let flush = if kind.is_durable() { disk / per_flush } else { Duration::ZERO };
+            let own = time.saturating_sub(bare).saturating_sub(flush);
+            let _ = writeln!(
+                self.traffic,
+                "| {} | {what} | {} | {:.2} | {:.2} | {} |",
+                kind.name(),
+                us(time),
+                ratio(time, bare),
+                ratio(time, disk),
+                us(own)
+            );
+        }
+        if kind.is_durable() {
+            let _ = writeln!(
+                self.traffic,
+                "| {} | bytes per received message: written {}, kept before compaction {} | | | | |",
+                kind.name(),
+                traffic.written,
+                traffic.kept
+            );
+        }
+    }
+
+    pub fn history(&mut self, kind: Kind, messages: usize, history: &Option<History>) {
+        let Some(history) = history else { return };
+        let _ = writeln!(
+            self.history,
+            "| {} | {messages} | {} | {} | {} | {} | {} |",
+            kind.name(),
+            us(history.newest),
+            us(history.middle),
+            us(history.open),
+            history.memory_kb,
+            history.disk
+        );
+    }
+
+    /// Everything.
+    pub fn text(&self) -> String {
+        format!(
+            "{}\n| store | what | µs per message | × bare MLS | × append + fdatasync | own µs |\n|---|---|---|---|---|---|\n{}\n\
+             | store | messages | page of 50, newest µs | page of 50, middle µs | open to first page µs | memory of open kB | disk bytes per message |\n|---|---|---|---|---|---|---|\n{}",
+            self.baselines, self.traffic, self.history
+        )
+    }
+
+    /// The page for `docs`.
+    pub fn page(&self) -> String {
+        format!(
+            "# Benchmarks\n\n\
+             Made by `cargo xtask bench`; messages of 200 bytes between two members, release build. Machines are noisy: \
+             compare the ratios, which are taken within one run. “Own µs” is what remains after the bare MLS operation \
+             and, on disk, one append with fdatasync per flush. A flush of a store costs more than that append; see \
+             `docs/storage.md`.\n\n{}",
+            self.text()
+        )
+    }
+}
+
+fn us(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() * 1e6)
+}
+
+fn ratio(time: Duration, base: Duration) -> f64 {
+    time.as_secs_f64() / base.as_secs_f64().max(1e-9)
+}

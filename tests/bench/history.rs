@@ -1,0 +1,122 @@
+//! What a long history costs: nothing may grow with it.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use undertone::id::ConversationId;
+use undertone::message::Cursor;
+use undertone::{Engine, limits};
+use undertone_tests::platform::Platform;
+
+use crate::baseline::median;
+use crate::pair::{Pair, START, config, host_key};
+use crate::stores::{Kind, bytes_of};
+
+/// Figures of a store with a long conversation.
+pub struct History {
+    /// Newest page, and a page in the middle.
+    pub newest: Duration,
+    pub middle: Duration,
+    /// From a closed store to the first page, in a process of its own, and the peak of its memory.
+    pub open: Duration,
+    pub memory_kb: u64,
+    /// Bytes on disk per message.
+    pub disk: u64,
+}
+
+pub fn measure(kind: Kind, messages: usize) -> Result<Option<History>, Box<dyn Error>> {
+    if !kind.is_durable() {
+        return Ok(None);
+    }
+    let dir = tempfile::tempdir_in(std::env::current_dir()?)?;
+    let bea = dir.path().join("bea");
+    let mut pair = Pair::new(Kind::Memory, &dir.path().join("ann"), kind, &bea)?;
+    let mut received = 0;
+    while received < messages {
+        (0..1_000.min(messages - received)).try_for_each(|_| pair.write())?;
+        for delivery in pair.collect()? {
+            pair.bea.receive(&delivery, pair.now)?;
+            received += 1;
+        }
+        pair.settle()?;
+    }
+    let (newest, middle) = pages(&mut pair, messages)?;
+    drop(pair);
+    let (open, memory_kb) = reopen(kind, &bea)?;
+    Ok(Some(History { newest, middle, open, memory_kb, disk: bytes_of(&bea)? / messages as u64 }))
+}
+
+fn pages(pair: &mut Pair, messages: usize) -> Result<(Duration, Duration), Box<dyn Error>> {
+    let view = pair.bea.messages();
+    let mut cursor = Cursor::Newest;
+    let mut seen = 0;
+    while seen < messages / 2 {
+        let page = view.page(pair.conversation, cursor, limits::PAGE_MAX)?;
+        seen += page.messages.len();
+        cursor = Cursor::Before(page.messages.last().ok_or("the history ends early")?.key);
+    }
+    let time = |cursor| -> Result<Duration, Box<dyn Error>> {
+        let mut times = Vec::new();
+        for _ in 0..200 {
+            let start = Instant::now();
+            let page = view.page(pair.conversation, cursor, limits::PAGE)?;
+            times.push(start.elapsed());
+            if page.messages.len() != limits::PAGE {
+                return Err("a page is not full".into());
+            }
+        }
+        Ok(median(times))
+    };
+    Ok((time(Cursor::Newest)?, time(cursor)?))
+}
+
+fn reopen(kind: Kind, dir: &Path) -> Result<(Duration, u64), Box<dyn Error>> {
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let output = Command::new(std::env::current_exe()?).args(["--open", kind.name()]).arg(dir).output()?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        let text = String::from_utf8(output.stdout)?;
+        let (us, kb) = text.trim().split_once(' ').ok_or("the child said nothing")?;
+        runs.push((us.parse::<u64>()?, kb.parse::<u64>()?));
+    }
+    runs.sort_unstable();
+    Ok((Duration::from_micros(runs[1].0), runs[1].1))
+}
+
+/// The child: opens the store, reads the list and the first page, and prints µs and peak memory in kB.
+pub fn open_only(kind: &str, dir: &str) -> ExitCode {
+    match open_and_report(kind, dir) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn open_and_report(kind: &str, dir: &str) -> Result<String, Box<dyn Error>> {
+    let kind = Kind::from_name(kind).ok_or("unknown store")?;
+    let authority = Platform::new([7; 32]).authority();
+    let before = peak_kb()?;
+    let start = Instant::now();
+    let mut engine = Engine::open(config("bea", authority)?, kind.open(Path::new(dir))?, &host_key(), [4; 32], START)?;
+    let list = engine.conversations().newest()?;
+    let conversation: ConversationId = list.conversations.first().ok_or("no conversation")?.id;
+    let page = engine.messages().page(conversation, Cursor::Newest, limits::PAGE)?;
+    let elapsed = start.elapsed();
+    std::hint::black_box(page);
+    Ok(format!("{} {}", elapsed.as_micros(), peak_kb()?.saturating_sub(before)))
+}
+
+fn peak_kb() -> Result<u64, Box<dyn Error>> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    Ok(line.trim().trim_end_matches(" kB").trim().parse()?)
+}
