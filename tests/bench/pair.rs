@@ -10,7 +10,8 @@ use undertone::output::Transmit;
 use undertone::store::HostKey;
 use undertone::time::MINUTE;
 use undertone::{Config, Engine, Output, Time};
-use undertone_tests::platform::{Member, Platform};
+use undertone_tests::host::{Connected, Host};
+use undertone_tests::platform::Platform;
 
 use crate::baseline::MESSAGE;
 use crate::stores::Kind;
@@ -45,17 +46,20 @@ impl Pair {
         let now = START;
         let ann = Engine::open(config("ann", platform.authority())?, ann.open(ann_dir)?, &host_key(), [1; 32], now)?;
         let bea = Engine::open(config("bea", platform.authority())?, bea.open(bea_dir)?, &host_key(), [2; 32], now)?;
-        let mut ann = Member::join(ann, "client", &mut platform, now)?;
-        let mut bea = Member::join(bea, "escort", &mut platform, now)?;
-        let conversation = ann.engine.conversations().start(&UserId::new("bea").ok_or("a user id")?, now)?;
-        ann.engine.messages().send(conversation, Draft::text("hello"), now)?;
+        let (mut ann, mut bea) = (Host::new(ann), Host::new(bea));
+        ann.enrol(&mut platform, "client", now)?;
+        bea.enrol(&mut platform, "escort", now)?;
+        let mut ann = Connected::new(ann, &mut platform, now)?;
+        let mut bea = Connected::new(bea, &mut platform, now)?;
+        let conversation = ann.host.engine.conversations().start(&UserId::new("bea").ok_or("a user id")?, now)?;
+        ann.host.engine.messages().send(conversation, Draft::text("hello"), now)?;
         let mut now = now;
         for _ in 0..4 {
-            ann.drain(&mut platform, now)?;
-            bea.drain(&mut platform, now)?;
+            ann.run(&mut platform, now)?;
+            bea.run(&mut platform, now)?;
             now = now.plus(MINUTE);
         }
-        Ok(Pair { ann: ann.engine, bea: bea.engine, conversation, now, deliveries: 1_000_000 })
+        Ok(Pair { ann: ann.host.engine, bea: bea.host.engine, conversation, now, deliveries: 1_000_000 })
     }
 
     /// Ann writes a message of the usual length.
