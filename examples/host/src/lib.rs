@@ -12,7 +12,7 @@ mod driver;
 mod link;
 mod profile;
 
-pub use profile::{Profile, ProfileError};
+pub use profile::{Profile, ProfileError, Rows};
 pub use undertone_relay::client::ClientError;
 
 use std::time::{SystemTime, UNIX_EPOCH};

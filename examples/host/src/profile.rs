@@ -9,7 +9,7 @@ use undertone::authority::{Certificate, IdentityKey};
 use undertone::error::Misuse;
 use undertone::id::UserId;
 use undertone::policy::Role;
-use undertone::store::{HostKey, SqliteStore, Store};
+use undertone::store::{HostKey, SledStore, SqliteStore, Store};
 use undertone::{Config, Engine, Error, Output};
 use undertone_relay::client::{ClientError, DemoAuthority};
 
@@ -22,6 +22,16 @@ const LOCK_WAIT_MS: u64 = 2_000;
 #[derive(Clone, Debug)]
 pub struct Profile {
     folder: PathBuf,
+    rows: Rows,
+}
+
+/// Which engine of storage keeps a device's rows. The host chooses once; a folder stays with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// SQLite: the default of phones.
+    Sqlite,
+    /// sled: the default of desktops and servers.
+    Sled,
 }
 
 /// Why a device cannot be opened.
@@ -52,10 +62,10 @@ impl Profile {
     ///
     /// # Errors
     /// [`ProfileError::File`].
-    pub fn at(folder: impl Into<PathBuf>) -> Result<Profile, ProfileError> {
+    pub fn at(folder: impl Into<PathBuf>, rows: Rows) -> Result<Profile, ProfileError> {
         let folder = folder.into();
         std::fs::create_dir_all(&folder).map_err(|error| ProfileError::File(folder.clone(), error))?;
-        Ok(Profile { folder })
+        Ok(Profile { folder, rows })
     }
 
     /// Opens the device's engine. The first time, it is certified by the relay, which must demonstrate; later no
@@ -101,8 +111,10 @@ impl Profile {
             write(&path, &random()?)?;
         }
         let host_key = HostKey::from_bytes(read_key(&path)?);
-        let store: Box<dyn Store> =
-            Box::new(SqliteStore::open(self.folder.join("store"), LOCK_WAIT_MS).map_err(Error::from)?);
+        let store: Box<dyn Store> = match self.rows {
+            Rows::Sqlite => Box::new(SqliteStore::open(self.folder.join("sqlite"), LOCK_WAIT_MS).map_err(Error::from)?),
+            Rows::Sled => Box::new(SledStore::open(self.folder.join("sled")).map_err(Error::from)?),
+        };
         let config = Config { identity, ..Config::new(user.clone(), authority) };
         Ok(Engine::open(config, store, &host_key, random()?, now())?)
     }

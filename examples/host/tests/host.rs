@@ -12,7 +12,7 @@ use undertone::id::{ConversationId, UserId};
 use undertone::message::{Cursor, MessageContent, SendState};
 use undertone::policy::Role;
 use undertone::{Engine, Error, Event};
-use undertone_host::{Host, Notice, Profile, start};
+use undertone_host::{Host, Notice, Profile, Rows, start};
 use undertone_relay::shell::{Server, ServerConfig, StoreKind, serve};
 
 struct Phone {
@@ -33,7 +33,7 @@ fn user(name: &str) -> UserId {
 }
 
 async fn engine(folder: &Path, relay: &str, name: &str, role: &str) -> Engine {
-    let profile = Profile::at(folder.join(name)).unwrap();
+    let profile = Profile::at(folder.join(name), if name == "ann" { Rows::Sled } else { Rows::Sqlite }).unwrap();
     profile.open(relay, &user(name), &Role::new(role).unwrap(), None).await.unwrap()
 }
 
@@ -177,7 +177,7 @@ async fn an_escort_cannot_start_with_a_client() {
 async fn one_device_is_logged_in_once_and_does_not_fight() {
     let folder = tempfile::tempdir().unwrap();
     let server = relay(folder.path(), 0).await;
-    let profile = Profile::at(folder.path().join("ann")).unwrap();
+    let profile = Profile::at(folder.path().join("ann"), Rows::Sqlite).unwrap();
     let role = Role::new("client").unwrap();
     let engine = profile.open(&server.url(), &user("ann"), &role, None).await.unwrap();
     // The same folder cannot be opened twice, nor as somebody else.
@@ -190,7 +190,7 @@ async fn one_device_is_logged_in_once_and_does_not_fight() {
 #[tokio::test]
 async fn a_new_device_needs_a_relay_that_certifies() {
     let folder = tempfile::tempdir().unwrap();
-    let profile = Profile::at(folder.path().join("ann")).unwrap();
+    let profile = Profile::at(folder.path().join("ann"), Rows::Sqlite).unwrap();
     let role = Role::new("client").unwrap();
     let nobody = "ws://127.0.0.1:1";
     assert!(profile.open(nobody, &user("ann"), &role, None).await.is_err());

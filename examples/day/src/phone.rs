@@ -1,0 +1,164 @@
+//! A phone: one engine with its host in a process of its own, ordered about through its standard input.
+
+use std::collections::VecDeque;
+use std::io;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use undertone::engine::Draft;
+use undertone::id::{ConversationId, UserId};
+use undertone::message::{Cursor, Message, MessageContent, SendState};
+use undertone::output::Wake;
+use undertone::policy::Role;
+use undertone::time::SECOND;
+use undertone::{Engine, Error, Event, Time};
+use undertone_host::{Host, Notice, Profile, Rows, Status, now, start};
+
+use crate::wire::{self, Chat, Line, Order, Report, Ticks, View};
+
+/// The argument that makes this program a phone.
+pub const FLAG: &str = "--phone";
+
+/// Messages shown of one conversation.
+const LINES: usize = 20;
+
+/// Runs until the standard input ends, or until it is killed.
+///
+/// # Errors
+/// What it cannot start for, or that the day is gone.
+pub fn run(arguments: &[String]) -> Result<(), String> {
+    let [folder, relay, user, role, rows] = arguments else { return Err("a phone has five arguments".into()) };
+    let user = UserId::new(user.as_str()).ok_or("a bad user id")?;
+    let role = Role::new(role).ok_or("a bad role")?;
+    let rows = if rows == "sled" { Rows::Sled } else { Rows::Sqlite };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let profile = Profile::at(folder, rows).map_err(|e| e.to_string())?;
+    let engine = runtime.block_on(profile.open(relay, &user, &role, None)).map_err(|e| e.to_string())?;
+    let (host, notices) = start(engine, relay.clone()).map_err(|e| e.to_string())?;
+    host.connect(true).map_err(|e| e.to_string())?;
+    let mut phone = Phone { host, notices, warnings: VecDeque::new() };
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    while let Ok(order) = wire::read::<Order>(&mut input) {
+        let report = runtime.block_on(phone.obey(order));
+        wire::write(&mut output, &report).map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+struct Phone {
+    host: Host,
+    notices: UnboundedReceiver<Notice>,
+    warnings: VecDeque<String>,
+}
+
+impl Phone {
+    async fn obey(&mut self, order: Order) -> Report {
+        let done = match order {
+            Order::View => return self.view().await,
+            Order::Connect(wanted) => return self.host.connect(wanted).map_or_else(failed, |()| Report::Done),
+            Order::Start(user) => self.engine(move |engine, now| conversation(engine, &user, now).map(drop)).await,
+            Order::Write { to, text } => {
+                let send = move |engine: &mut Engine, now| {
+                    let conversation = conversation(engine, &to, now)?;
+                    engine.messages().send(conversation, Draft::text(text), now).map(drop)
+                };
+                self.engine(send).await
+            }
+            Order::Read(user) => self.engine(move |engine, now| read(engine, &user, now)).await,
+        };
+        match done {
+            Ok(()) => Report::Done,
+            Err(Error::Denied(reason)) => Report::Denied(reason.to_string()),
+            Err(error) => failed(error),
+        }
+    }
+
+    async fn engine<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Engine, Time) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.host.run(work).await.unwrap_or(Err(Error::Misuse(undertone::error::Misuse::Closed)))
+    }
+
+    async fn view(&mut self) -> Report {
+        while let Ok(notice) = self.notices.try_recv() {
+            self.warnings.extend(warning(notice));
+        }
+        let Ok(status) = self.host.status().await else { return failed(undertone_host::Stopped) };
+        match self.engine(|engine, _| chats(engine)).await {
+            Ok(chats) => Report::View(View {
+                online: status.online,
+                busy: busy(&status),
+                chats,
+                warnings: self.warnings.drain(..).collect(),
+            }),
+            Err(error) => failed(error),
+        }
+    }
+}
+
+fn failed(error: impl ToString) -> Report {
+    Report::Failed(error.to_string())
+}
+
+/// The conversation with a user, started if need be.
+fn conversation(engine: &mut Engine, user: &str, now: Time) -> Result<ConversationId, Error> {
+    let user = UserId::new(user).ok_or(Error::Misuse(undertone::error::Misuse::UserId))?;
+    engine.conversations().start(&user, now)
+}
+
+fn read(engine: &mut Engine, user: &str, now: Time) -> Result<(), Error> {
+    let newest = engine.conversations().newest()?.conversations;
+    let Some(chat) = newest.iter().find(|chat| chat.others.iter().any(|other| other.user.as_str() == user)) else {
+        return Ok(());
+    };
+    match &chat.last_message {
+        Some(last) => engine.messages().mark_read(chat.id, last.key, now),
+        None => Ok(()),
+    }
+}
+
+fn chats(engine: &mut Engine) -> Result<Vec<Chat>, Error> {
+    let conversations = engine.conversations().newest()?.conversations;
+    conversations
+        .into_iter()
+        .map(|chat| {
+            let page = engine.messages().page(chat.id, Cursor::Newest, LINES)?;
+            let with = chat.others.iter().map(|other| other.user.as_str()).collect::<Vec<_>>().join(", ");
+            Ok(Chat { with, unread: chat.unread, lines: page.messages.iter().rev().map(line).collect() })
+        })
+        .collect()
+}
+
+fn line(message: &Message) -> Line {
+    let text = match &message.content {
+        MessageContent::Text(text) => text.clone(),
+        MessageContent::Encrypted(_) => "[Encrypted Message]".into(),
+        _ => "[made by a newer version]".into(),
+    };
+    let ticks = match message.state {
+        SendState::Queued | SendState::Sending => Ticks::Waiting,
+        SendState::Sent => Ticks::Sent,
+        SendState::Delivered => Ticks::Delivered,
+        SendState::Read => Ticks::Read,
+        SendState::Failed(_) => Ticks::Failed,
+    };
+    Line { ticks: message.own.then_some(ticks), text }
+}
+
+/// Whether something is under way, or will be in a moment. Without a connection nothing is.
+fn busy(status: &Status) -> bool {
+    let soon = status.wake_at <= now().plus(2 * SECOND);
+    let matters = matches!(status.wake_for, Wake::Receipts | Wake::Retry | Wake::Request);
+    status.online && (status.under_way > 0 || (soon && matters))
+}
+
+/// What a person should see of a notice.
+fn warning(notice: Notice) -> Option<String> {
+    match notice {
+        Notice::Event(Event::Forbidden(_, reason)) => Some(format!("not allowed: {reason}")),
+        Notice::Event(Event::Refused(fault)) => Some(format!("refused an envelope: {fault}")),
+        Notice::Event(Event::IdentityChanged(_)) => Some("the identity of the other changed: verify it".into()),
+        Notice::Event(_) | Notice::Online | Notice::Offline(_) => None,
+        Notice::Refused(why) | Notice::Trouble(why) | Notice::Stopped(why) => Some(why),
+    }
+}

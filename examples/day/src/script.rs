@@ -1,0 +1,128 @@
+//! A day as plain lines. Every line that is no order is something that somebody says.
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A new scene begins.
+    Scene(String),
+    /// Somebody writes. Without a name the client and the escort take turns.
+    Write { from: Option<String>, to: Option<String>, text: String },
+    /// Somebody reads what another wrote.
+    Read { who: String, with: String },
+    /// Somebody wants to start with another, and writes nothing yet.
+    Start { who: String, with: String },
+    /// The phone loses its connection.
+    Offline(String),
+    /// It has it back.
+    Online(String),
+    /// The app is killed, as a crash or an empty battery would.
+    Kill(String),
+    /// It is opened again.
+    Restart(String),
+    /// A doctored app of an escort starts with this client whatever the rules say.
+    Forge(String),
+}
+
+/// How lines are read.
+pub const HELP: &str = "\
+# text              a new scene
+ann: text           ann writes to whom she wrote last
+ann to sam: text    ann writes to sam
+text                the client and the escort say it in turn
+/read bea ann       bea reads what ann wrote
+/start bea ann      bea wants to start a conversation with ann
+/offline bea        bea's phone loses its connection; /online bea has it back
+/kill bea           bea's app is killed; /restart bea opens it again
+/forge ann          a doctored app of an escort starts with ann whatever the rules say";
+
+/// Who is there: names and roles.
+pub const CAST: [(&str, &str); 3] = [("ann", "client"), ("bea", "escort"), ("sam", "support")];
+
+/// The day that is played when nobody brings another.
+pub const BUILT_IN: &str = include_str!("day.txt");
+
+/// Reads a day.
+///
+/// # Errors
+/// The first line that is an order and cannot be followed, with its number.
+pub fn parse(text: &str) -> Result<Vec<Step>, String> {
+    let mut steps = Vec::new();
+    for (at, line) in text.lines().enumerate().map(|(at, line)| (at + 1, line.trim())) {
+        if let Some(scene) = line.strip_prefix('#') {
+            steps.push(Step::Scene(scene.trim().into()));
+        } else if let Some(order) = line.strip_prefix('/') {
+            steps.push(parse_order(order).map_err(|why| format!("line {at}: {why}"))?);
+        } else if !line.is_empty() {
+            steps.push(parse_words(line));
+        }
+    }
+    Ok(steps)
+}
+
+fn parse_order(order: &str) -> Result<Step, String> {
+    let words: Vec<&str> = order.split_whitespace().collect();
+    if let Some(unknown) = words.iter().skip(1).find(|word| !is_cast(word)) {
+        return Err(format!("nobody is called {unknown}; there are ann, bea and sam"));
+    }
+    Ok(match words.as_slice() {
+        ["read", who, with] => Step::Read { who: (*who).into(), with: (*with).into() },
+        ["start", who, with] => Step::Start { who: (*who).into(), with: (*with).into() },
+        ["offline", who] => Step::Offline((*who).into()),
+        ["online", who] => Step::Online((*who).into()),
+        ["kill", who] => Step::Kill((*who).into()),
+        ["restart", who] => Step::Restart((*who).into()),
+        ["forge", victim] => Step::Forge((*victim).into()),
+        _ => return Err(format!("/{order} is no order. There are:\n{HELP}")),
+    })
+}
+
+/// `ann: …`, `ann to bea: …`, or just words.
+fn parse_words(line: &str) -> Step {
+    let just_words = || Step::Write { from: None, to: None, text: line.into() };
+    let Some((head, text)) = line.split_once(':') else { return just_words() };
+    let names: Vec<&str> = head.split_whitespace().collect();
+    let (from, to) = match names.as_slice() {
+        [from] if is_cast(from) => (from, None),
+        [from, "to", to] if is_cast(from) && is_cast(to) && from != to => (from, Some((*to).to_owned())),
+        _ => return just_words(),
+    };
+    Step::Write { from: Some((*from).to_owned()), to, text: text.trim().into() }
+}
+
+fn is_cast(name: &str) -> bool {
+    CAST.iter().any(|(known, _)| *known == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(from: Option<&str>, to: Option<&str>, text: &str) -> Step {
+        Step::Write { from: from.map(Into::into), to: to.map(Into::into), text: text.into() }
+    }
+
+    #[test]
+    fn lines_are_orders_or_words() {
+        let day = "# Morning\n\nann: Hello\nann to sam: Help!\n/offline bea\nNote: buy milk\nplain words\n";
+        let expected = [
+            Step::Scene("Morning".into()),
+            write(Some("ann"), None, "Hello"),
+            write(Some("ann"), Some("sam"), "Help!"),
+            Step::Offline("bea".into()),
+            write(None, None, "Note: buy milk"),
+            write(None, None, "plain words"),
+        ];
+        assert_eq!(parse(day).as_deref(), Ok(&expected[..]));
+    }
+
+    #[test]
+    fn a_bad_order_is_named_by_its_line() {
+        assert!(parse("hello\n/dance ann").unwrap_err().starts_with("line 2: /dance ann is no order"));
+        assert!(parse("/kill eve").unwrap_err().starts_with("line 1: nobody is called eve"));
+    }
+
+    #[test]
+    fn the_built_in_day_can_be_read() {
+        assert!(parse(BUILT_IN).unwrap().len() > 15);
+    }
+}

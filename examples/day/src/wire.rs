@@ -1,0 +1,105 @@
+//! What the day and its phones say to each other: each phone is a process of its own, so that it can be killed.
+
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// What a phone is told.
+#[derive(Serialize, Deserialize)]
+pub enum Order {
+    /// Start a conversation with a user.
+    Start(String),
+    /// Write to a user.
+    Write { to: String, text: String },
+    /// Mark everything of a user as read.
+    Read(String),
+    /// Be connected, or not.
+    Connect(bool),
+    /// Show yourself.
+    View,
+}
+
+/// What a phone answers.
+#[derive(Serialize, Deserialize)]
+pub enum Report {
+    /// It was done.
+    Done,
+    /// The rules forbid it: what a button would show.
+    Denied(String),
+    /// It failed.
+    Failed(String),
+    /// What the phone shows.
+    View(View),
+}
+
+/// What a phone shows.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct View {
+    /// Whether it is connected.
+    pub online: bool,
+    /// Whether something is under way or about to be.
+    pub busy: bool,
+    /// Its conversations, newest activity first.
+    pub chats: Vec<Chat>,
+    /// Warnings since the last view.
+    pub warnings: Vec<String>,
+}
+
+/// A conversation as a phone shows it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Chat {
+    /// With whom.
+    pub with: String,
+    /// Unread messages.
+    pub unread: u32,
+    /// Messages, oldest first.
+    pub lines: Vec<Line>,
+}
+
+/// A message as a phone shows it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Line {
+    /// The ticks of an own one.
+    pub ticks: Option<Ticks>,
+    /// What it says.
+    pub text: String,
+}
+
+/// How far an own message has come.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ticks {
+    /// Still here.
+    Waiting,
+    /// The relay has it.
+    Sent,
+    /// The other's device has it.
+    Delivered,
+    /// It was read.
+    Read,
+    /// It will not be sent.
+    Failed,
+}
+
+/// Writes a value behind its length.
+///
+/// # Errors
+/// When the other process is gone.
+pub fn write<T: Serialize>(out: &mut impl Write, value: &T) -> io::Result<()> {
+    let bytes = rmp_serde::to_vec(value).map_err(io::Error::other)?;
+    let len = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    out.write_all(&len.to_be_bytes())?;
+    out.write_all(&bytes)?;
+    out.flush()
+}
+
+/// Reads what [`write`] wrote.
+///
+/// # Errors
+/// When the other process is gone.
+pub fn read<T: DeserializeOwned>(input: &mut impl Read) -> io::Result<T> {
+    let mut len = [0; 4];
+    input.read_exact(&mut len)?;
+    let mut bytes = vec![0; u32::from_be_bytes(len) as usize];
+    input.read_exact(&mut bytes)?;
+    rmp_serde::from_slice(&bytes).map_err(io::Error::other)
+}
