@@ -206,6 +206,9 @@ pub enum StoreError {
         /// The newest schema that this version knows.
         known: u32,
     },
+    /// Its rows were moved into another store.
+    #[error("the store was moved elsewhere: open it there")]
+    Moved,
     /// Bytes on disk are damaged.
     #[error("the store is damaged ({0}): restore a backup or start afresh")]
     Corrupt(&'static str),
@@ -231,6 +234,7 @@ impl StoreError {
             StoreError::Path(_) => "store.path",
             StoreError::WrongKey => "store.wrong_key",
             StoreError::NewerSchema { .. } => "store.newer_schema",
+            StoreError::Moved => "store.moved",
             StoreError::Corrupt(_) => "store.corrupt",
             StoreError::Full => "store.full",
             StoreError::Io(_) => "store.io",

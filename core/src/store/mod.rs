@@ -46,7 +46,7 @@ pub use sled::SledStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use table::Table;
-pub use vault::{HostKey, Vault};
+pub use vault::{HostKey, Usage, Vault, export};
 
 use crate::error::StoreError;
 use crate::limits;

@@ -11,6 +11,7 @@
 
 mod blind;
 mod check;
+mod export;
 mod key;
 mod migrate;
 mod seal;
@@ -31,6 +32,7 @@ use migrate::Schema;
 use seal::Sealer;
 use sums::{Marker, Root};
 
+pub use export::export;
 pub use key::HostKey;
 
 /// The longest value that stays in one row; longer ones are allowed only in some tables, up to 65,535 further rows.
@@ -42,6 +44,8 @@ const RESERVED: &[u8] = b"vault";
 const KEY_ROW: &[u8] = b"vault";
 /// The root row: the sums over all rows.
 const ROOT_ROW: &[u8] = b"vault.root";
+/// The key row of a store that was moved elsewhere.
+const MOVED_ROW: &[u8] = b"vault.moved";
 
 /// A row as the engine sees it.
 pub type OpenRow = (Vec<u8>, Zeroizing<Vec<u8>>);
@@ -88,7 +92,7 @@ impl Vault {
     /// migrated. Hashes no password: give a key, not a passphrase.
     ///
     /// # Errors
-    /// [`StoreError::WrongKey`]; [`StoreError::NewerSchema`] for a store of a newer version;
+    /// [`StoreError::WrongKey`]; [`StoreError::NewerSchema`] for a store of a newer version; [`StoreError::Moved`];
     /// [`StoreError::Corrupt`] when the key row is damaged, or missing among other rows, or when rows of tables that
     /// matter for security are missing or old; else what the store fails with.
     pub fn open(store: Box<dyn Store>, host_key: &HostKey, rng: &mut Rng) -> Result<Vault, StoreError> {
@@ -96,7 +100,7 @@ impl Vault {
     }
 
     fn open_with(
-        mut store: Box<dyn Store>,
+        store: Box<dyn Store>,
         host_key: &HostKey,
         rng: &mut Rng,
         schema: &Schema,
@@ -316,6 +320,9 @@ fn read_row(store: &dyn Store, name: &[u8]) -> Result<Option<Vec<u8>>, StoreErro
 
 /// Refuses a store that lost its key row.
 fn check_empty(store: &dyn Store) -> Result<(), StoreError> {
+    if read_row(store, MOVED_ROW)?.is_some() {
+        return Err(StoreError::Moved);
+    }
     let view = store.read()?;
     for table in Table::ALL {
         if !view.scan(table, KeyRange { from: &[], to: &[] }, Direction::Forward, 1)?.is_empty() {
