@@ -1,0 +1,205 @@
+//! The chat: typed lines in, notices in, lines out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use undertone::engine::Draft;
+use undertone::error::Misuse;
+use undertone::id::{ConversationId, UserId};
+use undertone::message::{Cursor, Message, MessageKey, SendState};
+use undertone::{Engine, Error, Event, Time};
+use undertone_host::{Host, Notice};
+
+use crate::command::{self, Command};
+use crate::text::{self, Paper};
+
+/// How long a chat whose input has ended waits for what is under way.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// A running chat.
+pub struct Chat {
+    host: Host,
+    user: UserId,
+    paper: Paper,
+    /// The open conversation, and with whom it is.
+    open: Option<(ConversationId, UserId)>,
+    /// The ticks last shown of own messages.
+    shown: BTreeMap<MessageKey, SendState>,
+}
+
+impl Chat {
+    /// Around a host.
+    pub fn new(host: Host, user: UserId) -> Chat {
+        Chat { host, user, paper: Paper::new(), open: None, shown: BTreeMap::new() }
+    }
+
+    /// Connects and greets.
+    pub fn begin(&self) -> Result<(), String> {
+        self.paper.line("1", &format!("You are {}. /start USER begins, /help lists the rest.", self.user.as_str()));
+        self.host.connect(true).map_err(|e| e.to_string())
+    }
+
+    /// Takes a typed line; `false` ends the chat.
+    pub async fn line(&mut self, line: &str) -> Result<bool, String> {
+        match command::parse(line) {
+            Command::Quit => return Ok(false),
+            Command::Nothing => self.paper.line("0", ""),
+            Command::Wrong(why) => self.paper.line("31", &why),
+            Command::Help => self.paper.line("0", command::HELP),
+            Command::Online => self.host.connect(true).map_err(|e| e.to_string())?,
+            Command::Offline => self.host.connect(false).map_err(|e| e.to_string())?,
+            Command::Start(user) => self.start(user).await,
+            Command::Say(text) => self.say(text).await,
+            Command::Chats => self.chats().await,
+            Command::History(count) => self.history(count).await,
+            Command::Safety => self.safety().await,
+        }
+        Ok(true)
+    }
+
+    /// Takes what the host tells.
+    pub async fn notice(&mut self, notice: Notice) -> Result<(), String> {
+        match notice {
+            Notice::Online => self.paper.line("2", "— connected"),
+            Notice::Offline(None) => self.paper.line("2", "— offline"),
+            Notice::Offline(Some(why)) => self.paper.line("2", &format!("— no connection ({why}); trying again")),
+            Notice::Refused(why) | Notice::Trouble(why) => self.paper.line("31", &why),
+            Notice::Stopped(why) => return Err(why),
+            Notice::Event(event) => self.event(event).await,
+        }
+        Ok(())
+    }
+
+    /// The input has ended: waits a little for what is under way, so that a pipe's last line is sent.
+    pub async fn settle(&mut self, notices: &mut UnboundedReceiver<Notice>) -> Result<(), String> {
+        let until = tokio::time::Instant::now() + SETTLE;
+        while let Ok(Some(notice)) = tokio::time::timeout_at(until, notices.recv()).await {
+            self.notice(notice).await?;
+        }
+        Ok(())
+    }
+
+    async fn event(&mut self, event: Event) {
+        match event {
+            Event::MessageAdded(id, key) | Event::MessageChanged(id, key) => self.show(id, key).await,
+            Event::Forbidden(_, reason) => self.paper.line("31", &format!("not allowed: {reason}")),
+            Event::Refused(fault) => self.paper.line("31", &format!("refused an envelope: {fault}")),
+            Event::IdentityChanged(user) => {
+                let text = format!("the identity of {} is another than before: compare /safety", user.as_str());
+                self.paper.line("1;31", &text);
+            }
+            Event::DeviceAdded(user, _) => {
+                self.paper.line("2", &format!("— {} has another device", user.as_str()));
+            }
+            Event::RolledBack => {
+                self.paper.line("33", "this store is older than what the relay has seen: keys are renewed")
+            }
+            Event::CertificateNeeded => self.paper.line("33", "this device's certificate has run out"),
+            // Lists and counters are read when they are asked for.
+            _ => {}
+        }
+    }
+
+    /// Shows a message that is new or changed: own ones by their ticks, others' once.
+    async fn show(&mut self, id: ConversationId, key: MessageKey) {
+        let Some(message) = self.message(id, key).await else { return };
+        if message.own {
+            let before = self.shown.insert(key, message.state);
+            if before.is_some_and(|before| before != message.state) && message.state > SendState::Sending {
+                let text = format!("   {}: “{}”", text::ticks(message.state), text::content(&message));
+                self.paper.line("2", &text);
+            }
+            return;
+        }
+        if !message.unread {
+            return;
+        }
+        let here = self.open.as_ref().is_some_and(|(open, _)| *open == id);
+        if here {
+            self.paper.line("36", &text::message(&message));
+            let _ = self.engine(move |engine, now| engine.messages().mark_read(id, key, now)).await;
+        } else if let Ok(chat) = self.engine(move |engine, _| engine.conversations().get(id)).await {
+            let with = text::others(&chat);
+            self.paper.line("33", &format!("{with}: {} unread. /start {with} to read", chat.unread));
+        }
+    }
+
+    async fn message(&self, id: ConversationId, key: MessageKey) -> Option<Message> {
+        let after = self.engine(move |engine, _| {
+            let newest = engine.messages().page(id, Cursor::Newest, 100)?;
+            Ok(newest.messages.into_iter().find(|message| message.key == key))
+        });
+        after.await.ok().flatten()
+    }
+
+    async fn start(&mut self, name: String) {
+        let Some(user) = UserId::new(name) else { return self.fail(&Error::Misuse(Misuse::UserId)) };
+        let other = user.clone();
+        match self.engine(move |engine, now| engine.conversations().start(&other, now)).await {
+            Ok(id) => {
+                self.paper.line("1", &format!("— {}", user.as_str()));
+                self.open = Some((id, user));
+                self.history(10).await;
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    async fn say(&self, text: String) {
+        let Some((id, _)) = self.open else {
+            return self.paper.line("31", "to whom? /start USER first");
+        };
+        if let Err(error) = self.engine(move |engine, now| engine.messages().send(id, Draft::text(text), now)).await {
+            self.fail(&error);
+        }
+    }
+
+    async fn chats(&self) {
+        match self.engine(|engine, _| engine.conversations().newest()).await {
+            Ok(page) if page.conversations.is_empty() => self.paper.line("2", "no conversations yet"),
+            Ok(page) => page.conversations.iter().for_each(|chat| self.paper.line("0", &text::chat(chat))),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Shows the last messages of the open conversation, and marks them as read.
+    async fn history(&self, count: usize) {
+        let Some((id, _)) = self.open else {
+            return self.paper.line("31", "of which conversation? /start USER first");
+        };
+        let page = self.engine(move |engine, now| {
+            let page = engine.messages().page(id, Cursor::Newest, count)?;
+            if let Some(newest) = page.messages.first() {
+                engine.messages().mark_read(id, newest.key, now)?;
+            }
+            Ok(page)
+        });
+        match page.await {
+            Ok(page) => page.messages.iter().rev().for_each(|message| self.paper.line("0", &text::message(message))),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    async fn safety(&self) {
+        let Some((_, user)) = self.open.clone() else {
+            return self.paper.line("31", "with whom? /start USER first");
+        };
+        match self.engine(move |engine, _| engine.identity().safety_number(&user)).await {
+            Ok(Some(number)) => self.paper.line("0", &format!("safety number: {}", number.digits())),
+            Ok(None) => self.paper.line("33", "their identity is not known yet: exchange a message first"),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn fail(&self, error: &Error) {
+        self.paper.line("31", &error.to_string());
+    }
+
+    async fn engine<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Engine, Time) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.host.run(work).await.unwrap_or(Err(Error::Misuse(Misuse::Closed)))
+    }
+}
