@@ -146,6 +146,14 @@ impl Device {
         }
     }
 
+    /// The text of an application message, unless it is refused or passes for our own.
+    pub(crate) fn read_or_own(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self.receive(bytes).ok()? {
+            Received::Message { plaintext, .. } => Some(plaintext.to_vec()),
+            _ => None,
+        }
+    }
+
     pub(crate) fn stage(&mut self, bytes: &[u8]) -> StagedCommit {
         match self.receive(bytes) {
             Ok(Received::Commit(commit)) => *commit,
@@ -158,6 +166,12 @@ impl Device {
     pub(crate) fn follow(&mut self, bytes: &[u8]) {
         let commit = self.stage(bytes);
         self.with(|group, provider, _| group.merge(provider, commit)).unwrap();
+    }
+
+    /// Merges what [`Device::receive`] gave.
+    pub(crate) fn follow_staged(&mut self, received: Result<Received, ReceiveError>) {
+        let Ok(Received::Commit(commit)) = received else { panic!("not a commit") };
+        self.with(|group, provider, _| group.merge(provider, *commit)).unwrap();
     }
 
     /// Drops the group in memory and loads it from its rows.

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use crate::session::group::Changes;
 use crate::session::testing::{Device, join_all};
 
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// Messages and rows of a day in a group of nine.
-fn day() -> (Vec<Vec<u8>>, Vec<BTreeMap<Vec<u8>, Vec<u8>>>) {
+fn day() -> (Vec<Vec<u8>>, Vec<Rows>) {
     let mut devices: Vec<Device> = (0..9).map(|i| Device::new(&format!("device {i}"))).collect();
     let mut sent = join_all(&mut devices);
     for round in 0..12 {
