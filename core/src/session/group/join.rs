@@ -21,6 +21,7 @@ pub(crate) struct StagedJoin {
     session: SessionId,
     members: Vec<Leaf>,
     facts: Vec<u8>,
+    #[allow(dead_code, reason = "part of what a session offers; the engine does not ask for it yet")]
     key_package: Hash32,
     last_resort: bool,
 }
@@ -61,6 +62,7 @@ impl StagedJoin {
         self.session
     }
 
+    #[allow(dead_code, reason = "part of what a session offers; the engine does not ask for it yet")]
     pub(crate) fn epoch(&self) -> u64 {
         self.mls.group_context().epoch().as_u64()
     }
@@ -75,6 +77,7 @@ impl StagedJoin {
         self.mls.welcome_sender_index().u32()
     }
 
+    #[allow(dead_code, reason = "part of what a session offers; the engine does not ask for it yet")]
     pub(crate) fn own_leaf(&self) -> u32 {
         self.mls.own_leaf_index().u32()
     }
@@ -85,6 +88,7 @@ impl StagedJoin {
 
     /// The reference of our key package that was used. Whoever refuses the Welcome deletes that key package, unless
     /// it is the last resort.
+    #[allow(dead_code, reason = "part of what a session offers; the engine does not ask for it yet")]
     pub(crate) fn key_package(&self) -> Hash32 {
         self.key_package
     }

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use tls_codec::Serialize as _;
 use zeroize::Zeroizing;
 
-pub(crate) use join::StagedJoin;
 pub(crate) use receive::{ReceiveError, Received, StagedCommit};
 pub(in crate::session) use settings::{capabilities, capable, certificate, credential, lifetime};
 
@@ -124,6 +123,7 @@ impl Group {
     }
 
     /// The session that this group is.
+    #[allow(dead_code, reason = "part of what a session offers; the engine does not ask for it yet")]
     pub(crate) fn session(&self) -> Result<SessionId, Error> {
         settings::session(self.mls.group_id()).ok_or(Error::Bug("mls.group_id"))
     }
@@ -295,6 +295,7 @@ impl Group {
     }
 
     /// What is the same for all members of an epoch, and differs after a fork (RFC 9420, section 8.7).
+    #[allow(dead_code, reason = "part of what a session offers; the engine does not ask for it yet")]
     pub(crate) fn authenticator(&self) -> Vec<u8> {
         self.mls.epoch_authenticator().as_slice().to_vec()
     }

@@ -159,7 +159,7 @@ impl traits::MessageSecrets<V> for Secrets {}
 fn secrets() -> Secrets {
     let epoch = |name: &str| Epoch {
         ratchets: vec![thing(name), thing("ratchet")],
-        added_at: Some(std::time::SystemTime::now()),
+        added_at: Some(std::time::UNIX_EPOCH + std::time::Duration::from_nanos(1_700_000_000_123_456_789)),
     };
     Secrets { max_epochs: 5, past_epoch_trees: vec![epoch("1"), epoch("2")], message_secrets: epoch("3") }
 }
