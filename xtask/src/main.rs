@@ -3,6 +3,7 @@
 //! Each command is a thin wrapper around cargo and the programs of the `tests` crate, so that a person and the
 //! continuous integration run the same thing. No dependencies, so that it is built in a second.
 
+mod fuzz;
 mod house;
 mod licences;
 mod needs;
@@ -17,18 +18,29 @@ use stage::Step;
 
 /// What `cargo xtask` can do, one line each.
 const HELP: &str = "\
-cargo xtask test [STAGE…]   everything that must pass, or only the stages named
-cargo xtask stages          the stages of `test`, with the commands behind them
-cargo xtask crash …         kill a process that writes, take the power away, look at what is left (--help for more)
-cargo xtask help            this list";
+cargo xtask test [--full] [STAGE…]        everything that must pass, or only the stages named; --full: at release length
+cargo xtask stages [--full]               the stages of `test`, with the commands behind them
+cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
+cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
+cargo xtask vectors [--seeds]             write the test vectors anew, or the fuzz seeds made of them
+cargo xtask help                          this list";
 
 fn main() -> ExitCode {
+    // All paths here are those of the repository, wherever `cargo xtask` is called.
+    if let Err(error) = std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")) {
+        eprintln!("xtask: the repository has moved since xtask was built: {error}");
+        return ExitCode::FAILURE;
+    }
     let args: Vec<String> = std::env::args().skip(1).collect();
     let (command, rest) = args.split_first().map_or(("help", &[][..]), |(c, r)| (c.as_str(), r));
     match command {
         "test" => tiers::test(rest),
         "stages" => tiers::list(rest),
-        program if tiers::PROGRAMS.contains(&program) => run(&Step::program(program).args(rest)),
+        "fuzz" => done(fuzz::run(rest)),
+        "vectors" => {
+            done(Step::cargo("run --locked --quiet --package undertone --example vectors --").args(rest).run())
+        }
+        program if tiers::PROGRAMS.contains(&program) => done(Step::program(program).args(rest).run()),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             ExitCode::SUCCESS
@@ -40,8 +52,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(step: &Step) -> ExitCode {
-    match step.run() {
+fn done(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("xtask: {why}");

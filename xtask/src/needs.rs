@@ -11,6 +11,10 @@ pub enum Need {
     Clippy,
     /// A C compiler: SQLite is built from source, and the crash suite builds its recorder.
     CCompiler,
+    /// A system whose calls the crash suite can record.
+    Linux,
+    /// `cargo fuzz`.
+    CargoFuzz,
 }
 
 impl Need {
@@ -25,6 +29,10 @@ impl Need {
             }
             Need::CCompiler => {
                 (answers("cc", &["--version"]), "no C compiler `cc`: on Debian, apt-get install gcc libc6-dev")
+            }
+            Need::Linux => (cfg!(target_os = "linux"), "system calls are recorded on Linux only"),
+            Need::CargoFuzz => {
+                (answers("cargo", &["fuzz", "--version"]), "cargo-fuzz is missing: cargo install cargo-fuzz --locked")
             }
         };
         if there { Ok(()) } else { Err(how.into()) }

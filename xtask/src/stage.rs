@@ -39,15 +39,15 @@ impl Step {
         Step::Run { program, args: args.split_whitespace().map(Into::into).collect(), env: Vec::new() }
     }
 
-    /// A program of the `tests` crate, optimised.
+    /// A program of the `tests` crate, with overflow checks and debug assertions.
     pub fn program(name: &str) -> Step {
-        Step::cargo(&format!("run --locked --quiet --release --package undertone-tests --bin {name} --"))
+        Step::cargo(&format!("run --locked --quiet --package undertone-tests --bin {name} --"))
     }
 
     /// This step with further arguments.
-    pub fn args(mut self, more: &[String]) -> Step {
+    pub fn args<S: AsRef<str>>(mut self, more: &[S]) -> Step {
         if let Step::Run { args, .. } = &mut self {
-            args.extend_from_slice(more);
+            args.extend(more.iter().map(|argument| argument.as_ref().to_string()));
         }
         self
     }
