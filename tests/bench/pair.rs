@@ -104,13 +104,6 @@ impl Pair {
     }
 }
 
-/// Certifies an engine's device and logs it in.
-fn join(engine: Engine, role: &str, platform: &mut Platform, now: Time) -> undertone::Result<Connected> {
-    let mut host = Host::new(engine);
-    host.enrol(platform, role, now)?;
-    Connected::new(host, platform, now)
-}
-
 /// Drains an engine, with one flush, and returns what it sends.
 fn drain(engine: &mut Engine) -> Result<Vec<Transmit>, Box<dyn Error>> {
     let mut transmits = Vec::new();
