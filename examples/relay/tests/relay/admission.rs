@@ -1,4 +1,4 @@
-//! The relay's side of R4–R10: who may send what to whom.
+//! The relay's side of R4, R5, R6, R7, R9 and R10: who may send what to whom.
 
 use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::time::{DAY, HOUR};

@@ -1,4 +1,4 @@
-//! Logging in: challenge, certificate, renewal, revocation, and what a device learns.
+//! Logging in (R10): challenge, certificate, renewal, revocation, and what a device learns.
 
 use undertone::authority::{Authority, EnrolmentRequest, IdentityKey};
 use undertone::rng::Rng;

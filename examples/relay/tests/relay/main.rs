@@ -7,5 +7,6 @@ mod kit;
 mod login;
 mod mailbox;
 mod slot;
+mod view;
 #[cfg(all(feature = "server", feature = "client"))]
 mod websocket;

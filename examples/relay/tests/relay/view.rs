@@ -1,0 +1,64 @@
+//! R40: what a relay sees, all of it. A field more than here is a compile error, a kind more fails the test.
+
+use std::collections::BTreeSet;
+
+use undertone_relay::logic::{EnvelopeView, SightEvent};
+
+use crate::kit::{Platform, accepted, refused};
+
+/// Names every field of a sight; there is no `..` here on purpose.
+fn fields(event: &SightEvent) -> Vec<&'static str> {
+    match event {
+        SightEvent::Login { device: _, user: _, role: _, serial: _, not_after: _ } => {
+            vec!["login: device, user, role, certificate's number and end"]
+        }
+        SightEvent::Publish { device: _, packages: _, last_resort: _ } => vec!["publish: device, number of packages"],
+        SightEvent::LookUp { device: _, users: _, key_packages: _ } => vec!["look-up: device, users"],
+        SightEvent::Refused { device: _, reason: _ } => vec!["refused: device, reason"],
+        SightEvent::Envelope(EnvelopeView {
+            id: _,
+            kind: _,
+            tag: _,
+            sender: _,
+            sequence: _,
+            recipients: _,
+            expires_at: _,
+            push: _,
+            slot,
+            token,
+            commitment,
+            body: _,
+        }) => {
+            let mut fields =
+                vec!["envelope: id, kind, tag, sender, sequence, recipients, expiry, push hint, length of its body"];
+            fields.extend(slot.map(|_| "commit: slot"));
+            fields.extend(token.map(|_| "welcome: who started with whom"));
+            fields.extend(commitment.map(|_| "message: blind commitment"));
+            fields
+        }
+    }
+}
+
+#[test]
+fn this_is_all_that_a_relay_sees_of_a_day() {
+    let mut platform = Platform::new();
+    let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
+    platform.relay.look_up(ann.id(), std::slice::from_ref(&bea.user), true, platform.now).unwrap();
+    let tag = platform.session(&ann, &bea);
+    accepted(platform.submit(&ann, &ann.message(tag, &[&bea])));
+    accepted(platform.submit(&bea, &bea.commit(tag, &[&ann], 1)));
+    let other = platform.tag();
+    refused(platform.submit(&bea, &bea.message(other, &[&ann])), undertone_relay::answer::RefusedReason::UnknownTag);
+    let seen: BTreeSet<_> = platform.relay.view().flat_map(|sight| fields(&sight.event)).collect();
+    let all = [
+        "commit: slot",
+        "envelope: id, kind, tag, sender, sequence, recipients, expiry, push hint, length of its body",
+        "login: device, user, role, certificate's number and end",
+        "look-up: device, users",
+        "message: blind commitment",
+        "publish: device, number of packages",
+        "refused: device, reason",
+        "welcome: who started with whom",
+    ];
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), all);
+}
