@@ -6,3 +6,8 @@ pub mod host;
 pub mod platform;
 #[path = "../sim/mod.rs"]
 pub mod sim;
+
+/// The example of the README runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -21,6 +21,7 @@ const HELP: &str = "\
 cargo xtask test [--full] [STAGE…]        everything that must pass, or only the stages named; --full: at release length
 cargo xtask stages [--full]               the stages of `test`, with the commands behind them
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
+cargo xtask bench [--quick]               measure what a message costs; without --quick, write docs/benchmarks.md
 cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
 cargo xtask vectors [--seeds]             write the test vectors anew, or the fuzz seeds made of them
 cargo xtask help                          this list";
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     match command {
         "test" => tiers::test(rest),
         "stages" => tiers::list(rest),
+        "bench" => done(bench(rest).run()),
         "fuzz" => done(fuzz::run(rest)),
         "vectors" => {
             done(Step::cargo("run --locked --quiet --package undertone --example vectors --").args(rest).run())
@@ -50,6 +52,12 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Optimised as a product is, without the checks that tests have.
+fn bench(args: &[String]) -> Step {
+    let bench = Step::cargo("run --locked --quiet --release --package undertone-tests --bin bench --");
+    if args.is_empty() { bench.args(&["--write", "docs/benchmarks.md"]) } else { bench.args(args) }
 }
 
 fn done(outcome: Result<(), String>) -> ExitCode {
