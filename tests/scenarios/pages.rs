@@ -9,11 +9,11 @@ use undertone::message::{Cursor, MessageContent, MessageKey, Page};
 use undertone_tests::sim::{DeviceIx, World};
 
 fn texts(page: &Page) -> Vec<&str> {
-    let text = |content| match content {
-        &MessageContent::Text(ref text) => text.as_str(),
+    let messages = page.messages.iter().map(|message| match &message.content {
+        MessageContent::Text(text) => text.as_str(),
         _ => "?",
-    };
-    page.messages.iter().map(|m| text(&m.content)).collect()
+    });
+    messages.collect()
 }
 
 fn page(world: &mut World, ix: DeviceIx, talk: ConversationId, cursor: Cursor) -> Page {
