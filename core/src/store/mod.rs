@@ -1,7 +1,7 @@
 //! Where rows live. Engines of storage know nothing of what the rows mean.
 //!
 //! A [`Store`] keeps rows of a fixed set of [`Table`]s, each sorted by key bytewise; keys have at most
-//! [`limits::STORE_KEY`](crate::limits::STORE_KEY) bytes, values at most [`limits::STORE_VALUE`](crate::limits::STORE_VALUE).
+//! [`limits::STORE_KEY`] bytes, values at most [`limits::STORE_VALUE`].
 //! There is one writer, and it is the owner: writing takes `&mut self`, so that the compiler keeps readers and
 //! the writer apart. A view that would see half of a batch does not compile:
 //!
@@ -56,13 +56,13 @@ use crate::limits;
 pub struct Op {
     /// The table.
     pub table: Table,
-    /// The key, at most [`limits::STORE_KEY`](crate::limits::STORE_KEY) bytes.
+    /// The key, at most [`limits::STORE_KEY`] bytes.
     pub key: Vec<u8>,
-    /// The new value, at most [`limits::STORE_VALUE`](crate::limits::STORE_VALUE) bytes; `None` deletes the row.
+    /// The new value, at most [`limits::STORE_VALUE`] bytes; `None` deletes the row.
     pub value: Option<Vec<u8>>,
 }
 
-/// Changes that happen together or not at all: at most [`limits::BATCH`](crate::limits::BATCH), one per row.
+/// Changes that happen together or not at all: at most [`limits::BATCH`], one per row.
 pub type Batch = Vec<Op>;
 
 /// A row: key and value.
