@@ -6,3 +6,5 @@ pub mod certificate;
 pub mod content;
 pub mod envelope;
 pub mod policy_file;
+pub mod receive;
+pub mod relay_frame;
