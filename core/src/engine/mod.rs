@@ -525,6 +525,10 @@ fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
 /// Compares a conversation's leaves with the directory soon: at once for one's own devices; for those of others
 /// after a while, so that their own devices go first.
 fn reconcile_soon(ctx: &mut Ctx<'_>, conversation: ConversationId, user: &UserId) -> Result<()> {
+    if intent::get(&ctx.tx, conversation, Intent::Open)?.is_some() {
+        // Who was looked for in vain may be there now.
+        return intent::postpone(ctx, conversation, Intent::Open, ctx.now);
+    }
     let wait =
         if *user == ctx.account.user { 0 } else { limits::RECONCILE_AFTER + ctx.rng.below(limits::RECONCILE_AFTER) };
     intent::want(ctx, conversation, Intent::Reconcile, ctx.now.plus(wait))

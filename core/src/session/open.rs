@@ -46,6 +46,8 @@ pub(crate) fn opened(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUs
     }
     if !may_open(ctx, &mut conversation)? {
         intent::drop_intent(&ctx.tx, id, Intent::Open);
+        // What was queued fails with the conversation.
+        ctx.busy(id);
         return conversation::store(&mut ctx.tx, &conversation);
     }
     open(ctx, &mut conversation, adds)?;
