@@ -100,6 +100,9 @@ pub mod id;
 mod inbox;
 pub mod input;
 mod intent;
+#[cfg(feature = "interop")]
+#[doc(hidden)]
+pub mod interop;
 mod key_package;
 pub mod limits;
 mod member;
