@@ -28,6 +28,8 @@ pub(crate) struct Memory {
     pub requests: BTreeMap<RequestId, Option<Time>>,
     /// Sessions whose parked envelopes are to be tried again.
     pub unpark: BTreeSet<SessionId>,
+    /// When the next step of a compaction is due.
+    pub compact_at: Option<Time>,
     /// Whether sessions are being frozen; until they are, nothing is encrypted.
     pub freezing: bool,
     /// Revoked serial numbers, by authority.
@@ -57,6 +59,7 @@ pub(crate) enum Effect {
     Unparked(SessionId),
     Revoked(BTreeSet<([u8; 32], u64)>),
     Freezing(bool),
+    Compact(Option<Time>),
     Enrolled(Box<Certificate>),
 }
 
@@ -69,6 +72,7 @@ impl Memory {
             flights: BTreeMap::new(),
             requests: BTreeMap::new(),
             unpark: BTreeSet::new(),
+            compact_at: None,
             freezing: false,
             revoked: BTreeSet::new(),
         }
@@ -93,14 +97,15 @@ impl Memory {
     /// The earliest instant at which memory wants something done.
     pub fn deadline(&self) -> Option<(Time, crate::output::Wake)> {
         use crate::output::Wake;
+        let compact = self.compact_at.map(|at| (at, Wake::Sweep));
         if !self.is_up() {
-            return None;
+            return compact;
         }
         let work = self.work.values().map(|at| (*at, Wake::Intent));
         let receipts = self.receipts.values().map(|at| (*at, Wake::Receipts));
         let flights = self.flights.values().filter_map(|f| f.retry_at.map(|at| (at, Wake::Retry)));
         let requests = self.requests.values().filter_map(|at| at.map(|at| (at, Wake::Request)));
-        work.chain(receipts).chain(flights).chain(requests).filter(|(at, _)| *at < Time::NEVER).min()
+        work.chain(receipts).chain(flights).chain(requests).chain(compact).filter(|(at, _)| *at < Time::NEVER).min()
     }
 
     /// Makes a change whose commit is done. [`Effect::Enrolled`] is the engine's own.
@@ -119,6 +124,7 @@ impl Memory {
             Effect::Unpark(session) => drop(self.unpark.insert(session)),
             Effect::Unparked(session) => drop(self.unpark.remove(&session)),
             Effect::Freezing(freezing) => self.freezing = freezing,
+            Effect::Compact(at) => self.compact_at = at,
             Effect::Revoked(revoked) => self.revoked = revoked,
             Effect::Enrolled(_) => {}
         }

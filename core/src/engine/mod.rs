@@ -10,6 +10,8 @@ pub use messages::{Draft, Messages};
 
 use std::collections::VecDeque;
 
+use zeroize::Zeroize;
+
 use crate::account;
 use crate::authority::{Certificate, EnrolmentRequest};
 use crate::config::Config;
@@ -25,14 +27,16 @@ use crate::memory::{Effect, Link, Memory};
 use crate::output::{Output, Wake};
 use crate::rng::Rng;
 use crate::session::{self, Crypto, Groups};
-use crate::store::{Direction, HostKey, KeyRange, Store, Table, Vault};
-use crate::time::{HOUR, Time};
+use crate::store::{Direction, HostKey, KeyRange, Progress, Store, Table, Usage, Vault};
+use crate::time::{HOUR, SECOND, Time};
 use crate::tx::{Staged, Tx};
 use crate::{key_package, member, outbox, request, timer};
 
 /// Timers that one mutation handles.
 const DUE_STEP: usize = 32;
 
+/// Bytes that one step of a compaction copies.
+const COMPACT_STEP: u64 = 4 << 20;
 /// Set once the hourly sweep is running.
 const SWEEPING: &[u8] = b"sweeping";
 
@@ -222,9 +226,28 @@ impl Engine {
                 Ok(())
             })?;
             if handled < DUE_STEP {
-                return Ok(());
+                return self.compact_if_due(now);
             }
         }
+    }
+
+    /// Gives space back to the disk, in steps that copy about `budget` bytes each. The engine does so by itself, from
+    /// [`handle_timeout`](Engine::handle_timeout), when its files have grown far beyond what they hold.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn compact(&mut self, budget: u64) -> Result<Progress> {
+        self.check_open()?;
+        self.vault.compact(budget).map_err(|error| self.close(error.into()))
+    }
+
+    /// Bytes of the store's files, and of the rows that they hold.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn usage(&self) -> Result<Usage> {
+        self.check_open()?;
+        Ok(self.vault.usage()?)
     }
 
     /// What the host must do next. The first call after a change makes it durable.
@@ -316,7 +339,9 @@ impl Engine {
         #[cfg(feature = "sabotage")]
         let (batch, outputs) = self.sabotage(batch, outputs);
         if !batch.is_empty() {
-            if let Err(error) = self.vault.apply(&batch) {
+            let applied = self.vault.apply(&batch);
+            batch.into_iter().filter_map(|op| op.value).for_each(|mut value| value.zeroize());
+            if let Err(error) = applied {
                 self.groups.clear();
                 return Err(self.close(error.into()));
             }
@@ -457,6 +482,16 @@ impl Engine {
         self.outputs.push_back(Output::Event(event));
     }
 
+    /// A step of a compaction, when one is due and worth it.
+    fn compact_if_due(&mut self, now: Time) -> Result<()> {
+        if self.memory.compact_at.is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        let go_on = self.usage()?.wants_compaction() && self.compact(COMPACT_STEP)? == Progress::More;
+        self.memory.apply(Effect::Compact(go_on.then_some(now.plus(SECOND))));
+        Ok(())
+    }
+
     fn check_open(&self) -> Result<()> {
         if self.closed.is_some() { Err(Error::Misuse(Misuse::Closed)) } else { Ok(()) }
     }
@@ -514,6 +549,7 @@ fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
             Wake::Sweep => {
                 inbox::sweep_seen(ctx)?;
                 session::sweep(ctx)?;
+                ctx.tx.effect(Effect::Compact(Some(ctx.now)));
                 timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
             }
             Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request => {}
