@@ -14,6 +14,7 @@ use crate::id::{DeviceId, UserId};
 use crate::memory::Effect;
 use crate::policy::Role;
 use crate::store::Table;
+use crate::time::Time;
 use crate::tx::Tx;
 
 /// What is known of a user.
@@ -89,6 +90,13 @@ pub(crate) fn role_of(ctx: &Ctx<'_>, user: &UserId) -> Result<Option<Role>> {
 /// Whether a certificate is acceptable now: in its validity, and not revoked.
 pub(crate) fn acceptable(ctx: &Ctx<'_>, certificate: &Certificate) -> Result<(), PeerFault> {
     certificate.valid_at(ctx.now)?;
+    if is_revoked(ctx, certificate) { Err(PeerFault::Revoked) } else { Ok(()) }
+}
+
+/// Whether a certificate was acceptable when the relay accepted something of its owner: what was sent in time counts
+/// however late it arrives, and whatever the clock here shows. Revocation counts from the moment it is known.
+pub(crate) fn was_acceptable(ctx: &Ctx<'_>, certificate: &Certificate, accepted_at: Time) -> Result<(), PeerFault> {
+    certificate.valid_at(accepted_at)?;
     if is_revoked(ctx, certificate) { Err(PeerFault::Revoked) } else { Ok(()) }
 }
 

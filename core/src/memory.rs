@@ -18,6 +18,9 @@ pub(crate) enum Link {
 /// State in memory.
 pub(crate) struct Memory {
     pub link: Link,
+    /// Whether the mailbox was read to its end since the link came up. Before that, nothing is encrypted: what waits
+    /// there moves sessions on, and what is encrypted for an epoch long gone nobody can read.
+    pub caught_up: bool,
     /// Conversations with something to do, and when: at once, later, or after an answer ([`Time::NEVER`]).
     pub work: BTreeMap<ConversationId, Time>,
     /// When gathered receipts of a conversation go out.
@@ -48,6 +51,8 @@ pub(crate) struct Flight {
 /// A change of memory, made after the commit that it belongs to.
 pub(crate) enum Effect {
     Link(Link),
+    /// The mailbox was read to its end.
+    CaughtUp,
     /// When a conversation has something to do; `None` for nothing.
     Work(ConversationId, Option<Time>),
     /// When its gathered receipts go out; `None` for no receipts.
@@ -67,6 +72,7 @@ impl Memory {
     pub fn new() -> Memory {
         Memory {
             link: Link::Down,
+            caught_up: false,
             work: BTreeMap::new(),
             receipts: BTreeMap::new(),
             flights: BTreeMap::new(),
@@ -108,14 +114,21 @@ impl Memory {
         work.chain(receipts).chain(flights).chain(requests).chain(compact).filter(|(at, _)| *at < Time::NEVER).min()
     }
 
+    /// What kept conversations from their work is over: all of them look again.
+    pub fn wake_all(&mut self) {
+        self.work.values_mut().for_each(|at| *at = Time::ZERO);
+    }
+
     /// Makes a change whose commit is done. [`Effect::Enrolled`] is the engine's own.
     pub fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Link(link) => {
                 self.link = link;
-                if self.is_up() {
-                    self.work.values_mut().for_each(|at| *at = Time::ZERO);
-                }
+                self.caught_up = false;
+            }
+            Effect::CaughtUp => {
+                self.caught_up = true;
+                self.wake_all();
             }
             Effect::Work(id, at) => set(&mut self.work, id, at),
             Effect::Receipts(id, at) => set(&mut self.receipts, id, at),

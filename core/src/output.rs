@@ -86,6 +86,8 @@ pub enum Wake {
     Request = 6,
     /// A session that something came for has still no welcome.
     Missing = 7,
+    /// The own certificate runs out.
+    Certificate = 8,
 }
 
 impl Wake {
@@ -99,6 +101,7 @@ impl Wake {
             5 => Wake::Sweep,
             6 => Wake::Request,
             7 => Wake::Missing,
+            8 => Wake::Certificate,
             _ => return None,
         })
     }

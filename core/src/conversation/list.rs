@@ -5,6 +5,7 @@ use crate::codec;
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::id::{ConversationId, UserId};
 use crate::limits;
+use crate::member;
 use crate::message::{self, Message};
 use crate::policy::{Policy, Role};
 use crate::store::{Direction, KeyRange, Table};
@@ -114,11 +115,17 @@ impl Conversation {
             Some(key) => message::load(tx, row.id, key)?.map(|m| Message::new(row.id, key, m)),
             None => None,
         };
+        // The role that counts is that of the newest certificate, which may have come after the row was written.
+        let mut others = Vec::with_capacity(row.others.len());
+        for other in row.others {
+            let role = member::user_row(tx, &other.user)?.map(|known| known.role).or(other.role);
+            others.push(Member { user: other.user, role });
+        }
         let roles: Option<Vec<Role>> =
-            core::iter::once(own_role.cloned()).chain(row.others.iter().map(|m| m.role.clone())).collect();
+            core::iter::once(own_role.cloned()).chain(others.iter().map(|m| m.role.clone())).collect();
         Ok(Conversation {
             id: row.id,
-            others: row.others.into_iter().map(|m| Member { user: m.user, role: m.role }).collect(),
+            others,
             initiator: row.initiator,
             kind: roles.map(|roles| policy.conversation_type(&roles)),
             state: match row.state {

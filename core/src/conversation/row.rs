@@ -27,6 +27,8 @@ pub(crate) struct ConversationRow {
     pub devices: Vec<DeviceId>,
     /// The session in use.
     pub session: Option<SessionId>,
+    /// Whether that one holds a device of every other member.
+    pub reached: bool,
     /// Time of the last activity: the place in the list.
     pub activity: Time,
     pub last: Option<MessageKey>,
@@ -73,6 +75,7 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
         token: serde_bytes::ByteBuf::new(),
         devices: Vec::new(),
         session: None,
+        reached: false,
         activity: created,
         last: None,
         unread: 0,

@@ -10,12 +10,13 @@ use crate::intent::{self, Intent};
 use crate::limits;
 use crate::member;
 use crate::memory::Effect;
-use crate::output::Request;
+use crate::output::{Request, Wake};
 use crate::policy::Role;
 use crate::request::{self, Purpose};
 use crate::session::{self, SessionRow};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
+use crate::timer;
 
 /// Begins what a device signs to log in.
 const LOGIN_LABEL: &[u8] = b"undertone relay login v1";
@@ -52,6 +53,7 @@ impl Identity<'_> {
             }
             let (key, value) = account::certificate_row(&certificate);
             ctx.tx.put(Table::Meta, key, value);
+            timer::set(&ctx.tx, certificate.not_after(), Wake::Certificate, &certificate.serial().to_be_bytes());
             ctx.tx.effect(Effect::Enrolled(Box::new(certificate)));
             Ok(())
         })

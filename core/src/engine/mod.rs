@@ -349,7 +349,10 @@ impl Engine {
         }
         for effect in effects {
             match effect {
-                Effect::Enrolled(certificate) => self.account.certificate = Some(*certificate),
+                Effect::Enrolled(certificate) => {
+                    self.account.certificate = Some(*certificate);
+                    self.memory.wake_all();
+                }
                 other => self.memory.apply(other),
             }
         }
@@ -431,6 +434,7 @@ impl Engine {
         let tx = Tx::new(&self.vault);
         let mut memory = Memory::new();
         memory.link = link;
+        memory.caught_up = self.memory.caught_up;
         let whole = KeyRange { from: &[], to: &[] };
         for (_, row) in tx.scan(Table::Outbox, whole, Direction::Forward, usize::MAX)? {
             memory.work.insert(outbox::conversation_of(&row)?, Time::ZERO);
@@ -537,6 +541,13 @@ fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
     request::remake(ctx)
 }
 
+/// The own certificate may have run out: unless a newer one has taken its place, the host is told.
+fn certificate_due(ctx: &mut Ctx<'_>) {
+    if ctx.account.certificate.as_ref().is_some_and(|certificate| certificate.not_after() <= ctx.now) {
+        ctx.tx.event(Event::CertificateNeeded);
+    }
+}
+
 /// Handles deadlines that have come, and says how many.
 fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
     let due = timer::due(&ctx.tx, ctx.now, DUE_STEP)?;
@@ -552,6 +563,7 @@ fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
                 ctx.tx.effect(Effect::Compact(Some(ctx.now)));
                 timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
             }
+            Wake::Certificate => certificate_due(ctx),
             Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request => {}
         }
     }

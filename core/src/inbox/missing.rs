@@ -6,7 +6,7 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use super::{Verdict, parked};
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -52,7 +52,15 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     let said_key = [b"said".as_slice(), reference].concat();
     let said: Option<Time> = ctx.tx.row(Table::Meta, &said_key, "no session")?;
     let lately = said.is_some_and(|at| ctx.now.since(at) < limits::NO_SESSION_EVERY);
-    if lately || session::load(&ctx.tx, tag)?.is_some() {
+    if session::load(&ctx.tx, tag)?.is_some() || ask_for_parked(ctx, tag, device)? {
+        return Ok(());
+    }
+    // Once the other side has started anew, what waits here is asked for.
+    if parked::waits(ctx, tag, device)? {
+        let again = said.filter(|_| lately).map_or(ctx.now.plus(PATIENCE), |at| at.plus(limits::NO_SESSION_EVERY));
+        timer::set(&ctx.tx, again, Wake::Missing, reference);
+    }
+    if lately {
         return Ok(());
     }
     ctx.tx.put_row(Table::Meta, said_key, &ctx.now)?;
@@ -61,6 +69,29 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     envelope.body = codec::encode(&Statement { at: ctx.now, signature })?;
     outbox::launch(ctx, Purpose::NoSession, &[envelope])?;
     Ok(())
+}
+
+/// Asks for what a device sent under a tag whose keys will not come, in another session with that device; `false` when
+/// there is none.
+fn ask_for_parked(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result<bool> {
+    let Some(user) = member::newest(&ctx.tx, device)?.map(|certificate| certificate.user().clone()) else {
+        return Ok(false);
+    };
+    let id = ConversationId::direct(ctx.config.authority(), &ctx.account.user, &user);
+    let Some(mut row) = conversation::load(&ctx.tx, id)? else { return Ok(false) };
+    let Some(session) = row.session else { return Ok(false) };
+    let shared = ctx.with_group(session, |group, _, _| session::key_of(group, device))?.flatten().is_some();
+    if !shared {
+        return Ok(false);
+    }
+    let messages = parked::give_up(ctx, tag, device)?;
+    for some in messages.chunks(limits::UNDECRYPTABLE) {
+        outbox::push(ctx, &mut row, Item::Control(Kind::UNREADABLE, codec::encode(&some)?.into()))?;
+    }
+    if !messages.is_empty() {
+        conversation::store(&mut ctx.tx, &row)?;
+    }
+    Ok(true)
 }
 
 /// A member of one of our sessions has no keys for it: it is replaced, at most once an hour.

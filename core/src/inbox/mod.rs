@@ -15,6 +15,7 @@ use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{PeerFault, Result};
 use crate::id::UserId;
 use crate::input::{Delivery, DeliveryId};
+use crate::memory::Effect;
 use crate::output::{Output, Request};
 use crate::policy::Reason;
 use crate::request::{self, Purpose};
@@ -58,7 +59,7 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict>
 /// The stages behind dedup.
 fn take(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     match envelope.kind {
-        EnvelopeKind::Welcome => session::join(ctx, envelope),
+        EnvelopeKind::Welcome => session::join(ctx, envelope, delivery.accepted_at),
         EnvelopeKind::Commit => session::receive(ctx, envelope, &delivery.envelope),
         EnvelopeKind::Message | EnvelopeKind::Receipt => open::receive(ctx, envelope, delivery),
         EnvelopeKind::NoSession => missing::receive(ctx, envelope),
@@ -82,6 +83,9 @@ pub(crate) fn fetch(ctx: &mut Ctx<'_>) -> Result<()> {
 pub(crate) fn fetched(ctx: &mut Ctx<'_>, next: Option<DeliveryId>) -> Result<()> {
     match next {
         Some(next) => request::make(ctx, Purpose::Fetch, Request::Fetch { since: next.0 }),
-        None => Ok(()),
+        None => {
+            ctx.tx.effect(Effect::CaughtUp);
+            Ok(())
+        }
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
         Ok(certificate) if certificate.device() == envelope.sender => member::counting(ctx, &certificate)?,
         _ => return Ok(Verdict::Refuse(PeerFault::Forged)),
     };
-    if let Err(fault) = member::acceptable(ctx, &sender) {
+    if let Err(fault) = member::was_acceptable(ctx, &sender, delivery.accepted_at) {
         return Ok(Verdict::Refuse(fault));
     }
     if let Some(denied) = forbidden(ctx, &sender)? {

@@ -7,12 +7,16 @@ use super::{Verdict, take};
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{Error, Result, StoreError};
-use crate::id::{Hash32, SessionId};
+use crate::id::{DeviceId, EnvelopeId, Hash32, SessionId};
 use crate::input::{Delivery, DeliveryId};
 use crate::limits;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::Tx;
+
+/// Classes of parked envelopes.
+const COMMITS: u8 = 0;
+const OTHERS: u8 = 1;
 
 #[derive(Serialize, Deserialize)]
 struct ParkedRow {
@@ -86,6 +90,35 @@ pub(crate) fn retry(
     Ok(Some((key, verdict)))
 }
 
+/// Whether something that a device sent for a session waits, and not for too long already.
+pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Result<bool> {
+    let rows = ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, OTHERS, device), limits::PARKED + 1)?;
+    for (_, bytes) in rows {
+        let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
+        if ctx.now.since(row.parked_at) <= limits::PARKED_AGE {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Takes out what a device sent for a session whose keys will not come, and says which of it were messages.
+pub(super) fn give_up(ctx: &mut Ctx<'_>, session: SessionId, device: DeviceId) -> Result<Vec<EnvelopeId>> {
+    let mut messages = Vec::new();
+    for class in [COMMITS, OTHERS] {
+        let prefix = prefix_of(session, class, device);
+        for (key, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)? {
+            let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
+            let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
+            if envelope.kind == EnvelopeKind::Message {
+                messages.push(envelope.id);
+            }
+            ctx.tx.delete(Table::Parked, &key);
+        }
+    }
+    Ok(messages)
+}
+
 /// Sessions with parked envelopes, for a start.
 pub(crate) fn sessions(tx: &Tx<'_>) -> Result<Vec<SessionId>> {
     let mut sessions = Vec::new();
@@ -102,8 +135,12 @@ pub(crate) fn sessions(tx: &Tx<'_>) -> Result<Vec<SessionId>> {
 
 /// session · class and device: commits are counted apart.
 fn prefix(envelope: &Envelope) -> Vec<u8> {
-    let class = u8::from(envelope.kind != EnvelopeKind::Commit);
-    [envelope.tag.as_bytes().as_slice(), &[class], envelope.sender.as_bytes()].concat()
+    let class = if envelope.kind == EnvelopeKind::Commit { COMMITS } else { OTHERS };
+    prefix_of(envelope.tag, class, envelope.sender)
+}
+
+fn prefix_of(session: SessionId, class: u8, device: DeviceId) -> Vec<u8> {
+    [session.as_bytes().as_slice(), &[class], device.as_bytes()].concat()
 }
 
 fn number(key: &[u8]) -> Option<u64> {

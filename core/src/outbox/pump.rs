@@ -43,13 +43,14 @@ pub(crate) fn pump(ctx: &mut Ctx<'_>, id: ConversationId) -> Result<()> {
     Ok(())
 }
 
-/// Whether anything may be encrypted now: the link is up and the own certificate valid.
+/// Whether anything may be encrypted now: the link is up, what waited in the mailbox was taken in, and the own
+/// certificate is valid.
 pub(crate) fn wants_encryption(ctx: &Ctx<'_>) -> bool {
     #[cfg(feature = "sabotage")]
     if ctx.config.sabotaged(crate::sabotage::Sabotage::EncryptsOffline) {
         return ctx.account.valid_certificate(ctx.now).is_ok();
     }
-    ctx.memory.is_up() && ctx.account.valid_certificate(ctx.now).is_ok()
+    ctx.memory.is_up() && ctx.memory.caught_up && ctx.account.valid_certificate(ctx.now).is_ok()
 }
 
 /// Returns when there is something to do again; `None` for nothing.

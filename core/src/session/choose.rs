@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use super::row::{self, Phase, SessionRow};
 use super::{Group, Leaf};
+use crate::authority::Certificate;
 use crate::conversation::ConversationRow;
 use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::id::{DeviceId, SessionId};
+use crate::id::{DeviceId, SessionId, UserId};
 
 /// Sessions kept per conversation; the worst ones go.
 const KEPT: usize = 4;
@@ -21,12 +22,17 @@ type Rank = (bool, u64, Reverse<SessionId>);
 pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<()> {
     let live: BTreeSet<DeviceId> = conversation.devices.iter().copied().collect();
     let mut ranked: Vec<(Rank, SessionRow)> = Vec::new();
+    let mut reached: BTreeSet<SessionId> = BTreeSet::new();
     for session in row::of_conversation(&ctx.tx, conversation.id)? {
         let leaves = ctx.with_group(session.id, |group, _, _| group.members())?.unwrap_or_default();
+        if reaches_all(conversation, &leaves) {
+            reached.insert(session.id);
+        }
         ranked.push((rank(ctx, &session, &leaves, &live), session));
     }
     ranked.sort_by_key(|(rank, _)| Reverse(*rank));
     conversation.session = ranked.iter().find(|(_, s)| s.phase == Phase::Live).map(|(_, s)| s.id);
+    conversation.reached = conversation.session.is_some_and(|id| reached.contains(&id));
     let surplus: Vec<SessionRow> = ranked
         .into_iter()
         .map(|(_, session)| session)
@@ -37,6 +43,15 @@ pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> R
         forget(ctx, &session)?;
     }
     Ok(())
+}
+
+/// Whether every other member has a device in it. What is said where nobody listens would be lost: it waits until
+/// somebody has come back.
+fn reaches_all(conversation: &ConversationRow, leaves: &[Leaf]) -> bool {
+    // Leaves were proven when they came.
+    let there: BTreeSet<UserId> =
+        leaves.iter().filter_map(|l| Certificate::decode(&l.certificate).ok()).map(|c| c.user().clone()).collect();
+    conversation.others.iter().all(|member| there.contains(&member.user))
 }
 
 fn rank(ctx: &Ctx<'_>, session: &SessionRow, leaves: &[Leaf], live: &BTreeSet<DeviceId>) -> Rank {

@@ -15,13 +15,13 @@ use crate::intent::{self, Intent};
 use crate::member;
 use crate::memory::Effect;
 use crate::policy::{Reason, Role};
-use crate::time::SECOND;
+use crate::time::{SECOND, Time};
 
 /// A device that joined renews its leaf within this time, so that what is known of its key package is worth nothing.
 const FIRST_UPDATE: u64 = 10 * SECOND;
 
 /// Takes in a welcome. A refused one leaves nothing behind: the caller drops the mutation.
-pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict> {
+pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, accepted_at: Time) -> Result<Verdict> {
     if row::load(&ctx.tx, envelope.tag)?.is_some() {
         return Ok(Verdict::Repeat);
     }
@@ -43,7 +43,7 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict>
     let sender = staged.sender();
     let last_resort = staged.last_resort();
     let group = staged.accept(&provider)?;
-    match admit(ctx, &facts, &leaves, sender) {
+    match admit(ctx, &facts, &leaves, sender, accepted_at) {
         Ok(()) => {}
         Err(Refused::Fault(fault)) => return Ok(Verdict::Refuse(fault)),
         Err(Refused::Denied(user, reason)) => return Ok(Verdict::Forbid(user, reason)),
@@ -73,7 +73,13 @@ impl From<PeerFault> for Refused {
 }
 
 /// Judges who is in the session, and whether its sender may take us in.
-fn admit(ctx: &mut Ctx<'_>, facts: &Facts, leaves: &[super::Leaf], sender: u32) -> Result<(), Refused> {
+fn admit(
+    ctx: &mut Ctx<'_>,
+    facts: &Facts,
+    leaves: &[super::Leaf],
+    sender: u32,
+    accepted_at: Time,
+) -> Result<(), Refused> {
     #[cfg(feature = "sabotage")]
     if ctx.config.sabotaged(crate::sabotage::Sabotage::AuthorizeSkipped) {
         return Ok(());
@@ -81,7 +87,7 @@ fn admit(ctx: &mut Ctx<'_>, facts: &Facts, leaves: &[super::Leaf], sender: u32) 
     let proven = authorize::prove_all(leaves, facts, &ctx.config.authorities)?;
     let inviter = leaves.iter().position(|l| l.index == sender).and_then(|at| proven.get(at));
     let inviter = member::counting(ctx, &inviter.ok_or(PeerFault::Malformed("welcome"))?.certificate)?;
-    member::acceptable(ctx, &inviter)?;
+    member::was_acceptable(ctx, &inviter, accepted_at)?;
     let mut roles: Vec<(UserId, Role)> = Vec::new();
     for leaf in &proven {
         let counting = member::counting(ctx, &leaf.certificate)?;

@@ -94,6 +94,8 @@ fn may_open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<boo
     conversation.state = State::Denied;
     let user = ctx.account.user.clone();
     ctx.tx.event(Event::Forbidden(user, reason));
+    // What is queued fails.
+    ctx.busy(conversation.id);
     Ok(false)
 }
 
@@ -208,6 +210,7 @@ pub(crate) fn refused(ctx: &mut Ctx<'_>, id: SessionId, refusal: Refusal) -> Res
     match refusal {
         Refusal::Policy => {
             conversation.state = State::Denied;
+            ctx.busy(conversation.id);
             conversation::store(&mut ctx.tx, &conversation)
         }
         Refusal::Certificate => {

@@ -23,6 +23,7 @@ const NO_PACKAGES: u64 = 5 * MINUTE;
 /// Fulfils what is due, and says when to look again: [`Time::NEVER`] after an answer, `None` for no wish at all.
 pub(crate) fn pursue(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<Option<Time>> {
     renew_in_time(ctx, conversation)?;
+    remove_revoked(ctx, conversation)?;
     let wishes = intent::all(&ctx.tx, conversation.id)?;
     let mut next = None;
     for (wish, at) in wishes {
@@ -36,19 +37,27 @@ pub(crate) fn pursue(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> R
 pub(crate) fn sendable(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<Option<SessionId>> {
     let Some(id) = conversation.session else { return Ok(None) };
     match row::load(&ctx.tx, id)? {
-        Some(session) if session.phase == Phase::Live => {}
+        Some(session) if session.phase == Phase::Live && conversation.reached => {}
         _ => return Ok(None),
     }
+    Ok(if holds_revoked(ctx, id)? { None } else { Some(id) })
+}
+
+/// A device that is known to be revoked must not read what is sent from now on.
+fn holds_revoked(ctx: &mut Ctx<'_>, session: SessionId) -> Result<bool> {
     if ctx.memory.revoked.is_empty() {
-        return Ok(Some(id));
+        return Ok(false);
     }
-    // A device that is known to be revoked must not read what is sent from now on.
-    let leaves = ctx.with_group(id, |group, _, _| group.members())?.unwrap_or_default();
-    if revoked(ctx, &leaves)?.is_empty() {
-        return Ok(Some(id));
+    let leaves = ctx.with_group(session, |group, _, _| group.members())?.unwrap_or_default();
+    Ok(!revoked(ctx, &leaves)?.is_empty())
+}
+
+/// Wants revoked devices out of the session in use, before anything is pursued.
+fn remove_revoked(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<()> {
+    match conversation.session {
+        Some(id) if holds_revoked(ctx, id)? => intent::want(ctx, conversation.id, Intent::Reconcile, ctx.now),
+        _ => Ok(()),
     }
-    intent::want(ctx, conversation.id, Intent::Reconcile, ctx.now)?;
-    Ok(None)
 }
 
 /// Wants a fresh leaf key when the old one has served long enough (RFC 9420, section 16.6).
@@ -116,7 +125,9 @@ pub(crate) fn compared(ctx: &mut Ctx<'_>, id: ConversationId, users: &[Directory
     open::take_listing(ctx, &mut conversation, users)?;
     super::choose::choose(ctx, &mut conversation)?;
     conversation::store(&mut ctx.tx, &conversation)?;
-    let Some((session, changes)) = difference(ctx, &conversation)? else {
+    // While a commit is under way, or no session is there, the wish stays.
+    let Some(session) = free_session(ctx, &conversation)? else { return Ok(()) };
+    let Some(changes) = difference(ctx, &conversation, &session)? else {
         intent::drop_intent(&ctx.tx, id, Intent::Reconcile);
         return Ok(());
     };
@@ -144,7 +155,8 @@ pub(crate) fn looked_up(ctx: &mut Ctx<'_>, users: &[DirectoryUser]) -> Result<()
 /// Key packages for devices that are missing: they come, and dead ones go, in one commit.
 pub(crate) fn add(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUser]) -> Result<()> {
     let Some(conversation) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
-    let Some((mut session, changes)) = difference(ctx, &conversation)? else {
+    let Some(mut session) = free_session(ctx, &conversation)? else { return Ok(()) };
+    let Some(changes) = difference(ctx, &conversation, &session)? else {
         intent::drop_intent(&ctx.tx, id, Intent::Reconcile);
         return Ok(());
     };
@@ -153,7 +165,7 @@ pub(crate) fn add(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUser]
     let missing: BTreeSet<DeviceId> = changes.missing.iter().map(|(device, _)| *device).collect();
     let adds = open::key_packages(ctx, &listed).into_iter().filter(|add| missing.contains(&add.device));
     let adds: Vec<(DeviceId, Vec<u8>)> = adds.map(|add| (add.device, add.key_package)).collect();
-    if adds.is_empty() {
+    if adds.is_empty() && changes.dead.is_empty() {
         let at = ctx.now.plus(NO_PACKAGES);
         return intent::postpone(ctx, id, Intent::Reconcile, at);
     }
@@ -167,9 +179,8 @@ struct Difference {
     dead: Vec<u32>,
 }
 
-/// The difference of the session in use; `None` when there is none, or nothing can be done about it now.
-fn difference(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<Option<(SessionRow, Difference)>> {
-    let Some(session) = free_session(ctx, conversation)? else { return Ok(None) };
+/// How a session differs from what the directory lists; `None` when it does not.
+fn difference(ctx: &mut Ctx<'_>, conversation: &ConversationRow, session: &SessionRow) -> Result<Option<Difference>> {
     let leaves = ctx.with_group(session.id, |group, _, _| group.members())?.unwrap_or_default();
     let held: BTreeSet<DeviceId> = leaves.iter().map(|l| DeviceId::of_key(&l.key)).collect();
     let listed: BTreeSet<DeviceId> = conversation.devices.iter().copied().collect();
@@ -180,7 +191,7 @@ fn difference(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<Optio
         }
     }
     let dead = replaced(ctx, &leaves, &listed)?;
-    if missing.is_empty() && dead.is_empty() { Ok(None) } else { Ok(Some((session, Difference { missing, dead }))) }
+    if missing.is_empty() && dead.is_empty() { Ok(None) } else { Ok(Some(Difference { missing, dead })) }
 }
 
 /// Leaves that the directory does not list any more, of users of whom it lists another device: nobody is shut out
