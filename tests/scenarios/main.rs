@@ -1,6 +1,12 @@
 //! What people see happen, one scenario each: engines with their hosts, the real relay's logic, virtual time.
 
+mod bad_input;
+mod certificates;
 mod devices;
+mod healing;
 mod pages;
+mod rollback;
+mod rules;
+mod secrecy;
 mod sending;
 mod talk;

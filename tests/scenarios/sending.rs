@@ -44,8 +44,8 @@ fn a_message_goes_from_queued_to_read() {
     world.connect(ann);
     world.run(6);
     assert_eq!(state(&mut world, ann, talk, id), SendState::Queued, "not yet logged in");
-    world.run(4);
-    assert_eq!(state(&mut world, ann, talk, id), SendState::Sending);
+    world.run(14);
+    assert_eq!(state(&mut world, ann, talk, id), SendState::Sending, "logged in, and the mailbox read");
     world.settle();
     assert_eq!(state(&mut world, ann, talk, id), SendState::Sent);
     world.connect(bea);

@@ -33,6 +33,7 @@ pub struct Profile {
     pub key_packages: usize,
     pub update_after_messages: u64,
     pub update_after: u64,
+    pub period: i32,
 }
 
 /// A device: its disk survives crashes, its engine does not.
@@ -111,6 +112,7 @@ impl Device {
         config.key_packages = profile.key_packages;
         config.update_after_messages = profile.update_after_messages;
         config.update_after = profile.update_after;
+        config.period = profile.period;
         let engine = Engine::open(config, Box::new(store), &host_key(), seed, self.clock(now))?;
         self.id = engine.device();
         self.engine = Some(engine);

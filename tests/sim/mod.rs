@@ -11,4 +11,4 @@ pub mod world;
 
 pub use device::{Device, Link};
 pub use net::Weather;
-pub use world::{DeviceIx, World};
+pub use world::{DeviceIx, Fate, World};

@@ -31,6 +31,18 @@ const BEGIN: Time = Time::from_ms(1_800_000_000_000);
 /// Things that may happen at one instant before something must be going round in circles.
 const LIVELOCK: u32 = 20_000;
 
+/// What somebody on the line does to a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Pass,
+    Drop,
+    /// Keeps it in [`World::held`].
+    Hold,
+}
+
+/// Somebody on the line, who may change packets as well.
+pub type Tap = Box<dyn FnMut(&mut Packet) -> Fate>;
+
 /// A platform in virtual time.
 pub struct World {
     pub now: Time,
@@ -43,8 +55,14 @@ pub struct World {
     pub bugs: Vec<String>,
     pub policy: fn() -> Policy,
     pub key_packages: usize,
+    pub update_after_messages: u64,
+    pub update_after: u64,
+    pub period: i32,
     /// Everything that devices have handed to the network, in order: what an eavesdropper has.
     pub wire: Vec<(DeviceIx, Vec<u8>)>,
+    pub tap: Option<Tap>,
+    pub held: Vec<Packet>,
+    smuggled: u64,
 }
 
 impl World {
@@ -75,7 +93,13 @@ impl World {
             bugs: Vec::new(),
             policy: Policy::companion,
             key_packages: 4,
+            update_after_messages: limits::UPDATE_AFTER_MESSAGES,
+            update_after: limits::UPDATE_AFTER,
+            period: 24 * 60,
             wire: Vec::new(),
+            tap: None,
+            held: Vec::new(),
+            smuggled: 0,
         }
     }
 
@@ -109,12 +133,19 @@ impl World {
             policy: self.policy,
             sabotage: None,
             key_packages: self.key_packages,
-            update_after_messages: limits::UPDATE_AFTER_MESSAGES,
-            update_after: limits::UPDATE_AFTER,
+            update_after_messages: self.update_after_messages,
+            update_after: self.update_after,
+            period: self.period,
         };
         let ix = self.add(profile, MemoryDisk::new());
         self.enrol(ix, VALIDITY);
         ix
+    }
+
+    /// What a device is, for another copy of it.
+    pub fn profile(&self, ix: DeviceIx) -> Profile {
+        let profile = &self.devices[ix].profile;
+        Profile { user: profile.user.clone(), role: profile.role.clone(), ..*profile }
     }
 
     /// A device on a disk, open.
@@ -172,6 +203,36 @@ impl World {
         }
     }
 
+    /// Renews a device's certificate, perhaps in another role.
+    pub fn renew(&mut self, ix: DeviceIx, role: &str, validity: u64) {
+        let role = Role::new(role).expect("a role");
+        let old = self.devices[ix].certificate.clone().expect("an enrolled device");
+        let renewed = self.platform.renew(&old, &role, self.now, validity);
+        self.devices[ix].certificate = Some(renewed.clone());
+        self.devices[ix].profile.role = role;
+        self.call(ix, |engine, now| engine.identity().enrol(renewed.as_bytes(), now)).expect("a good certificate");
+    }
+
+    /// The relay keeps other rules from now on. All connections end, as at a restart.
+    pub fn set_relay_policy(&mut self, policy: fn() -> Policy) {
+        self.relay.set_policy(policy);
+        for ix in 0..self.devices.len() {
+            let connection = self.devices[ix].connection;
+            self.net.at(self.now, Packet { device: ix, connection, body: Body::Down(ToDevice::Closed) });
+        }
+    }
+
+    /// Gives an envelope to a device as the relay would, whatever the relay thinks of it.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn smuggle(&mut self, ix: DeviceIx, envelope: Vec<u8>) -> Result<(), Error> {
+        self.smuggled += 1;
+        let id = undertone::input::DeliveryId((1 << 40) + self.smuggled);
+        let delivery = undertone::input::Delivery { id, accepted_at: self.now, frank: None, envelope };
+        self.call(ix, |engine, now| engine.receive(&delivery, now))
+    }
+
     /// Puts a revocation list in force at the relay, which tells everybody.
     pub fn revoke(&mut self, list: &undertone::authority::RevocationList) {
         self.relay.logic().revoke(list.as_bytes()).expect("a list of the authority");
@@ -221,7 +282,25 @@ impl World {
             }
             return;
         }
-        let Some(packet) = self.net.pop() else { return };
+        let Some(mut packet) = self.net.pop() else { return };
+        let fate =
+            if matches!(packet.body, Body::Local(_)) { None } else { self.tap.as_mut().map(|tap| tap(&mut packet)) };
+        match fate {
+            None | Some(Fate::Pass) => self.arrive(packet),
+            Some(Fate::Drop) => {}
+            Some(Fate::Hold) => self.held.push(packet),
+        }
+    }
+
+    /// Lets packets that were held go on, in their order, and takes nobody's word on the line any more.
+    pub fn release(&mut self) {
+        self.tap = None;
+        for packet in std::mem::take(&mut self.held) {
+            self.net.at(self.now, packet);
+        }
+    }
+
+    fn arrive(&mut self, packet: Packet) {
         match packet.body.clone() {
             Body::Local(timer) => self.host_timer(&packet, timer),
             Body::Up(_) | Body::Down(_) if self.devices[packet.device].cut => self.net.cut(),
@@ -461,6 +540,19 @@ impl World {
         if is_bug(error) {
             self.bugs.push(format!("device {ix} at {}: {error:?}", self.now.as_ms()));
         }
+    }
+
+    /// What crossed the network, one line each: for a test that fails.
+    pub fn traffic(&self) -> String {
+        let device = |id| self.devices.iter().position(|d| d.id == id).map_or("?".to_owned(), |ix| ix.to_string());
+        let line = |(ix, bytes): &(DeviceIx, Vec<u8>)| match undertone::envelope::Envelope::decode(bytes) {
+            Ok(e) => {
+                let to: Vec<String> = e.recipients.iter().map(|id| device(*id)).collect();
+                format!("{ix} → {to:?} #{} {:?}", e.sequence, e)
+            }
+            Err(fault) => format!("{ix} {fault:?}"),
+        };
+        self.wire.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     fn describe(&self) -> String {

@@ -1,0 +1,215 @@
+//! What arrives too early, too late or not at all.
+
+use undertone::envelope::{Envelope, EnvelopeKind};
+use undertone::event::Event;
+use undertone::id::EnvelopeId;
+use undertone::message::{MessageContent, SendState};
+use undertone::time::{DAY, HOUR, MINUTE};
+use undertone_tests::sim::net::{Body, Packet, ToDevice, ToRelay};
+use undertone_tests::sim::{DeviceIx, Fate, World};
+
+/// The envelope that a packet brings to a device.
+fn brought(packet: &Packet) -> Option<Envelope> {
+    match &packet.body {
+        Body::Down(ToDevice::Deliver(delivery)) => Envelope::decode(&delivery.envelope).ok(),
+        _ => None,
+    }
+}
+
+/// Holds what is of a kind and on its way to a device.
+fn hold(world: &mut World, to: DeviceIx, kind: EnvelopeKind) {
+    world.tap = Some(Box::new(move |packet| {
+        let caught = packet.device == to && brought(packet).is_some_and(|e| e.kind == kind);
+        if caught { Fate::Hold } else { Fate::Pass }
+    }));
+}
+
+fn encrypted(world: &mut World, ix: DeviceIx, talk: undertone::id::ConversationId) -> usize {
+    world.messages(ix, talk).iter().filter(|m| matches!(m.content, MessageContent::Encrypted(_))).count()
+}
+
+// R12 R13
+#[test]
+fn a_message_that_overtakes_its_commit_waits_for_it() {
+    let mut world = World::new(70);
+    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+    world.settle();
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "first");
+    world.settle();
+    hold(&mut world, bea, EnvelopeKind::Commit);
+    // A second device makes ann's engine commit.
+    let tablet = world.another(ann);
+    world.run(20_000);
+    assert!(!world.held.is_empty());
+    world.send(ann, talk, "of the next epoch");
+    world.run(20_000);
+    assert_eq!(world.texts(bea, talk), ["first"]);
+    world.release();
+    world.settle();
+    world.check();
+    assert_eq!(world.texts(bea, talk), ["first", "of the next epoch"]);
+    assert_eq!(world.texts(tablet, talk), ["of the next epoch"]);
+}
+
+// R12
+#[test]
+fn a_message_that_overtakes_its_welcome_waits_for_it() {
+    let mut world = World::new(71);
+    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+    world.settle();
+    hold(&mut world, bea, EnvelopeKind::Welcome);
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "early");
+    world.run(20_000);
+    assert!(world.devices[bea].engine().conversations().newest().unwrap().conversations.is_empty());
+    world.release();
+    world.settle();
+    world.check();
+    assert_eq!(world.texts(bea, talk), ["early"]);
+}
+
+// R13
+#[test]
+fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
+    let mut world = World::new(72);
+    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+    world.settle();
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "first");
+    world.settle();
+    hold(&mut world, bea, EnvelopeKind::Message);
+    world.send(ann, talk, "lost on the way");
+    world.run(1_000);
+    let late = std::mem::take(&mut world.held);
+    assert_eq!(late.len(), 1);
+    world.tap = None;
+    // More epochs than past ones are kept.
+    for n in 0..8 {
+        world.run(8 * DAY);
+        world.send(ann, talk, &format!("week {n}"));
+        world.settle();
+    }
+    let weeks: Vec<String> = (0..8).map(|n| format!("week {n}")).collect();
+    assert_eq!(world.texts(bea, talk)[1..], weeks);
+    // It comes at last, from an epoch whose keys are gone. Ann is away, so nobody can help yet.
+    world.disconnect(ann);
+    for packet in late {
+        let Body::Down(ToDevice::Deliver(delivery)) = packet.body else { panic!("a delivery") };
+        world.call(bea, |engine, now| engine.receive(&delivery, now)).unwrap();
+    }
+    world.settle();
+    assert_eq!(encrypted(&mut world, bea, talk), 1);
+    assert!(world.texts(bea, talk).contains(&"[Encrypted Message]".to_owned()));
+    let unread = world.unread(bea, talk);
+    world.connect(ann);
+    world.settle();
+    world.check();
+    assert_eq!(encrypted(&mut world, bea, talk), 0);
+    assert_eq!(world.texts(bea, talk)[..3], ["first", "lost on the way", "week 0"], "in its own place");
+    assert_eq!(world.unread(bea, talk), unread);
+    assert!(world.messages(ann, talk).iter().all(|m| m.state == SendState::Delivered));
+}
+
+// R12: who has no keys says so, and the session is replaced
+#[test]
+fn a_device_that_missed_its_welcome_says_so_and_gets_a_new_session() {
+    let mut world = World::new(73);
+    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+    world.settle();
+    // The store of the second device is put back to before the start. It never sent anything.
+    let before = world.devices[bea].disk.copy();
+    world.devices[bea].wants_link = false;
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "first");
+    world.run(30);
+    world.crash(bea, 0);
+    world.devices[bea].disk = before;
+    world.devices[bea].wants_link = true;
+    world.restart(bea);
+    world.send(ann, talk, "second");
+    world.run(2 * HOUR);
+    world.check();
+    world.send(ann, talk, "third");
+    world.run(100);
+    world.send(bea, talk, "I hear you");
+    world.settle();
+    world.check();
+    let heard = world.texts(bea, talk);
+    assert_eq!(heard[heard.len() - 2..], ["third", "I hear you"], "{heard:?}");
+    assert_eq!(world.texts(ann, talk).last().unwrap(), "I hear you");
+}
+
+// R12 R14: garbage in a commit's slot
+#[test]
+fn garbage_in_a_slot_is_passed_over() {
+    let mut world = World::new(74);
+    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+    world.settle();
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "first");
+    world.settle();
+    // Ann's next commit is on its way; a doctored bea, who can name the slot, is faster.
+    world.tap = Some(Box::new(move |packet| match &packet.body {
+        Body::Up(ToRelay::Submit(_, bundle))
+            if packet.device == ann && Envelope::decode(&bundle[0]).unwrap().kind == EnvelopeKind::Commit =>
+        {
+            Fate::Hold
+        }
+        _ => Fate::Pass,
+    }));
+    let tablet = world.another(ann);
+    world.run(2_000);
+    let Body::Up(ToRelay::Submit(_, bundle)) = world.held[0].body.clone() else { panic!("a commit") };
+    let commit = Envelope::decode(&bundle[0]).unwrap();
+    let garbage = Envelope {
+        id: EnvelopeId::from_bytes([5; 16]),
+        sender: world.devices[bea].id,
+        recipients: vec![world.devices[ann].id],
+        sequence: 10_000,
+        body: vec![0xaa; 300],
+        ..commit
+    };
+    let (id, now) = (world.devices[bea].id, world.now);
+    let taken = world.relay.submit(id, &[garbage.encode().unwrap()], now);
+    assert!(matches!(taken, undertone::input::TransmitResult::Accepted { .. }));
+    world.release();
+    world.run(10 * MINUTE);
+    world.send(ann, talk, "and on");
+    world.send(bea, talk, "we go");
+    world.settle();
+    world.check();
+    assert_eq!(world.texts(ann, talk), ["first", "and on", "we go"]);
+    assert_eq!(world.texts(bea, talk), ["first", "and on", "we go"]);
+    assert_eq!(world.texts(tablet, talk), ["and on", "we go"]);
+    assert!(world.devices[ann].events.iter().any(|e| matches!(e, Event::Refused(_))));
+}
+
+// R19: an offline queue older than the past epochs kept
+#[test]
+fn an_offline_queue_outlives_the_epochs() {
+    let mut world = World::new(75);
+    world.update_after = DAY;
+    world.period = -1;
+    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+    let tablet = world.another(ann);
+    world.settle();
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "first");
+    world.settle();
+    world.disconnect(ann);
+    world.send(ann, talk, "written long ago");
+    for n in 0..8 {
+        world.run(2 * DAY);
+        world.send(bea, talk, &format!("day {n}"));
+        world.run(1_000);
+        world.send(tablet, talk, &format!("yes {n}"));
+    }
+    world.settle();
+    world.connect(ann);
+    world.settle();
+    world.check();
+    assert!(world.texts(bea, talk).contains(&"written long ago".to_owned()));
+    assert_eq!(encrypted(&mut world, bea, talk) + encrypted(&mut world, tablet, talk), 0);
+    assert_eq!(world.texts(ann, talk), world.texts(bea, talk));
+}
