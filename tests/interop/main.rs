@@ -4,8 +4,9 @@
 //! Both implementations start from the same certificates and check every leaf that they meet. The play: ours makes
 //! the group and welcomes theirs; messages both ways, in and out of order, with updates from either side; theirs
 //! welcomes another of ours, who welcomes another of theirs; certificates are renewed, forged ones are refused;
-//! theirs removes the founder, and ours removes theirs.
+//! a whole engine of ours and a device of theirs converse; theirs removes the founder, and ours removes theirs.
 
+mod engine;
 mod people;
 mod play;
 mod theirs;

@@ -7,7 +7,7 @@ use undertone::rng::Rng;
 use undertone::time::{DAY, Time};
 
 /// The certificates of all who take part are the authority's; this is when.
-const NOW: Time = Time::from_ms(1_800_000_000_000);
+pub const NOW: Time = Time::from_ms(1_800_000_000_000);
 
 /// Someone's keys and certificate.
 pub struct Person {
@@ -31,11 +31,21 @@ impl Platform {
     }
 
     pub fn person(&mut self, name: &str) -> Person {
+        self.person_as(name, "client")
+    }
+
+    pub fn person_as(&mut self, name: &str, role: &str) -> Person {
         let (identity, device) = (IdentityKey::generate(&mut self.rng), DeviceKey::generate(&mut self.rng));
         let user = UserId::new(name).expect("a short name");
         let request = EnrolmentRequest::new(&user, &identity, &device).expect("a request");
-        let certificate = self.authority.issue(&request, client(), 1, NOW, NOW.plus(90 * DAY)).expect("a certificate");
+        let role = Role::new(role).expect("a plain name");
+        let certificate = self.authority.issue(&request, role, 1, NOW, NOW.plus(90 * DAY)).expect("a certificate");
         Person { key: *device.to_bytes(), certificate }
+    }
+
+    /// Certifies the device of a client.
+    pub fn certify(&self, request: &EnrolmentRequest) -> Certificate {
+        self.authority.issue(request, client(), 1, NOW, NOW.plus(90 * DAY)).expect("a certificate")
     }
 
     /// The same person's next certificate.

@@ -5,6 +5,7 @@ use undertone::authority::{Certificate, DeviceKey};
 use undertone::id::SessionId;
 use undertone::interop::{Heard, Member};
 
+use crate::engine;
 use crate::people::{Person, Platform, check};
 use crate::theirs::{self, Theirs, theirs};
 
@@ -17,10 +18,10 @@ pub struct Tally {
     pub failures: usize,
 }
 
-type Result<T, E = Box<dyn core::error::Error>> = core::result::Result<T, E>;
+pub type Result<T, E = Box<dyn core::error::Error>> = core::result::Result<T, E>;
 
 impl Tally {
-    fn expect(&mut self, good: bool, what: &str) {
+    pub fn expect(&mut self, good: bool, what: &str) {
         if !good {
             println!("failed: {what}");
             self.failures += 1;
@@ -106,6 +107,7 @@ pub fn play(messages: usize) -> Tally {
         tally.expect(dee.receive(&commit)? == theirs::Heard::Commit, "their renewal at theirs");
         everyone_speaks(tally, [&mut ann, &mut cas], [&mut bob, &mut dee])
     });
+    tally.scene("a whole engine and theirs converse", |tally| engine::converse(tally, &mut platform, messages));
     tally.scene("forged certificates are refused by both", |tally| forgery(tally, &mut platform));
     tally.scene("removals by either", |tally| {
         let (commit, _) = bob.commit(&[], &[ann.own_leaf()?], None)?;

@@ -236,9 +236,14 @@ impl<C: MlsConfig> Theirs<C> {
 
     /// Epoch, epoch authenticator and an exported secret: what all members agree on.
     pub fn agreed(&mut self) -> Result<(u64, Vec<u8>, Vec<u8>)> {
+        let exported = self.export(b"interop", b"context", 32)?;
         let group = self.group()?;
-        let exported = group.export_secret(b"interop", b"context", 32)?.as_bytes().to_vec();
         Ok((group.current_epoch(), group.epoch_authenticator()?.as_bytes().to_vec(), exported))
+    }
+
+    /// A secret of the epoch that all members can derive.
+    pub fn export(&mut self, label: &[u8], context: &[u8], len: usize) -> Result<Vec<u8>> {
+        Ok(self.group()?.export_secret(label, context, len)?.as_bytes().to_vec())
     }
 
     fn group(&mut self) -> Result<&mut Group<C>> {

@@ -57,3 +57,17 @@ fn a_message_to_fifty_writes_no_more_than_a_page() {
     assert!(first.0 <= 4_000, "{first:?}: a sender's first of an epoch");
     assert!(then.0 <= 600 && then.1 <= 2, "{then:?}: a sender's next");
 }
+
+#[test]
+fn handshakes_are_padded() {
+    let (mut ann, _) = two();
+    let mut commit = |certificate: usize| {
+        let certificate = Some(vec![7; certificate]);
+        let len = ann.commit(Changes { certificate, ..Changes::default() }).commit.len();
+        ann.with(|group, provider, _| group.clear_pending(provider)).unwrap();
+        len
+    };
+    let lengths: std::collections::BTreeSet<usize> = (200..456).map(&mut commit).collect();
+    assert!(lengths.len() <= 3, "256 lengths of certificates make {} lengths of commits", lengths.len());
+    assert!(lengths.iter().zip(lengths.iter().skip(1)).all(|(short, long)| long - short == 128));
+}
