@@ -21,6 +21,7 @@ const HELP: &str = "\
 cargo xtask test [--full] [STAGE…]        everything that must pass, or only the stages named; --full: at release length
 cargo xtask stages [--full]               the stages of `test`, with the commands behind them
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
+cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
 cargo xtask bench [--quick]               measure what a message costs; without --quick, write docs/benchmarks.md
 cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
 cargo xtask vectors [--seeds]             write the test vectors anew, or the fuzz seeds made of them

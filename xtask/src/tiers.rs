@@ -1,7 +1,7 @@
 //! The stages of `cargo xtask test`, and the loop that runs them.
 //!
 //! Tier one is what every change must pass, in some 20 minutes on two cores from a cold cache. `--full` runs the same
-//! stages with the figures of a release: more kills, more turns, more lost power.
+//! stages with the figures of a release: more messages, kills, turns and lost power.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -23,7 +23,7 @@ enum Tier {
 }
 
 /// Programs of the `tests` crate that are commands of their own.
-pub const PROGRAMS: [&str; 1] = ["crash"];
+pub const PROGRAMS: [&str; 2] = ["crash", "interop"];
 
 /// `cargo xtask test`: runs the stages in order and stops at the first failure.
 pub fn test(args: &[String]) -> ExitCode {
@@ -125,6 +125,7 @@ fn stages(tier: Tier) -> Vec<Stage> {
             steps: vec![cargo_test("--lib --bins --tests --examples")],
         },
         Stage { name: "doctests", needs: vec![Need::CCompiler], steps: vec![cargo_test("--doc")] },
+        Stage { name: "interop", needs: vec![Need::CCompiler], steps: vec![interop(tier)] },
         Stage { name: "crash", needs: vec![Need::CCompiler, Need::Linux], steps: vec![crash(tier)] },
     ]
 }
@@ -152,6 +153,15 @@ fn docs() -> Step {
 
 fn cargo_test(targets: &str) -> Step {
     Step::cargo(&format!("test --locked --workspace --all-features {targets}"))
+}
+
+/// Members on another implementation of MLS; messages each way.
+fn interop(tier: Tier) -> Step {
+    let messages = match tier {
+        Tier::One => "200",
+        Tier::Full => "1000",
+    };
+    Step::program("interop").args(&["--messages", messages])
 }
 
 /// The seed is fixed in tier one, so that what is red once is red again.

@@ -92,7 +92,7 @@ pub fn write<T: Serialize>(out: &mut impl Write, value: &T) -> io::Result<()> {
     out.flush()
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 ///
 /// # Errors
 /// When the other process is gone.
