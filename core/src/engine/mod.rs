@@ -3,6 +3,8 @@
 mod conversations;
 mod identity;
 mod messages;
+mod mutation;
+mod wake;
 
 pub use conversations::Conversations;
 pub use identity::Identity;
@@ -10,30 +12,24 @@ pub use messages::{Draft, Messages};
 
 use std::collections::VecDeque;
 
-use zeroize::Zeroize;
-
 use crate::account;
 use crate::authority::{Certificate, EnrolmentRequest};
 use crate::config::Config;
-use crate::ctx::{Account, Ctx};
-use crate::error::{Error, Misuse, PeerFault, Result};
+use crate::ctx::Account;
+use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, UserId};
 use crate::inbox::{self, Verdict};
-use crate::input::{Answer, Connection, Delivery, Login, RequestId, TransmitId, TransmitResult};
-use crate::intent::{self, Intent};
+use crate::input::{Answer, Connection, Delivery, RequestId, TransmitId, TransmitResult};
 use crate::limits;
 use crate::memory::{Effect, Link, Memory};
 use crate::output::{Output, Wake};
 use crate::rng::Rng;
-use crate::session::{self, Crypto, Groups};
+use crate::session::{Crypto, Groups};
 use crate::store::{Direction, HostKey, KeyRange, Progress, Store, Table, Usage, Vault};
 use crate::time::{HOUR, SECOND, Time};
-use crate::tx::{Staged, Tx};
-use crate::{key_package, member, outbox, request, timer};
-
-/// Timers that one mutation handles.
-const DUE_STEP: usize = 32;
+use crate::tx::Tx;
+use crate::{outbox, request, timer};
 
 /// Bytes that one step of a compaction copies.
 const COMPACT_STEP: u64 = 4 << 20;
@@ -143,7 +139,7 @@ impl Engine {
                 ctx.tx.effect(Effect::Link(Link::Down));
                 Ok(())
             }
-            Connection::Up(login) => logged_in(ctx, login),
+            Connection::Up(login) => wake::logged_in(ctx, login),
         })
     }
 
@@ -205,7 +201,7 @@ impl Engine {
     pub fn directory_changed(&mut self, user: &UserId, now: Time) -> Result<()> {
         let conversations = self.concerned(user)?;
         for conversation in conversations {
-            self.mutate(now, |ctx| reconcile_soon(ctx, conversation, user))?;
+            self.mutate(now, |ctx| wake::reconcile_soon(ctx, conversation, user))?;
         }
         Ok(())
     }
@@ -218,14 +214,14 @@ impl Engine {
         loop {
             let mut handled = 0;
             self.mutate(now, |ctx| {
-                handled = handle_due(ctx)?;
+                handled = wake::handle_due(ctx)?;
                 if ctx.memory.is_up() {
                     outbox::retry_due(ctx)?;
                     request::retry_due(ctx)?;
                 }
                 Ok(())
             })?;
-            if handled < DUE_STEP {
+            if handled < wake::DUE_STEP {
                 return self.compact_if_due(now);
             }
         }
@@ -297,163 +293,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs one mutation: all of it, or nothing; then whatever became due by it.
-    pub(crate) fn mutate<T>(&mut self, now: Time, f: impl FnOnce(&mut Ctx<'_>) -> Result<T>) -> Result<T> {
-        now.check()?;
-        let result = self.transact(now, f)?;
-        self.work(now)?;
-        Ok(result)
-    }
-
-    /// One transaction.
-    fn transact<T>(&mut self, now: Time, f: impl FnOnce(&mut Ctx<'_>) -> Result<T>) -> Result<T> {
-        self.check_open()?;
-        let mut ctx = Ctx {
-            tx: Tx::new(&self.vault),
-            now,
-            config: &self.config,
-            account: &self.account,
-            memory: &self.memory,
-            groups: &mut self.groups,
-            crypto: &self.crypto,
-            rng: &mut self.rng,
-        };
-        match f(&mut ctx) {
-            Ok(result) => {
-                let staged = ctx.tx.finish();
-                self.commit(staged)?;
-                Ok(result)
-            }
-            Err(error) => {
-                self.groups.clear();
-                if matches!(error, Error::Bug(_) | Error::Store(_)) {
-                    return Err(self.close(error));
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn commit(&mut self, staged: Staged) -> Result<()> {
-        let Staged { batch, outputs, effects } = staged;
-        #[cfg(feature = "sabotage")]
-        let (batch, outputs) = self.sabotage(batch, outputs);
-        if !batch.is_empty() {
-            let applied = self.vault.apply(&batch);
-            batch.into_iter().filter_map(|op| op.value).for_each(|mut value| value.zeroize());
-            if let Err(error) = applied {
-                self.groups.clear();
-                return Err(self.close(error.into()));
-            }
-            self.dirty = true;
-        }
-        for effect in effects {
-            match effect {
-                Effect::Enrolled(certificate) => {
-                    self.account.certificate = Some(*certificate);
-                    self.memory.wake_all();
-                }
-                other => self.memory.apply(other),
-            }
-        }
-        for output in outputs {
-            match output {
-                Output::Event(event) => self.push_event(event),
-                other => self.outputs.push_back(other),
-            }
-        }
-        Ok(())
-    }
-
-    #[cfg(feature = "sabotage")]
-    fn sabotage(
-        &mut self,
-        mut batch: Vec<crate::store::Op>,
-        outputs: Vec<Output>,
-    ) -> (Vec<crate::store::Op>, Vec<Output>) {
-        use crate::sabotage::Sabotage;
-        if self.config.sabotaged(Sabotage::RatchetRowDropped) {
-            batch.retain(|op| op.table != Table::Mls);
-        }
-        (batch, outputs)
-    }
-
-    /// Does what became due, one bounded mutation at a time.
-    fn work(&mut self, now: Time) -> Result<()> {
-        while self.memory.freezing {
-            self.transact(now, session::freeze_some)?;
-        }
-        while let Some(session) = self.memory.unpark.first().copied() {
-            self.unpark(session, now)?;
-        }
-        while let Some(conversation) = self.memory.next_work(now) {
-            self.transact(now, |ctx| outbox::pump(ctx, conversation))?;
-        }
-        Ok(())
-    }
-
-    /// Tries everything again that waits for this session, in order of arrival.
-    fn unpark(&mut self, session: crate::id::SessionId, now: Time) -> Result<()> {
-        self.memory.apply(Effect::Unparked(session));
-        #[cfg(feature = "sabotage")]
-        if self.config.sabotaged(crate::sabotage::Sabotage::ParkedNeverRetried) {
-            return Ok(());
-        }
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let mut refused = None;
-            let tried = self.transact(now, |ctx| match inbox::retry(ctx, session, after.as_deref(), false)? {
-                Some((_, Verdict::Refuse(fault))) => {
-                    refused = Some(Event::Refused(fault));
-                    Err(Error::Peer(fault))
-                }
-                Some((_, Verdict::Forbid(user, reason))) => {
-                    refused = Some(Event::Forbidden(user, reason));
-                    Err(Error::Peer(PeerFault::Forbidden))
-                }
-                Some((key, _)) => Ok(Some(key)),
-                None => Ok(None),
-            });
-            let tried = match refused {
-                None => tried?,
-                Some(event) => self.transact(now, |ctx| {
-                    ctx.tx.event(event);
-                    Ok(inbox::retry(ctx, session, after.as_deref(), true)?.map(|(key, _)| key))
-                })?,
-            };
-            match tried {
-                Some(key) => after = Some(key),
-                None => return Ok(()),
-            }
-        }
-    }
-
-    /// Rebuilds what memory holds of the store.
-    fn recall(&mut self) -> Result<()> {
-        let link = self.memory.link;
-        let tx = Tx::new(&self.vault);
-        let mut memory = Memory::new();
-        memory.link = link;
-        memory.caught_up = self.memory.caught_up;
-        let whole = KeyRange { from: &[], to: &[] };
-        for (_, row) in tx.scan(Table::Outbox, whole, Direction::Forward, usize::MAX)? {
-            memory.work.insert(outbox::conversation_of(&row)?, Time::ZERO);
-        }
-        for (_, row) in tx.scan(Table::Intent, whole, Direction::Forward, usize::MAX)? {
-            memory.work.insert(intent::conversation_of(&row)?, Time::ZERO);
-        }
-        for (_, row) in tx.scan(Table::Receipt, whole, Direction::Forward, usize::MAX)? {
-            memory.receipts.insert(crate::receipt::conversation_of(&row)?, Time::ZERO);
-        }
-        memory.flights = outbox::flights(&tx)?.into_iter().collect();
-        memory.requests = request::all_ids(&tx)?.into_iter().map(|id| (id, None)).collect();
-        memory.unpark = inbox::parked_sessions(&tx)?.into_iter().collect();
-        memory.freezing = session::is_freezing(&tx)?;
-        memory.revoked = member::revoked_serials(&tx)?;
-        self.memory = memory;
-        Ok(())
-    }
-
     /// The direct conversations that a user takes part in.
     fn concerned(&self, user: &UserId) -> Result<Vec<ConversationId>> {
         let tx = self.read()?;
@@ -520,64 +359,4 @@ impl Engine {
     pub(crate) fn enrolment(&self) -> Result<EnrolmentRequest> {
         EnrolmentRequest::new(&self.account.user, &self.account.identity, &self.account.device)
     }
-}
-
-/// A login: everything unanswered goes out again, the mailbox is fetched, key packages are replenished. All in the
-/// mutation that notes the link, so that a store which is too old never encrypts under its old keys.
-fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
-    if ctx.account.certificate()?.valid_at(ctx.now).is_err() {
-        ctx.tx.event(Event::CertificateNeeded);
-    }
-    ctx.tx.effect(Effect::Link(Link::Up(login)));
-    let rolled_back = login.accepted_sequence.filter(|accepted| outbox::sequence(ctx).is_ok_and(|own| *accepted > own));
-    if let Some(accepted) = rolled_back {
-        outbox::set_sequence(ctx, accepted)?;
-        session::freeze_all(ctx);
-        ctx.tx.event(Event::RolledBack);
-    }
-    key_package::replenish(ctx, login, rolled_back.is_some())?;
-    inbox::fetch(ctx)?;
-    outbox::relaunch(ctx)?;
-    request::remake(ctx)
-}
-
-/// The own certificate may have run out: unless a newer one has taken its place, the host is told.
-fn certificate_due(ctx: &mut Ctx<'_>) {
-    if ctx.account.certificate.as_ref().is_some_and(|certificate| certificate.not_after() <= ctx.now) {
-        ctx.tx.event(Event::CertificateNeeded);
-    }
-}
-
-/// Handles deadlines that have come, and says how many.
-fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
-    let due = timer::due(&ctx.tx, ctx.now, DUE_STEP)?;
-    let count = due.len();
-    for due in due {
-        ctx.tx.delete(Table::Timer, &due.key);
-        match due.wake {
-            Wake::KeyPackages => key_package::due(ctx)?,
-            Wake::Missing => inbox::missing_due(ctx, &due.reference)?,
-            Wake::Sweep => {
-                inbox::sweep_seen(ctx)?;
-                session::sweep(ctx)?;
-                ctx.tx.effect(Effect::Compact(Some(ctx.now)));
-                timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
-            }
-            Wake::Certificate => certificate_due(ctx),
-            Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request => {}
-        }
-    }
-    Ok(count)
-}
-
-/// Compares a conversation's leaves with the directory soon: at once for one's own devices; for those of others
-/// after a while, so that their own devices go first.
-fn reconcile_soon(ctx: &mut Ctx<'_>, conversation: ConversationId, user: &UserId) -> Result<()> {
-    if intent::get(&ctx.tx, conversation, Intent::Open)?.is_some() {
-        // Who was looked for in vain may be there now.
-        return intent::postpone(ctx, conversation, Intent::Open, ctx.now);
-    }
-    let wait =
-        if *user == ctx.account.user { 0 } else { limits::RECONCILE_AFTER + ctx.rng.below(limits::RECONCILE_AFTER) };
-    intent::want(ctx, conversation, Intent::Reconcile, ctx.now.plus(wait))
 }

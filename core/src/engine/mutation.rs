@@ -1,0 +1,175 @@
+//! One mutation: a transaction, its commit, and whatever becomes due by it.
+
+use zeroize::Zeroize;
+
+use super::Engine;
+use crate::ctx::Ctx;
+use crate::error::{Error, PeerFault, Result};
+use crate::event::Event;
+use crate::inbox::{self, Verdict};
+use crate::memory::{Effect, Memory};
+use crate::output::Output;
+use crate::session;
+use crate::store::{Direction, KeyRange, Table};
+use crate::time::Time;
+use crate::tx::{Staged, Tx};
+use crate::{intent, member, outbox, request};
+
+impl Engine {
+    /// Runs one mutation: all of it, or nothing; then whatever became due by it.
+    pub(crate) fn mutate<T>(&mut self, now: Time, f: impl FnOnce(&mut Ctx<'_>) -> Result<T>) -> Result<T> {
+        now.check()?;
+        let result = self.transact(now, f)?;
+        self.work(now)?;
+        Ok(result)
+    }
+
+    /// One transaction.
+    pub(super) fn transact<T>(&mut self, now: Time, f: impl FnOnce(&mut Ctx<'_>) -> Result<T>) -> Result<T> {
+        self.check_open()?;
+        let mut ctx = Ctx {
+            tx: Tx::new(&self.vault),
+            now,
+            config: &self.config,
+            account: &self.account,
+            memory: &self.memory,
+            groups: &mut self.groups,
+            crypto: &self.crypto,
+            rng: &mut self.rng,
+        };
+        match f(&mut ctx) {
+            Ok(result) => {
+                let staged = ctx.tx.finish();
+                self.commit(staged)?;
+                Ok(result)
+            }
+            Err(error) => {
+                self.groups.clear();
+                if matches!(error, Error::Bug(_) | Error::Store(_)) {
+                    return Err(self.close(error));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn commit(&mut self, staged: Staged) -> Result<()> {
+        let Staged { batch, outputs, effects } = staged;
+        #[cfg(feature = "sabotage")]
+        let (batch, outputs) = self.sabotage(batch, outputs);
+        if !batch.is_empty() {
+            let applied = self.vault.apply(&batch);
+            batch.into_iter().filter_map(|op| op.value).for_each(|mut value| value.zeroize());
+            if let Err(error) = applied {
+                self.groups.clear();
+                return Err(self.close(error.into()));
+            }
+            self.dirty = true;
+        }
+        for effect in effects {
+            match effect {
+                Effect::Enrolled(certificate) => {
+                    self.account.certificate = Some(*certificate);
+                    self.memory.wake_all();
+                }
+                other => self.memory.apply(other),
+            }
+        }
+        for output in outputs {
+            match output {
+                Output::Event(event) => self.push_event(event),
+                other => self.outputs.push_back(other),
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "sabotage")]
+    fn sabotage(
+        &mut self,
+        mut batch: Vec<crate::store::Op>,
+        outputs: Vec<Output>,
+    ) -> (Vec<crate::store::Op>, Vec<Output>) {
+        use crate::sabotage::Sabotage;
+        if self.config.sabotaged(Sabotage::RatchetRowDropped) {
+            batch.retain(|op| op.table != Table::Mls);
+        }
+        (batch, outputs)
+    }
+
+    /// Does what became due, one bounded mutation at a time.
+    fn work(&mut self, now: Time) -> Result<()> {
+        while self.memory.freezing {
+            self.transact(now, session::freeze_some)?;
+        }
+        while let Some(session) = self.memory.unpark.first().copied() {
+            self.unpark(session, now)?;
+        }
+        while let Some(conversation) = self.memory.next_work(now) {
+            self.transact(now, |ctx| outbox::pump(ctx, conversation))?;
+        }
+        Ok(())
+    }
+
+    /// Tries everything again that waits for this session, in order of arrival.
+    fn unpark(&mut self, session: crate::id::SessionId, now: Time) -> Result<()> {
+        self.memory.apply(Effect::Unparked(session));
+        #[cfg(feature = "sabotage")]
+        if self.config.sabotaged(crate::sabotage::Sabotage::ParkedNeverRetried) {
+            return Ok(());
+        }
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let mut refused = None;
+            let tried = self.transact(now, |ctx| match inbox::retry(ctx, session, after.as_deref(), false)? {
+                Some((_, Verdict::Refuse(fault))) => {
+                    refused = Some(Event::Refused(fault));
+                    Err(Error::Peer(fault))
+                }
+                Some((_, Verdict::Forbid(user, reason))) => {
+                    refused = Some(Event::Forbidden(user, reason));
+                    Err(Error::Peer(PeerFault::Forbidden))
+                }
+                Some((key, _)) => Ok(Some(key)),
+                None => Ok(None),
+            });
+            let tried = match refused {
+                None => tried?,
+                Some(event) => self.transact(now, |ctx| {
+                    ctx.tx.event(event);
+                    Ok(inbox::retry(ctx, session, after.as_deref(), true)?.map(|(key, _)| key))
+                })?,
+            };
+            match tried {
+                Some(key) => after = Some(key),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Rebuilds what memory holds of the store.
+    pub(super) fn recall(&mut self) -> Result<()> {
+        let link = self.memory.link;
+        let tx = Tx::new(&self.vault);
+        let mut memory = Memory::new();
+        memory.link = link;
+        memory.caught_up = self.memory.caught_up;
+        let whole = KeyRange { from: &[], to: &[] };
+        for (_, row) in tx.scan(Table::Outbox, whole, Direction::Forward, usize::MAX)? {
+            memory.work.insert(outbox::conversation_of(&row)?, Time::ZERO);
+        }
+        for (_, row) in tx.scan(Table::Intent, whole, Direction::Forward, usize::MAX)? {
+            memory.work.insert(intent::conversation_of(&row)?, Time::ZERO);
+        }
+        for (_, row) in tx.scan(Table::Receipt, whole, Direction::Forward, usize::MAX)? {
+            memory.receipts.insert(crate::receipt::conversation_of(&row)?, Time::ZERO);
+        }
+        memory.flights = outbox::flights(&tx)?.into_iter().collect();
+        memory.requests = request::all_ids(&tx)?.into_iter().map(|id| (id, None)).collect();
+        memory.unpark = inbox::parked_sessions(&tx)?.into_iter().collect();
+        memory.freezing = session::is_freezing(&tx)?;
+        memory.revoked = member::revoked_serials(&tx)?;
+        self.memory = memory;
+        Ok(())
+    }
+}

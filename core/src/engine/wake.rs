@@ -1,0 +1,77 @@
+//! What the engine does by itself: at a login, at a deadline, when the directory changes.
+
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::event::Event;
+use crate::id::{ConversationId, UserId};
+use crate::input::Login;
+use crate::intent::{self, Intent};
+use crate::limits;
+use crate::memory::{Effect, Link};
+use crate::output::Wake;
+use crate::store::Table;
+use crate::time::HOUR;
+use crate::{inbox, key_package, outbox, request, session, timer};
+
+/// Timers that one mutation handles.
+pub(super) const DUE_STEP: usize = 32;
+
+/// A login: everything unanswered goes out again, the mailbox is fetched, key packages are replenished. All in the
+/// mutation that notes the link, so that a store which is too old never encrypts under its old keys.
+pub(super) fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
+    if ctx.account.certificate()?.valid_at(ctx.now).is_err() {
+        ctx.tx.event(Event::CertificateNeeded);
+    }
+    ctx.tx.effect(Effect::Link(Link::Up(login)));
+    let rolled_back = login.accepted_sequence.filter(|accepted| outbox::sequence(ctx).is_ok_and(|own| *accepted > own));
+    if let Some(accepted) = rolled_back {
+        outbox::set_sequence(ctx, accepted)?;
+        session::freeze_all(ctx);
+        ctx.tx.event(Event::RolledBack);
+    }
+    key_package::replenish(ctx, login, rolled_back.is_some())?;
+    inbox::fetch(ctx)?;
+    outbox::relaunch(ctx)?;
+    request::remake(ctx)
+}
+
+/// The own certificate may have run out: unless a newer one has taken its place, the host is told.
+fn certificate_due(ctx: &mut Ctx<'_>) {
+    if ctx.account.certificate.as_ref().is_some_and(|certificate| certificate.not_after() <= ctx.now) {
+        ctx.tx.event(Event::CertificateNeeded);
+    }
+}
+
+/// Handles deadlines that have come, and says how many.
+pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
+    let due = timer::due(&ctx.tx, ctx.now, DUE_STEP)?;
+    let count = due.len();
+    for due in due {
+        ctx.tx.delete(Table::Timer, &due.key);
+        match due.wake {
+            Wake::KeyPackages => key_package::due(ctx)?,
+            Wake::Missing => inbox::missing_due(ctx, &due.reference)?,
+            Wake::Sweep => {
+                inbox::sweep_seen(ctx)?;
+                session::sweep(ctx)?;
+                ctx.tx.effect(Effect::Compact(Some(ctx.now)));
+                timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
+            }
+            Wake::Certificate => certificate_due(ctx),
+            Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request => {}
+        }
+    }
+    Ok(count)
+}
+
+/// Compares a conversation's leaves with the directory soon: at once for one's own devices; for those of others
+/// after a while, so that their own devices go first.
+pub(super) fn reconcile_soon(ctx: &mut Ctx<'_>, conversation: ConversationId, user: &UserId) -> Result<()> {
+    if intent::get(&ctx.tx, conversation, Intent::Open)?.is_some() {
+        // Who was looked for in vain may be there now.
+        return intent::postpone(ctx, conversation, Intent::Open, ctx.now);
+    }
+    let wait =
+        if *user == ctx.account.user { 0 } else { limits::RECONCILE_AFTER + ctx.rng.below(limits::RECONCILE_AFTER) };
+    intent::want(ctx, conversation, Intent::Reconcile, ctx.now.plus(wait))
+}
