@@ -45,7 +45,8 @@ pub fn converse(tally: &mut Tally, platform: &mut Platform, messages: usize) -> 
         network.now = network.now.plus(SECOND);
     }
     let shown = network.shown(conversation)?;
-    tally.expect(network.updates > 0 || messages < 200, "the engine updated its keys by itself");
+    // The engine updates after 200 messages of a session; the first one was queued before there was one.
+    tally.expect(network.updates > 0 || messages <= 201, "the engine updated its keys by itself");
     for number in 0..messages {
         tally.expect(shown.contains(&format!("answer to text {number}")), "every answer is shown");
     }

@@ -158,7 +158,7 @@ fn cargo_test(targets: &str) -> Step {
 /// Members on another implementation of MLS; messages each way.
 fn interop(tier: Tier) -> Step {
     let messages = match tier {
-        Tier::One => "200",
+        Tier::One => "250",
         Tier::Full => "1000",
     };
     Step::program("interop").args(&["--messages", messages])
