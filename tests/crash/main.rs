@@ -1,4 +1,4 @@
-//! Crashes: what a store still holds after its process was killed, and after the power was lost.
+//! R19. Crashes: what a store still holds after its process was killed, and after the power was lost.
 //!
 //! The process under test is this program again . It says what it tries and what it acknowledges; after its
 //! death another one looks at what is left. It must hold a prefix of what was tried, whole, with at least all that was
