@@ -17,7 +17,7 @@ fn an_expired_certificate_suspends_until_it_is_renewed() {
     let talk = world.start(ann, bea);
     world.send(ann, talk, "before");
     world.settle();
-    world.renew(ann, "client", HOUR);
+    world.renew(ann, "client", HOUR).unwrap();
     world.run(2 * HOUR);
     world.send(ann, talk, "nobody lets me");
     world.run(100);
@@ -28,7 +28,7 @@ fn an_expired_certificate_suspends_until_it_is_renewed() {
     assert_eq!(world.texts(ann, talk), ["before", "nobody lets me", "are you there?"], "it reads");
     assert_eq!(world.messages(ann, talk)[1].state, SendState::Queued);
     assert!(world.devices[ann].events.contains(&Event::CertificateNeeded));
-    world.renew(ann, "client", 90 * DAY);
+    world.renew(ann, "client", 90 * DAY).unwrap();
     world.settle();
     world.check();
     assert_eq!(world.texts(bea, talk), ["before", "are you there?", "nobody lets me"]);
@@ -43,7 +43,7 @@ fn a_message_that_was_sent_in_time_is_shown_after_the_certificate_ran_out() {
     let talk = world.start(ann, bea);
     world.send(ann, talk, "hello");
     world.settle();
-    world.renew(ann, "client", HOUR);
+    world.renew(ann, "client", HOUR).unwrap();
     world.settle();
     world.disconnect(bea);
     world.send(ann, talk, "in time");
@@ -122,7 +122,7 @@ fn a_changed_role_counts_in_open_conversations() {
     world.send(ann, talk, "hello");
     world.settle();
     assert_eq!(world.conversation(sue, talk).kind.as_deref(), Some("client_support"));
-    world.renew(ann, "escort", 90 * DAY);
+    world.renew(ann, "escort", 90 * DAY).unwrap();
     world.send(ann, talk, "I work here now");
     world.settle();
     world.check();

@@ -60,6 +60,8 @@ pub struct Device {
     pub events: Vec<Event>,
     /// What the engine answered to bad envelopes, until somebody takes it.
     pub refusals: Vec<Error>,
+    /// Whether its engine has closed itself: it must be opened again.
+    pub failed: bool,
     /// How often it was opened.
     pub opens: u64,
 }
@@ -82,6 +84,7 @@ impl Device {
             wake: Time::NEVER,
             events: Vec::new(),
             refusals: Vec::new(),
+            failed: false,
             opens: 0,
         }
     }
@@ -123,6 +126,7 @@ impl Device {
     pub fn crash(&mut self, keep: usize) {
         let disk = self.disk.crash(keep);
         self.engine = None;
+        self.failed = false;
         self.disk = disk;
         self.hang_up();
         self.wake = Time::NEVER;

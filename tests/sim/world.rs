@@ -3,7 +3,7 @@
 use undertone::conversation::Conversation;
 use undertone::engine::{Draft, Engine};
 use undertone::error::Error;
-use undertone::id::{ConversationId, MessageId, UserId};
+use undertone::id::{ConversationId, Hash32, MessageId, UserId};
 use undertone::input::{Answer, Connection, Login, TransmitResult};
 use undertone::limits;
 use undertone::message::{Cursor, Message, MessageContent};
@@ -54,6 +54,8 @@ pub struct World {
     /// Broken invariants: bugs that engines reported. A scenario panics on them at once.
     pub bugs: Vec<String>,
     pub policy: fn() -> Policy,
+    /// The fault that devices made from now on have.
+    pub sabotage: Option<undertone::sabotage::Sabotage>,
     pub key_packages: usize,
     pub update_after_messages: u64,
     pub update_after: u64,
@@ -62,6 +64,12 @@ pub struct World {
     pub wire: Vec<(DeviceIx, Vec<u8>)>,
     pub tap: Option<Tap>,
     pub held: Vec<Packet>,
+    /// After so many more inputs, the relay loses power before it has made the last one durable.
+    pub relay_dies_after: Option<u64>,
+    /// How often it did.
+    pub relay_crashes: u64,
+    /// Hash over everything that happened.
+    pub trace: Hash32,
     smuggled: u64,
 }
 
@@ -92,6 +100,7 @@ impl World {
             devices: Vec::new(),
             bugs: Vec::new(),
             policy: Policy::companion,
+            sabotage: None,
             key_packages: 4,
             update_after_messages: limits::UPDATE_AFTER_MESSAGES,
             update_after: limits::UPDATE_AFTER,
@@ -99,6 +108,9 @@ impl World {
             wire: Vec::new(),
             tap: None,
             held: Vec::new(),
+            relay_dies_after: None,
+            relay_crashes: 0,
+            trace: Hash32::from_bytes([0; 32]),
             smuggled: 0,
         }
     }
@@ -131,7 +143,7 @@ impl World {
             role: Role::new(role).expect("a role"),
             identity,
             policy: self.policy,
-            sabotage: None,
+            sabotage: self.sabotage,
             key_packages: self.key_packages,
             update_after_messages: self.update_after_messages,
             update_after: self.update_after,
@@ -204,13 +216,16 @@ impl World {
     }
 
     /// Renews a device's certificate, perhaps in another role.
-    pub fn renew(&mut self, ix: DeviceIx, role: &str, validity: u64) {
+    ///
+    /// # Errors
+    /// Whatever the engine says.
+    pub fn renew(&mut self, ix: DeviceIx, role: &str, validity: u64) -> Result<(), Error> {
         let role = Role::new(role).expect("a role");
         let old = self.devices[ix].certificate.clone().expect("an enrolled device");
         let renewed = self.platform.renew(&old, &role, self.now, validity);
         self.devices[ix].certificate = Some(renewed.clone());
         self.devices[ix].profile.role = role;
-        self.call(ix, |engine, now| engine.identity().enrol(renewed.as_bytes(), now)).expect("a good certificate");
+        self.call(ix, |engine, now| engine.identity().enrol(renewed.as_bytes(), now))
     }
 
     /// The relay keeps other rules from now on. All connections end, as at a restart.
@@ -256,7 +271,10 @@ impl World {
         let mut at_once = 0;
         while let Some(at) = self.next_at().filter(|at| *at <= end) {
             at_once = if at > self.now { 0 } else { at_once + 1 };
-            assert!(at_once < LIVELOCK, "nothing but work at {:?}: {}", self.now, self.describe());
+            if at_once == LIVELOCK {
+                self.bugs.push(format!("nothing but work at {}: {}", self.now.as_ms(), self.describe()));
+                return;
+            }
             self.now = self.now.max(at);
             self.step();
         }
@@ -331,12 +349,47 @@ impl World {
                 Vec::new()
             }
         };
+        if let Some(left) = self.relay_dies_after.as_mut() {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                return self.crash_relay();
+            }
+        }
         // Nothing leaves before it is durable.
         let outputs = self.relay.outputs();
         for body in answer {
             self.net.send(&mut self.rng, now, Packet { device: ix, connection, body: Body::Down(body) });
         }
         self.pass_on(outputs);
+    }
+
+    /// The relay loses power: what it has not made durable is gone, and so are all connections.
+    pub fn crash_relay(&mut self) {
+        self.relay_dies_after = None;
+        self.relay_crashes += 1;
+        self.relay.crash();
+        for ix in 0..self.devices.len() {
+            let at = self.now.plus(self.rng.below(5 * SECOND));
+            self.break_link(ix, at);
+        }
+    }
+
+    /// The host finds out at `at` that its connection is dead.
+    fn break_link(&mut self, ix: DeviceIx, at: Time) {
+        let connection = self.devices[ix].connection;
+        self.net.at(at, Packet { device: ix, connection, body: Body::Local(HostTimer::Broken) });
+    }
+
+    /// The network lets nothing through to or from a device any more; its host finds out after a while.
+    pub fn cut(&mut self, ix: DeviceIx) {
+        self.devices[ix].cut = true;
+        let at = self.now.plus(5 * SECOND + self.rng.below(10 * SECOND));
+        self.break_link(ix, at);
+    }
+
+    /// Notes something in the trace.
+    pub fn trace(&mut self, what: &[u8]) {
+        self.trace = Hash32::of(&[self.trace.as_bytes().as_slice(), &self.now.as_ms().to_be_bytes(), what].concat());
     }
 
     /// Passes on what the relay has to say by itself.
@@ -502,21 +555,24 @@ impl World {
     }
 
     fn output(&mut self, ix: DeviceIx, output: Output) {
-        let device = &mut self.devices[ix];
-        let connection = device.connection;
+        let connection = self.devices[ix].connection;
         let up = match output {
             Output::Transmit(transmit) => {
-                if device.link == Link::Up {
-                    device.waiting_transmits.insert(transmit.id);
+                if self.devices[ix].link == Link::Up {
+                    self.devices[ix].waiting_transmits.insert(transmit.id);
                     let late = Body::Local(HostTimer::NoAnswer(transmit.id));
                     self.net.at(self.now.plus(ANSWER_WITHIN), Packet { device: ix, connection, body: late });
+                }
+                for bytes in &transmit.envelopes {
+                    let hash = Hash32::of(bytes);
+                    self.trace(hash.as_bytes());
                 }
                 self.wire.extend(transmit.envelopes.iter().map(|bytes| (ix, bytes.clone())));
                 ToRelay::Submit(transmit.id, transmit.envelopes)
             }
             Output::Request(id, request) => {
-                if device.link == Link::Up {
-                    device.waiting_requests.insert(id);
+                if self.devices[ix].link == Link::Up {
+                    self.devices[ix].waiting_requests.insert(id);
                     let late = Body::Local(HostTimer::NoReply(id));
                     self.net.at(self.now.plus(ANSWER_WITHIN), Packet { device: ix, connection, body: late });
                 }
@@ -524,7 +580,9 @@ impl World {
             }
             Output::Acknowledge(id) => ToRelay::Acknowledge(id),
             Output::Event(event) => {
-                device.events.push(event);
+                let printed = format!("{ix} {event:?}");
+                self.devices[ix].events.push(event);
+                self.trace(printed.as_bytes());
                 return;
             }
             Output::Timeout { .. } => return,
@@ -536,7 +594,9 @@ impl World {
     }
 
     /// Writes broken invariants down.
-    fn note(&mut self, ix: DeviceIx, error: &Error) {
+    pub fn note(&mut self, ix: DeviceIx, error: &Error) {
+        self.trace(error.code().as_bytes());
+        self.devices[ix].failed |= is_fatal(error);
         if is_bug(error) {
             self.bugs.push(format!("device {ix} at {}: {error:?}", self.now.as_ms()));
         }
@@ -563,6 +623,18 @@ impl World {
 
 /// What scenarios say and ask.
 impl World {
+    pub fn user_named(&self, name: &str) -> UserId {
+        UserId::new(name).expect("a user id")
+    }
+
+    /// A device's clock is set, so many milliseconds ahead of the world's.
+    pub fn set_clock(&mut self, ix: DeviceIx, skew: i64) {
+        self.devices[ix].skew = skew;
+        if self.devices[ix].engine.is_some() {
+            let _ = self.call(ix, Engine::handle_timeout);
+        }
+    }
+
     pub fn user(&self, ix: DeviceIx) -> UserId {
         self.devices[ix].profile.user.clone()
     }

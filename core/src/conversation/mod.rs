@@ -6,4 +6,6 @@ mod row;
 pub use list::{Conversation, ConversationCursor, ConversationPage, ConversationState, Member};
 
 pub(crate) use list::page;
-pub(crate) use row::{ConversationRow, MemberRow, State, added, load, moved, moved_in, new, require, store, touch};
+pub(crate) use row::{
+    ConversationRow, MemberRow, State, added, load, moved, moved_in, new, removed, require, store, touch,
+};

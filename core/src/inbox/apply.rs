@@ -8,7 +8,6 @@ use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Clock, Content, Envelope, Kind};
 use crate::error::{Error, PeerFault, Result};
-use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, EnvelopeId, Hash32, MessageId, UserId};
 use crate::input::Delivery;
 use crate::limits;
@@ -70,13 +69,9 @@ fn heal(
     }
     let placeholder = placeholder_id(lost);
     if let Some(place) = message::find(&ctx.tx, conversation, sender.user(), placeholder)? {
-        let removed = message::remove(&ctx.tx, conversation, place)?;
-        if removed.unread {
-            let mut row = conversation::require(&ctx.tx, conversation)?;
-            row.unread = row.unread.saturating_sub(1);
-            conversation::store(&mut ctx.tx, &row)?;
-        }
-        ctx.tx.event(Event::MessageRemoved(conversation, place));
+        let mut row = conversation::require(&ctx.tx, conversation)?;
+        conversation::removed(ctx, &mut row, place)?;
+        conversation::store(&mut ctx.tx, &row)?;
     }
     insert(ctx, conversation, sender, content, None, delivery)
 }

@@ -1,0 +1,101 @@
+//! The simulator: many engines, the real relay's logic, everything going wrong that can, from one seed each.
+
+use std::process::ExitCode;
+
+use undertone::sabotage::Sabotage;
+use undertone_tests::sim::action::{ACTIONS, FAULTS};
+use undertone_tests::sim::run::{Options, run};
+use undertone_tests::sim::tally::Tally;
+
+const HELP: &str = "\
+sim [--seeds N] [--seed FIRST] [--actions A] [--sabotage NAME]
+
+Runs N seeds (200) from FIRST (1), each with A actions (2000): faults first, then everything heals and must be well.
+Ends with `sim: seeds N, actions N, crashes N, delivered N, violations 0`.";
+
+/// What the command line asks for.
+struct Args {
+    seeds: u64,
+    first: u64,
+    actions: u64,
+    sabotage: Option<Sabotage>,
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--help" || word == "-h") {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    match parse(&words) {
+        Ok(args) => simulate(&args),
+        Err(why) => {
+            eprintln!("sim: {why}\n\n{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn parse(words: &[String]) -> Result<Args, String> {
+    let mut args = Args { seeds: 200, first: 1, actions: 2_000, sabotage: None };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+        let number = || value.parse::<u64>().map_err(|_| format!("{word}: `{value}` is no number"));
+        match word.as_str() {
+            "--seeds" => args.seeds = number()?,
+            "--seed" => args.first = number()?,
+            "--actions" => args.actions = number()?,
+            "--sabotage" => {
+                let named = |fault: &Sabotage| format!("{fault:?}") == *value;
+                let known = || Sabotage::ALL.map(|fault| format!("{fault:?}")).join(", ");
+                let fault = Sabotage::ALL.into_iter().find(named);
+                args.sabotage = Some(fault.ok_or_else(|| format!("no fault `{value}`; there are {}", known()))?);
+            }
+            _ => return Err(format!("unknown option `{word}`")),
+        }
+    }
+    Ok(args)
+}
+
+fn simulate(args: &Args) -> ExitCode {
+    let mut total = Tally::of(&ACTIONS, &FAULTS);
+    let (mut crashes, mut violations) = (0, 0);
+    for seed in args.first..args.first.saturating_add(args.seeds) {
+        let options = Options { seed, actions: args.actions, sabotage: args.sabotage };
+        let Ok(outcome) = std::panic::catch_unwind(|| run(options)) else {
+            violations += 1;
+            capsule(args, seed, &["it panicked, see above".to_owned()]);
+            continue;
+        };
+        total.add(&outcome.tally);
+        crashes += outcome.crashes;
+        violations += outcome.violations.len();
+        if !outcome.violations.is_empty() {
+            capsule(args, seed, &outcome.violations);
+        }
+    }
+    println!("{total}");
+    let missing = total.missing();
+    if !missing.is_empty() {
+        println!("never happened: {}", missing.join(", "));
+    }
+    let actions = total.total_actions();
+    let delivered = total.delivered;
+    println!(
+        "sim: seeds {}, actions {actions}, crashes {crashes}, delivered {delivered}, violations {violations}",
+        args.seeds
+    );
+    if violations == 0 && missing.is_empty() && delivered > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Everything that is needed to see it again.
+fn capsule(args: &Args, seed: u64, violations: &[String]) {
+    let sabotage = args.sabotage.map(|fault| format!(" --sabotage {fault:?}")).unwrap_or_default();
+    println!("seed {seed} fails:");
+    violations.iter().for_each(|violation| println!("  {violation}"));
+    println!(
+        "  again: cargo run --release -p undertone-tests --bin sim -- --seeds 1 --seed {seed} --actions {}{sabotage}",
+        args.actions
+    );
+}

@@ -1,0 +1,145 @@
+//! The reference: what was done, and so what everybody must see. It knows nothing of sessions, epochs or rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use undertone::id::{ConversationId, MessageId};
+
+use super::world::DeviceIx;
+
+/// A user's number.
+pub type UserIx = usize;
+
+/// Two users, the smaller number first.
+pub type Pair = (UserIx, UserIx);
+
+/// In every text, so that it can be searched for where no text may be.
+pub const NEEDLE: &str = "quokka";
+
+/// A user as the model sees them.
+pub struct Person {
+    pub name: String,
+    pub role: &'static str,
+    /// All devices that they ever had.
+    pub devices: Vec<DeviceIx>,
+    /// Whether a device of theirs was lost or revoked, with what only it could read.
+    pub lost: bool,
+}
+
+/// A device as the model sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There from the start: it misses nothing.
+    Founder,
+    /// It came later: it misses nothing of what is sent once it has arrived.
+    Late,
+    /// Revoked: it reads nothing that is sent from then on.
+    Revoked,
+    /// Its store is lost; nobody has it any more.
+    Gone,
+}
+
+/// What became of a message as far as its author knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The engine took it.
+    Sent,
+    /// The engine died while it took it: it may be there or not.
+    Maybe,
+    /// The author took it back.
+    Cancelled,
+    /// It died with the device that wrote it.
+    Lost,
+}
+
+/// A message.
+pub struct Line {
+    pub text: String,
+    pub id: Option<MessageId>,
+    pub pair: Pair,
+    pub author: UserIx,
+    pub device: DeviceIx,
+    pub fate: Fate,
+    /// Whether somebody who may had started the conversation when it was written.
+    pub allowed: bool,
+    /// Whether it was written after the faults had ended.
+    pub healed: bool,
+}
+
+/// What was done.
+#[derive(Default)]
+pub struct Model {
+    pub people: Vec<Person>,
+    pub standing: BTreeMap<DeviceIx, Standing>,
+    pub owner: BTreeMap<DeviceIx, UserIx>,
+    pub conversations: BTreeMap<Pair, ConversationId>,
+    /// Pairs whose conversation was started by somebody who may.
+    pub started: BTreeSet<Pair>,
+    pub lines: Vec<Line>,
+    by_text: BTreeMap<String, usize>,
+    /// Who has read what of others.
+    pub read: BTreeMap<UserIx, BTreeSet<usize>>,
+}
+
+impl Model {
+    pub fn pair(one: UserIx, other: UserIx) -> Pair {
+        (one.min(other), one.max(other))
+    }
+
+    /// The rules of the preset, written down once more.
+    pub fn may_start(&self, one: UserIx, other: UserIx) -> bool {
+        matches!(
+            (self.people[one].role, self.people[other].role),
+            ("client", "escort" | "support") | ("escort", "support") | ("support", _)
+        )
+    }
+
+    pub fn add_device(&mut self, user: UserIx, ix: DeviceIx, standing: Standing) {
+        self.people[user].devices.push(ix);
+        self.standing.insert(ix, standing);
+        self.owner.insert(ix, user);
+    }
+
+    pub fn is_live(&self, ix: DeviceIx) -> bool {
+        matches!(self.standing[&ix], Standing::Founder | Standing::Late)
+    }
+
+    /// The devices that take part.
+    pub fn live_devices(&self) -> Vec<DeviceIx> {
+        self.standing.keys().copied().filter(|ix| self.is_live(*ix)).collect()
+    }
+
+    pub fn live_of(&self, user: UserIx) -> Vec<DeviceIx> {
+        self.people[user].devices.iter().copied().filter(|ix| self.is_live(*ix)).collect()
+    }
+
+    /// Writes down that a device was told to send.
+    pub fn wrote(&mut self, line: Line) -> usize {
+        self.by_text.insert(line.text.clone(), self.lines.len());
+        self.lines.push(line);
+        self.lines.len() - 1
+    }
+
+    pub fn line_of(&self, text: &str) -> Option<usize> {
+        self.by_text.get(text).copied()
+    }
+
+    pub fn other(pair: Pair, user: UserIx) -> UserIx {
+        if pair.0 == user { pair.1 } else { pair.0 }
+    }
+
+    /// Whether a device must show a line once everything has healed.
+    pub fn must_show(&self, line: &Line, ix: DeviceIx) -> bool {
+        let concerned = line.pair.0 == self.owner[&ix] || line.pair.1 == self.owner[&ix];
+        let complete = match self.standing[&ix] {
+            Standing::Founder => true,
+            Standing::Late => line.healed,
+            Standing::Revoked | Standing::Gone => false,
+        };
+        concerned && complete && line.fate == Fate::Sent && line.allowed
+    }
+
+    /// Whether a line may be shown at all on devices other than its author's own that wrote it.
+    pub fn may_show(&self, line: &Line) -> bool {
+        line.fate != Fate::Cancelled || line.device == DeviceIx::MAX
+    }
+}
