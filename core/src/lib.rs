@@ -119,6 +119,7 @@ pub mod rng;
 pub mod sabotage;
 mod session;
 pub mod store;
+mod sweep;
 mod text;
 pub mod time;
 mod timer;

@@ -74,6 +74,12 @@ pub const RECEIPT_BATCH: usize = 256;
 /// How long receipts gather before they are sent.
 pub const RECEIPT_DELAY: u64 = SECOND / 2;
 
+/// How often a message is sent again, to all who ask for it.
+pub const SENT_AGAIN: u8 = 8;
+
+/// Receipts per conversation that wait for their messages; the oldest go.
+pub const EARLY: usize = 256;
+
 /// Key packages kept published, unless the host says otherwise.
 pub const KEY_PACKAGES: usize = 50;
 /// Key packages kept published at most: they are made in one mutation.
@@ -100,3 +106,5 @@ pub const NO_SESSION_EVERY: u64 = HOUR;
 pub const EVENTS: usize = 4_096;
 /// How long others leave a new device to its own user's engines; up to twice that.
 pub const RECONCILE_AFTER: u64 = 10 * SECOND;
+/// Longest time that the wish for a commit is put off.
+pub const INTENT_WAIT: u64 = 5 * MINUTE;

@@ -17,6 +17,8 @@ pub(crate) enum Link {
 
 /// State in memory.
 pub(crate) struct Memory {
+    /// What the clock showed last.
+    pub clock: Time,
     pub link: Link,
     /// Whether the mailbox was read to its end since the link came up. Before that, nothing is encrypted: what waits
     /// there moves sessions on, and what is encrypted for an epoch long gone nobody can read.
@@ -71,6 +73,7 @@ pub(crate) enum Effect {
 impl Memory {
     pub fn new() -> Memory {
         Memory {
+            clock: Time::ZERO,
             link: Link::Down,
             caught_up: false,
             work: BTreeMap::new(),
@@ -117,6 +120,18 @@ impl Memory {
     /// What kept conversations from their work is over: all of them look again.
     pub fn wake_all(&mut self) {
         self.work.values_mut().for_each(|at| *at = Time::ZERO);
+    }
+
+    /// The host's clock shows `now`. If it was put back, what is to be done later was put off by a clock that was wrong:
+    /// all of it is due at once, so that nothing waits for as long as the clock was ahead.
+    pub fn tick(&mut self, now: Time) {
+        if now < self.clock {
+            let retries = self.flights.values_mut().filter_map(|flight| flight.retry_at.as_mut());
+            let requests = self.requests.values_mut().filter_map(Option::as_mut);
+            let rest = self.work.values_mut().chain(self.receipts.values_mut()).chain(self.compact_at.as_mut());
+            retries.chain(requests).chain(rest).for_each(|at| *at = Time::ZERO);
+        }
+        self.clock = now;
     }
 
     /// Makes a change whose commit is done. [`Effect::Enrolled`] is the engine's own.

@@ -99,17 +99,21 @@ pub(crate) fn apply(
         return Err(PeerFault::TooLarge("receipt").into());
     }
     let lists = [(Mark::Delivered, receipt.delivered), (Mark::Read, receipt.read)];
+    let mut early = Vec::new();
     for (mark, authors) in lists {
         for (author, ids) in authors {
             for id in ids {
-                confirm(ctx, conversation, from, mark, &author, id, at)?;
+                if !confirm(ctx, conversation, from, mark, &author, id, at)? {
+                    early.push((mark, author.clone(), id));
+                }
             }
         }
     }
-    Ok(())
+    keep_early(ctx, conversation, from, at, early)
 }
 
-/// One message is confirmed: one of this user's by a recipient, or another's as read by this user elsewhere.
+/// One message is confirmed: one of this user's by a recipient, or another's as read by this user elsewhere. `false`
+/// when the message is not here.
 fn confirm(
     ctx: &mut Ctx<'_>,
     conversation: ConversationId,
@@ -118,12 +122,15 @@ fn confirm(
     author: &UserId,
     id: MessageId,
     at: Time,
-) -> Result<()> {
-    let Some(place) = message::find(&ctx.tx, conversation, author, id)? else { return Ok(()) };
-    let Some(mut row) = message::load(&ctx.tx, conversation, place)? else { return Ok(()) };
+) -> Result<bool> {
+    let Some(place) = message::find(&ctx.tx, conversation, author, id)? else { return Ok(false) };
+    let Some(mut row) = message::load(&ctx.tx, conversation, place)? else { return Ok(false) };
     let own = *from == ctx.account.user;
     if row.own && !own {
-        if note(ctx, &mut row, from, mark, at) {
+        let moved = note(&mut row, from, mark, at);
+        #[cfg(feature = "sabotage")]
+        let moved = back(ctx, &mut row, mark) || moved;
+        if moved {
             message::store(&ctx.tx, conversation, place, &row)?;
             ctx.tx.event(Event::MessageChanged(conversation, place));
         }
@@ -135,16 +142,72 @@ fn confirm(
         conversation.unread = conversation.unread.saturating_sub(1);
         conversation::store(&mut ctx.tx, &conversation)?;
     }
+    Ok(true)
+}
+
+/// A receipt that came before its message.
+#[derive(Serialize, Deserialize)]
+struct Early {
+    from: UserId,
+    read: bool,
+    at: Time,
+}
+
+/// Keeps receipts whose messages are not here yet: they may have overtaken them. So many per conversation; the oldest
+/// go.
+fn keep_early(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    from: &UserId,
+    at: Time,
+    mut early: Vec<(Mark, UserId, MessageId)>,
+) -> Result<()> {
+    let own = *from == ctx.account.user;
+    early.retain(|(mark, author, _)| if *author == ctx.account.user { !own } else { own && *mark == Mark::Read });
+    if early.is_empty() {
+        return Ok(());
+    }
+    let waiting = ctx.tx.scan_prefix(Table::Early, conversation.as_bytes(), limits::EARLY)?;
+    let surplus = (waiting.len() + early.len()).saturating_sub(limits::EARLY);
+    for (oldest, _) in waiting.iter().take(surplus) {
+        ctx.tx.delete(Table::Early, oldest);
+    }
+    for (mark, author, id) in early {
+        let key = [early_key(conversation, &author, id).as_slice(), &short_hash(from), &[mark as u8]].concat();
+        ctx.tx.put_row(Table::Early, key, &Early { from: from.clone(), read: mark == Mark::Read, at })?;
+    }
     Ok(())
 }
 
-/// Moves a recipient's mark forward; says whether it moved.
-fn note(ctx: &Ctx<'_>, row: &mut MessageRow, from: &UserId, mark: Mark, at: Time) -> bool {
-    #[cfg(feature = "sabotage")]
-    if ctx.config.sabotaged(crate::sabotage::Sabotage::ReceiptBackwards) && mark == Mark::Delivered {
-        row.state = SendState::Delivered;
-        return true;
+/// A message has come: what was said of it before counts now.
+pub(crate) fn apply_early(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    author: &UserId,
+    id: MessageId,
+) -> Result<()> {
+    for (key, bytes) in ctx.tx.scan_prefix(Table::Early, &early_key(conversation, author, id), limits::EARLY)? {
+        let early: Early = codec::decode_row(&bytes, "early receipt")?;
+        ctx.tx.delete(Table::Early, &key);
+        let mark = if early.read { Mark::Read } else { Mark::Delivered };
+        confirm(ctx, conversation, &early.from, mark, author, id, early.at)?;
     }
+    Ok(())
+}
+
+/// conversation · message · hash of author.
+fn early_key(conversation: ConversationId, author: &UserId, id: MessageId) -> Vec<u8> {
+    [conversation.as_bytes().as_slice(), id.as_bytes(), &short_hash(author)].concat()
+}
+
+fn short_hash(user: &UserId) -> [u8; 8] {
+    let mut short = [0; 8];
+    short.copy_from_slice(&Hash32::of(user.as_str().as_bytes()).as_bytes()[..8]);
+    short
+}
+
+/// Moves a recipient's mark forward; says whether it moved.
+fn note(row: &mut MessageRow, from: &UserId, mark: Mark, at: Time) -> bool {
     let Some(recipient) = row.recipients.iter_mut().find(|r| r.user == *from) else { return false };
     let before = (recipient.delivered, recipient.read);
     recipient.delivered.get_or_insert(at);
@@ -160,13 +223,17 @@ fn note(ctx: &Ctx<'_>, row: &mut MessageRow, from: &UserId, mark: Mark, at: Time
         row.state
     };
     row.state = row.state.max(state);
-    if row.state >= SendState::Delivered
-        && let Some(envelope) = row.envelope
-    {
-        // Everybody has it: nobody will ask for it again.
-        ctx.tx.delete(Table::Sent, envelope.as_bytes());
-    }
     moved
+}
+
+/// Moves a state back, on purpose.
+#[cfg(feature = "sabotage")]
+fn back(ctx: &Ctx<'_>, row: &mut MessageRow, mark: Mark) -> bool {
+    let back = ctx.config.sabotaged(crate::sabotage::Sabotage::ReceiptBackwards) && mark == Mark::Delivered;
+    if back {
+        row.state = SendState::Delivered;
+    }
+    back
 }
 
 /// Whose receipt a row is.
@@ -179,6 +246,6 @@ fn key(conversation: ConversationId, mark: Mark, author: &UserId, id: MessageId)
     let mut key = conversation.as_bytes().to_vec();
     key.push(mark as u8);
     key.extend_from_slice(id.as_bytes());
-    key.extend_from_slice(&Hash32::of(author.as_str().as_bytes()).as_bytes()[..8]);
+    key.extend_from_slice(&short_hash(author));
     key
 }

@@ -18,6 +18,11 @@ pub(crate) fn set(tx: &Tx<'_>, at: Time, wake: Wake, reference: &[u8]) {
     tx.put(Table::Timer, key(tx, at, wake, reference), reference.to_vec());
 }
 
+/// Takes a deadline back.
+pub(crate) fn unset(tx: &Tx<'_>, at: Time, wake: Wake, reference: &[u8]) {
+    tx.delete(Table::Timer, &key(tx, at, wake, reference));
+}
+
 /// The earliest deadlines that `now` has reached, at most `limit`.
 pub(crate) fn due(tx: &Tx<'_>, now: Time, limit: usize) -> Result<Vec<Due>> {
     let to = now.plus(1).as_ms().to_be_bytes();

@@ -73,6 +73,8 @@ fn a_message_that_overtakes_its_welcome_waits_for_it() {
 #[test]
 fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
     let mut world = World::new(72);
+    world.update_after = DAY;
+    world.period = -1;
     let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
     world.settle();
     let talk = world.start(ann, bea);
@@ -86,12 +88,12 @@ fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
     world.tap = None;
     // More epochs than past ones are kept.
     for n in 0..8 {
-        world.run(8 * DAY);
-        world.send(ann, talk, &format!("week {n}"));
+        world.run(2 * DAY);
+        world.send(ann, talk, &format!("day {n}"));
         world.settle();
     }
-    let weeks: Vec<String> = (0..8).map(|n| format!("week {n}")).collect();
-    assert_eq!(world.texts(bea, talk)[1..], weeks);
+    let days: Vec<String> = (0..8).map(|n| format!("day {n}")).collect();
+    assert_eq!(world.texts(bea, talk)[1..], days);
     // It comes at last, from an epoch whose keys are gone. Ann is away, so nobody can help yet.
     world.disconnect(ann);
     for packet in late {
@@ -106,7 +108,7 @@ fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
     world.settle();
     world.check();
     assert_eq!(encrypted(&mut world, bea, talk), 0);
-    assert_eq!(world.texts(bea, talk)[..3], ["first", "lost on the way", "week 0"], "in its own place");
+    assert_eq!(world.texts(bea, talk)[..3], ["first", "lost on the way", "day 0"], "in its own place");
     assert_eq!(world.unread(bea, talk), unread);
     assert!(world.messages(ann, talk).iter().all(|m| m.state == SendState::Delivered));
 }

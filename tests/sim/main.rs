@@ -1,16 +1,19 @@
 //! The simulator: many engines, the real relay's logic, everything going wrong that can, from one seed each.
 
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use undertone::sabotage::Sabotage;
 use undertone_tests::sim::action::{ACTIONS, FAULTS};
-use undertone_tests::sim::run::{Options, run};
+use undertone_tests::sim::run::{Options, Outcome, run};
 use undertone_tests::sim::tally::Tally;
 
 const HELP: &str = "\
 sim [--seeds N] [--seed FIRST] [--actions A] [--sabotage NAME]
 
-Runs N seeds (200) from FIRST (1), each with A actions (2000): faults first, then everything heals and must be well.
+Runs N seeds (200) from FIRST (1) on all cores, each with A actions (2000): faults first, then everything heals and must
+be well.
 Ends with `sim: seeds N, actions N, crashes N, delivered N, violations 0`.";
 
 /// What the command line asks for.
@@ -59,22 +62,26 @@ fn parse(words: &[String]) -> Result<Args, String> {
 }
 
 fn simulate(args: &Args) -> ExitCode {
-    let mut total = Tally::of(&ACTIONS, &FAULTS);
-    let (mut crashes, mut violations) = (0, 0);
-    for seed in args.first..args.first.saturating_add(args.seeds) {
-        let options = Options { seed, actions: args.actions, sabotage: args.sabotage };
-        let Ok(outcome) = std::panic::catch_unwind(|| run(options)) else {
-            violations += 1;
-            capsule(args, seed, &["it panicked, see above".to_owned()]);
-            continue;
-        };
-        total.add(&outcome.tally);
-        crashes += outcome.crashes;
-        violations += outcome.violations.len();
-        if !outcome.violations.is_empty() {
-            capsule(args, seed, &outcome.violations);
+    let next = AtomicU64::new(args.first);
+    let end = args.first.saturating_add(args.seeds);
+    let sum = Mutex::new(Sum { total: Tally::of(&ACTIONS, &FAULTS), crashes: 0, violations: 0, done: 0 });
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let options = Options { seed, actions: args.actions, sabotage: args.sabotage };
+                    let outcome = std::panic::catch_unwind(|| run(options));
+                    sum.lock().expect("no panic while it is held").add(args, seed, outcome.ok());
+                }
+            });
         }
-    }
+    });
+    let Sum { total, crashes, violations, .. } = sum.into_inner().expect("no panic while it was held");
     println!("{total}");
     let missing = total.missing();
     if !missing.is_empty() {
@@ -88,6 +95,37 @@ fn simulate(args: &Args) -> ExitCode {
     );
     if violations == 0 && missing.is_empty() && delivered > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+/// What all seeds together came to.
+struct Sum {
+    total: Tally,
+    crashes: u64,
+    violations: usize,
+    done: u64,
+}
+
+impl Sum {
+    fn add(&mut self, args: &Args, seed: u64, outcome: Option<Outcome>) {
+        self.done += 1;
+        let violations = match outcome {
+            Some(outcome) => {
+                self.total.add(&outcome.tally);
+                self.crashes += outcome.crashes;
+                outcome.violations
+            }
+            None => vec!["it panicked, see above".to_owned()],
+        };
+        self.violations += violations.len();
+        if !violations.is_empty() {
+            capsule(args, seed, &violations);
+        } else if self.done.is_multiple_of(PROGRESS) {
+            println!("{} of {} seeds", self.done, args.seeds);
+        }
+    }
+}
+
+/// A line for so many seeds.
+const PROGRESS: u64 = 10;
 
 /// Everything that is needed to see it again.
 fn capsule(args: &Args, seed: u64, violations: &[String]) {

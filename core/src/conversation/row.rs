@@ -156,15 +156,17 @@ pub(crate) fn moved_in(
 }
 
 /// A message goes, and with it its place in counters and preview. The caller stores the row.
-pub(crate) fn removed(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: MessageKey) -> Result<()> {
-    if message::remove(&ctx.tx, row.id, key)?.unread {
+pub(crate) fn removed(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: MessageKey) -> Result<MessageRow> {
+    let message = message::remove(&ctx.tx, row.id, key)?;
+    if message.unread {
         row.unread = row.unread.saturating_sub(1);
     }
     ctx.tx.event(Event::MessageRemoved(row.id, key));
     let before = row.activity;
     row.last = message::newest(&ctx.tx, row.id)?;
     row.activity = row.last.map_or(row.created, |key| key.at);
-    touch(&ctx.tx, row, Some(before))
+    touch(&ctx.tx, row, Some(before))?;
+    Ok(message)
 }
 
 /// A message is new here: it counts, and the conversation moves up. The caller stores the row.

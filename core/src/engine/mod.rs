@@ -27,14 +27,12 @@ use crate::output::{Output, Wake};
 use crate::rng::Rng;
 use crate::session::{Crypto, Groups};
 use crate::store::{Direction, HostKey, KeyRange, Progress, Store, Table, Usage, Vault};
-use crate::time::{HOUR, SECOND, Time};
+use crate::time::{SECOND, Time};
 use crate::tx::Tx;
 use crate::{outbox, request, timer};
 
 /// Bytes that one step of a compaction copies.
 const COMPACT_STEP: u64 = 4 << 20;
-/// Set once the hourly sweep is running.
-const SWEEPING: &[u8] = b"sweeping";
 
 /// One device of one user.
 ///
@@ -93,13 +91,7 @@ impl Engine {
             closed: None,
         };
         engine.recall()?;
-        engine.mutate(now, |ctx| {
-            if ctx.tx.get(Table::Meta, SWEEPING)?.is_none() {
-                ctx.tx.put(Table::Meta, SWEEPING.to_vec(), Vec::new());
-                timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
-            }
-            Ok(())
-        })?;
+        engine.mutate(now, |ctx| wake::keep_sweeping(ctx))?;
         Ok(engine)
     }
 

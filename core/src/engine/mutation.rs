@@ -19,6 +19,7 @@ impl Engine {
     /// Runs one mutation: all of it, or nothing; then whatever became due by it.
     pub(crate) fn mutate<T>(&mut self, now: Time, f: impl FnOnce(&mut Ctx<'_>) -> Result<T>) -> Result<T> {
         now.check()?;
+        self.memory.tick(now);
         let result = self.transact(now, f)?;
         self.work(now)?;
         Ok(result)
@@ -152,6 +153,7 @@ impl Engine {
         let link = self.memory.link;
         let tx = Tx::new(&self.vault);
         let mut memory = Memory::new();
+        memory.clock = self.memory.clock;
         memory.link = link;
         memory.caught_up = self.memory.caught_up;
         let whole = KeyRange { from: &[], to: &[] };

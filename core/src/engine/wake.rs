@@ -10,11 +10,15 @@ use crate::limits;
 use crate::memory::{Effect, Link};
 use crate::output::Wake;
 use crate::store::Table;
-use crate::time::HOUR;
+use crate::time::{HOUR, SECOND, Time};
 use crate::{inbox, key_package, outbox, request, session, timer};
 
 /// Timers that one mutation handles.
 pub(super) const DUE_STEP: usize = 32;
+/// Between two steps of one sweep.
+const SWEEP_PAUSE: u64 = SECOND;
+/// When the next sweep is due.
+const SWEEPING: &[u8] = b"sweeping";
 
 /// A login: everything unanswered goes out again, the mailbox is fetched, key packages are replenished. All in the
 /// mutation that notes the link, so that a store which is too old never encrypts under its old keys.
@@ -52,16 +56,33 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
             Wake::KeyPackages => key_package::due(ctx)?,
             Wake::Missing => inbox::missing_due(ctx, &due.reference)?,
             Wake::Sweep => {
-                inbox::sweep_seen(ctx)?;
-                session::sweep(ctx)?;
+                let more = [inbox::sweep_seen(ctx)?, outbox::sweep_sent(ctx)?, session::sweep(ctx)?].contains(&true);
                 ctx.tx.effect(Effect::Compact(Some(ctx.now)));
-                timer::set(&ctx.tx, ctx.now.plus(HOUR), Wake::Sweep, b"");
+                sweep_in(ctx, if more { SWEEP_PAUSE } else { HOUR })?;
             }
             Wake::Certificate => certificate_due(ctx),
             Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request => {}
         }
     }
     Ok(count)
+}
+
+/// There is always a next sweep, and never one further off than it was meant to be by a clock that was wrong.
+pub(super) fn keep_sweeping(ctx: &mut Ctx<'_>) -> Result<()> {
+    match ctx.tx.row::<Time>(Table::Meta, SWEEPING, "sweep")? {
+        Some(at) if at.since(ctx.now) <= HOUR => Ok(()),
+        Some(at) => {
+            timer::unset(&ctx.tx, at, Wake::Sweep, b"");
+            sweep_in(ctx, 0)
+        }
+        None => sweep_in(ctx, HOUR),
+    }
+}
+
+fn sweep_in(ctx: &Ctx<'_>, ms: u64) -> Result<()> {
+    let at = ctx.now.plus(ms);
+    timer::set(&ctx.tx, at, Wake::Sweep, b"");
+    ctx.tx.put_row(Table::Meta, SWEEPING.to_vec(), &at)
 }
 
 /// Compares a conversation's leaves with the directory soon: at once for one's own devices; for those of others

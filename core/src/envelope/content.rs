@@ -9,7 +9,7 @@ use sha2::Sha256;
 use super::{pad, unpad};
 use crate::codec;
 use crate::error::{Error, PeerFault};
-use crate::id::{Hash32, MessageId, UserId};
+use crate::id::{EnvelopeId, Hash32, MessageId, UserId};
 use crate::limits;
 use crate::time::Time;
 
@@ -83,6 +83,11 @@ impl Kind {
         self.0 < 64
     }
 }
+
+/// The body of [`Kind::AGAIN`]: the envelope that could not be read, the content that it carried, padded, and when the
+/// relay had accepted it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Again(pub EnvelopeId, pub serde_bytes::ByteBuf, pub Time);
 
 /// What every version understands of a content, whatever its kind.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

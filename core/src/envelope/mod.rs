@@ -11,4 +11,5 @@ pub use content::{Clock, Content, Head, Kind, MessageRef};
 pub use header::{Envelope, EnvelopeKind, PushHint};
 pub use token::StartToken;
 
+pub(crate) use content::Again;
 pub(crate) use padding::{pad, unpad};

@@ -6,7 +6,7 @@ use crate::authority::Certificate;
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
-use crate::envelope::{Clock, Content, Envelope, Kind};
+use crate::envelope::{Again, Clock, Content, Envelope, Kind};
 use crate::error::{Error, PeerFault, Result};
 use crate::id::{ConversationId, DeviceId, EnvelopeId, Hash32, MessageId, UserId};
 use crate::input::Delivery;
@@ -62,18 +62,21 @@ fn heal(
     body: &[u8],
     delivery: &Delivery,
 ) -> Result<()> {
-    let (lost, content): (EnvelopeId, serde_bytes::ByteBuf) = codec::decode(body, "message sent again")?;
+    let Again(lost, content, accepted) = codec::decode(body, "message sent again")?;
     let content = Content::decode(&content)?;
     if is_control(content.kind) {
         return Err(PeerFault::Malformed("message sent again").into());
     }
+    // Its place is that of the first time. What the sender says of that can only bring it nearer to the stamp.
+    let mut first = accepted;
     let placeholder = placeholder_id(lost);
     if let Some(place) = message::find(&ctx.tx, conversation, sender.user(), placeholder)? {
         let mut row = conversation::require(&ctx.tx, conversation)?;
-        conversation::removed(ctx, &mut row, place)?;
+        first = conversation::removed(ctx, &mut row, place)?.accepted.unwrap_or(first);
         conversation::store(&mut ctx.tx, &row)?;
     }
-    insert(ctx, conversation, sender, content, None, delivery)
+    let delivery = Delivery { accepted_at: first.min(delivery.accepted_at), ..delivery.clone() };
+    insert(ctx, conversation, sender, content, None, &delivery)
 }
 
 fn renewed(ctx: &mut Ctx<'_>, sender: &Certificate, body: &[u8]) -> Result<()> {
@@ -136,7 +139,7 @@ fn insert(
     if !own {
         receipt::owe(ctx, conversation, Mark::Delivered, &author, id)?;
     }
-    Ok(())
+    receipt::apply_early(ctx, conversation, &author, id)
 }
 
 fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {

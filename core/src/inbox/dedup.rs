@@ -7,11 +7,9 @@ use crate::ctx::Ctx;
 use crate::envelope::Envelope;
 use crate::error::Result;
 use crate::limits;
-use crate::store::{Direction, KeyRange, Table};
-use crate::time::Time;
+use crate::store::Table;
+use crate::sweep;
 
-/// Rows that one sweep looks at.
-const STEP: usize = 200;
 const SWEEP_CURSOR: &[u8] = b"seen sweep";
 
 /// Whether this envelope was taken in before.
@@ -29,18 +27,9 @@ pub(super) fn note(ctx: &Ctx<'_>, envelope: &Envelope) -> Result<()> {
     ctx.tx.put_row(Table::Seen, key(envelope), &until)
 }
 
-/// Forgets what no relay can repeat any more, a bounded step per call.
-pub(crate) fn sweep(ctx: &Ctx<'_>) -> Result<()> {
-    let from: Vec<u8> = ctx.tx.row(Table::Meta, SWEEP_CURSOR, "sweep cursor")?.unwrap_or_default();
-    let rows = ctx.tx.scan(Table::Seen, KeyRange { from: &from, to: &[] }, Direction::Forward, STEP)?;
-    for (key, until) in &rows {
-        let until: Time = crate::codec::decode_row(until, "seen")?;
-        if until < ctx.now {
-            ctx.tx.delete(Table::Seen, key);
-        }
-    }
-    let next = if rows.len() < STEP { Vec::new() } else { rows.last().map(|(key, _)| key.clone()).unwrap_or_default() };
-    ctx.tx.put_row(Table::Meta, SWEEP_CURSOR.to_vec(), &next)
+/// Forgets what no relay can repeat any more, a bounded step per call; says whether there is more to look at.
+pub(crate) fn sweep(ctx: &Ctx<'_>) -> Result<bool> {
+    sweep::forget(ctx, Table::Seen, SWEEP_CURSOR, |row| crate::codec::decode_row(row, "seen"))
 }
 
 /// device · first half of the hash of tag, kind and body.

@@ -12,7 +12,7 @@ use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind, Kind};
 use crate::error::{PeerFault, Result};
-use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId, SessionId};
+use crate::id::{ConversationId, DeviceId, EnvelopeId, SessionId};
 use crate::intent::{self, Intent};
 use crate::limits;
 use crate::member;
@@ -123,29 +123,35 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict>
     Ok(Verdict::Done)
 }
 
-/// Asks the members for what an envelope carried.
-pub(super) fn ask_again(ctx: &mut Ctx<'_>, conversation: ConversationId, envelope: &Envelope) -> Result<()> {
+/// Asks the members for what an envelope carried, which the relay had accepted at `accepted`.
+pub(super) fn ask_again(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    envelope: EnvelopeId,
+    accepted: Time,
+) -> Result<()> {
     let mut row = conversation::require(&ctx.tx, conversation)?;
-    let body = codec::encode(&vec![envelope.id])?;
+    let body = codec::encode(&[(envelope, accepted)])?;
     outbox::push(ctx, &mut row, Item::Control(Kind::UNREADABLE, body.into()))?;
     conversation::store(&mut ctx.tx, &row)
 }
 
 /// A member could not read these envelopes: what this device sent in them is sent again.
 pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, body: &[u8]) -> Result<()> {
-    let envelopes: Vec<EnvelopeId> = codec::decode(body, "unreadable")?;
+    let envelopes: Vec<(EnvelopeId, Time)> = codec::decode(body, "unreadable")?;
     if envelopes.len() > limits::UNDECRYPTABLE {
         return Err(PeerFault::TooLarge("unreadable").into());
     }
-    for envelope in envelopes {
-        let carried: Option<(ConversationId, MessageId)> = ctx.tx.row(Table::Sent, envelope.as_bytes(), "sent")?;
-        if let Some((of, id)) = carried
-            && of == conversation
-        {
-            let mut row = conversation::require(&ctx.tx, conversation)?;
-            outbox::push(ctx, &mut row, Item::Again(id, envelope))?;
-            conversation::store(&mut ctx.tx, &row)?;
+    for (envelope, accepted) in envelopes {
+        let Some(mut sent) = outbox::sent(ctx, envelope)? else { continue };
+        if sent.conversation != conversation || sent.again >= limits::SENT_AGAIN {
+            continue;
         }
+        sent.again += 1;
+        outbox::note_sent(ctx, envelope, &sent)?;
+        let mut row = conversation::require(&ctx.tx, conversation)?;
+        outbox::push(ctx, &mut row, Item::Again(sent.message, envelope, accepted))?;
+        conversation::store(&mut ctx.tx, &row)?;
     }
     Ok(())
 }

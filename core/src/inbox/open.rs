@@ -79,7 +79,7 @@ fn lost(ctx: &mut Ctx<'_>, session: &session::SessionRow, envelope: &Envelope, d
     let Some(sender) = member::newest(&ctx.tx, envelope.sender)? else { return Ok(Verdict::Refuse(PeerFault::Forged)) };
     let verdict = apply::unreadable(ctx, session, &sender, envelope, delivery, Cause::TooOld)?;
     if matches!(verdict, Verdict::Done) {
-        missing::ask_again(ctx, session.conversation, envelope)?;
+        missing::ask_again(ctx, session.conversation, envelope.id, delivery.accepted_at)?;
     }
     Ok(verdict)
 }

@@ -102,8 +102,9 @@ pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Resu
     Ok(false)
 }
 
-/// Takes out what a device sent for a session whose keys will not come, and says which of it were messages.
-pub(super) fn give_up(ctx: &mut Ctx<'_>, session: SessionId, device: DeviceId) -> Result<Vec<EnvelopeId>> {
+/// Takes out what a device sent for a session whose keys will not come, and says which of it were messages, and when
+/// the relay accepted them.
+pub(super) fn give_up(ctx: &mut Ctx<'_>, session: SessionId, device: DeviceId) -> Result<Vec<(EnvelopeId, Time)>> {
     let mut messages = Vec::new();
     for class in [COMMITS, OTHERS] {
         let prefix = prefix_of(session, class, device);
@@ -111,7 +112,7 @@ pub(super) fn give_up(ctx: &mut Ctx<'_>, session: SessionId, device: DeviceId) -
             let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
             let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
             if envelope.kind == EnvelopeKind::Message {
-                messages.push(envelope.id);
+                messages.push((envelope.id, row.accepted_at));
             }
             ctx.tx.delete(Table::Parked, &key);
         }

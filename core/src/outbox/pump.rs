@@ -2,11 +2,12 @@
 //! queue.
 
 use super::queue::{self, Item};
+use super::sent::{Sent, note_sent};
 use super::transmit::{Purpose, launch, new_envelope};
 use crate::codec;
 use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
-use crate::envelope::{Clock, Content, EnvelopeKind, Head, Kind};
+use crate::envelope::{Again, Clock, Content, EnvelopeKind, Head, Kind};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, SessionId};
 use crate::limits;
@@ -25,12 +26,14 @@ const ENOUGH_ROWS: usize = limits::BATCH / 2;
 pub(crate) fn pump(ctx: &mut Ctx<'_>, id: ConversationId) -> Result<()> {
     let Some(row) = conversation::load(&ctx.tx, id)? else {
         ctx.tx.effect(Effect::Work(id, None));
+        ctx.tx.effect(Effect::Receipts(id, None));
         return Ok(());
     };
     if row.state == State::Denied {
         queue::fail_all(ctx, id, FailedReason::Denied)?;
         let left = !queue::first(&ctx.tx, id, 1)?.is_empty();
         ctx.tx.effect(Effect::Work(id, left.then_some(Time::ZERO)));
+        ctx.tx.effect(Effect::Receipts(id, None));
         return Ok(());
     }
     if !wants_encryption(ctx) {
@@ -106,7 +109,7 @@ fn drain_queue(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId)
         ctx.tx.delete(Table::Outbox, &key);
         match item {
             Item::Message(id) => changed |= send(ctx, row, session, id)?,
-            Item::Again(id, envelope) => again(ctx, row, session, id, envelope)?,
+            Item::Again(id, envelope, accepted) => again(ctx, row, session, id, (envelope, accepted))?,
             Item::Control(kind, body) => control(ctx, row, session, kind, body.into_vec())?,
         }
     }
@@ -133,7 +136,7 @@ fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: Me
         envelope.expires_at = envelope.expires_at.min(gone);
     }
     message.envelope = Some(envelope.id);
-    note_envelope(ctx, row.id, envelope.id, id)?;
+    note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, id))?;
     launch(ctx, Purpose::Message(row.id, id), &[envelope])?;
     let settled = MessageKey { at: stamp, ..place };
     conversation::moved_in(ctx, row, place, settled, &message)?;
@@ -141,12 +144,18 @@ fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: Me
 }
 
 /// Encrypts a message once more for whoever could not read an envelope of it.
-fn again(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId, id: MessageId, lost: EnvelopeId) -> Result<()> {
+fn again(
+    ctx: &mut Ctx<'_>,
+    row: &ConversationRow,
+    session: SessionId,
+    id: MessageId,
+    (lost, accepted): (EnvelopeId, Time),
+) -> Result<()> {
     let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(()) };
     let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(()) };
     let original = content_of(ctx, id, &mut message)?;
     message::store(&ctx.tx, row.id, place, &message)?;
-    let body = codec::encode(&(lost, serde_bytes::Bytes::new(&original.encode()?)))?;
+    let body = codec::encode(&Again(lost, original.encode()?.into(), message.accepted.unwrap_or(accepted)))?;
     control(ctx, row, session, Kind::AGAIN, body)
 }
 
@@ -211,11 +220,6 @@ fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Res
         notifies: message.counts,
     };
     Ok(Content { head, kind, body, opening: message.opening })
-}
-
-/// Remembers which message an envelope carried, until somebody cannot need it any more.
-fn note_envelope(ctx: &mut Ctx<'_>, conversation: ConversationId, envelope: EnvelopeId, id: MessageId) -> Result<()> {
-    ctx.tx.put_row(Table::Sent, envelope.as_bytes().to_vec(), &(conversation, id))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::id::{ConversationId, EnvelopeId, MessageId};
 use crate::message::{self, FailedReason, SendState};
 use crate::store::Table;
+use crate::time::Time;
 use crate::tx::Tx;
 
 /// Something to encrypt for the members of a conversation.
@@ -17,8 +18,8 @@ use crate::tx::Tx;
 pub(crate) enum Item {
     /// A message of this device, in the message table.
     Message(MessageId),
-    /// A message once more, for whoever could not read the envelope.
-    Again(MessageId, EnvelopeId),
+    /// A message once more, for whoever could not read the envelope that the relay accepted at that time.
+    Again(MessageId, EnvelopeId, Time),
     /// Something between engines.
     Control(Kind, serde_bytes::ByteBuf),
 }

@@ -139,6 +139,7 @@ fn enter(ctx: &mut Ctx<'_>, envelope: &Envelope, facts: &Facts, last_resort: boo
             epoch_at: ctx.now,
             updated_at: ctx.now,
             updated_next: conversation.next,
+            reconciled: (0, Time::ZERO),
         },
     )?;
     choose::choose(ctx, &mut conversation)?;

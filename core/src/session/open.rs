@@ -19,7 +19,7 @@ use crate::intent::{self, Intent};
 use crate::member;
 use crate::outbox::{self, Purpose};
 use crate::policy::{Action, Reason};
-use crate::time::MINUTE;
+use crate::time::{MINUTE, Time};
 
 /// How long to wait before looking again for a user who has no device.
 const NOBODY_THERE: u64 = 5 * MINUTE;
@@ -124,6 +124,7 @@ fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, adds: Vec<Add>) -
         epoch_at: ctx.now,
         updated_at: ctx.now,
         updated_next: conversation.next,
+        reconciled: (0, Time::ZERO),
     };
     let recipients: Vec<DeviceId> = adds.iter().map(|add| add.device).collect();
     let facts = facts(ctx, conversation, generation).encode()?;
@@ -163,6 +164,8 @@ pub(super) fn key_packages(ctx: &Ctx<'_>, listed: &[Listed]) -> Vec<Add> {
         let package = l.key_package.as_ref()?;
         let checked = key_package::check(ctx.crypto, package).ok()?;
         let proven = authorize::prove(&checked.certificate, &checked.key, &ctx.config.authorities).ok()?;
+        // A package may be older than the certificate that the directory lists: who is revoked must not come in by it.
+        member::acceptable(ctx, &proven.certificate).ok()?;
         let same =
             proven.certificate.device() == l.certificate.device() && proven.certificate.user() == l.certificate.user();
         let user = l.certificate.user().clone();

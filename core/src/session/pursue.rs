@@ -12,13 +12,18 @@ use crate::error::Result;
 use crate::id::{ConversationId, DeviceId, SessionId, UserId};
 use crate::input::DirectoryUser;
 use crate::intent::{self, Intent};
+use crate::limits;
 use crate::member;
 use crate::output::Request;
 use crate::request::{self, Purpose};
-use crate::time::{MINUTE, Time};
+use crate::time::{HOUR, Time};
 
 /// How long to wait for key packages that the directory does not have.
-const NO_PACKAGES: u64 = 5 * MINUTE;
+const NO_PACKAGES: u64 = limits::INTENT_WAIT;
+/// Changes of members that are made without a pause.
+const RECONCILE_FREELY: u32 = 3;
+/// How long earlier changes of members make the next one wait.
+const RECONCILE_MEMORY: u64 = HOUR;
 
 /// Fulfils what is due, and says when to look again: [`Time::NEVER`] after an answer, `None` for no wish at all.
 pub(crate) fn pursue(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<Option<Time>> {
@@ -27,7 +32,9 @@ pub(crate) fn pursue(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> R
     let wishes = intent::all(&ctx.tx, conversation.id)?;
     let mut next = None;
     for (wish, at) in wishes {
-        let at = if at > ctx.now { at } else { fulfil(ctx, conversation, wish)?.unwrap_or(Time::NEVER) };
+        // A wish put off for longer than any is was put off by a clock that has been put back since.
+        let waits = at > ctx.now && at.since(ctx.now) <= limits::INTENT_WAIT;
+        let at = if waits { at } else { fulfil(ctx, conversation, wish)?.unwrap_or(Time::NEVER) };
         next = Some(next.map_or(at, |other: Time| other.min(at)));
     }
     Ok(next)
@@ -81,10 +88,8 @@ fn fulfil(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, wish: Intent) -
             Ok(None)
         }
         Intent::Reconcile => {
-            if let Some(session) = free_session(ctx, conversation)? {
-                reconcile(ctx, conversation, session)?;
-            }
-            Ok(None)
+            let session = free_session(ctx, conversation)?;
+            session.map_or(Ok(None), |session| reconcile(ctx, conversation, session))
         }
         Intent::Update => {
             if let Some(mut session) = free_session(ctx, conversation)? {
@@ -97,20 +102,41 @@ fn fulfil(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, wish: Intent) -
     }
 }
 
+/// When this device may change a session's members again. Two that disagree on who belongs, each sure of itself, would
+/// else answer each other's commits for ever.
+fn may_reconcile_at(session: &SessionRow) -> Time {
+    let (times, last) = session.reconciled;
+    let wait = limits::RECONCILE_AFTER.saturating_mul(1 << times.min(16)).min(limits::INTENT_WAIT);
+    if times < RECONCILE_FREELY { Time::ZERO } else { last.plus(wait) }
+}
+
+/// Notes that this device is about to change a session's members.
+fn note_reconciled(ctx: &Ctx<'_>, session: &mut SessionRow) {
+    let (times, last) = session.reconciled;
+    let times = if ctx.now.since(last) > RECONCILE_MEMORY { 0 } else { times };
+    session.reconciled = (times.saturating_add(1), ctx.now);
+}
+
 /// The session in use, if no commit of ours is under way in it.
 fn free_session(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Option<SessionRow>> {
     let Some(id) = conversation.session else { return Ok(None) };
     Ok(row::load(&ctx.tx, id)?.filter(|s| s.phase == Phase::Live && s.pending.is_none()))
 }
 
-/// Removes revoked leaves at once; else asks the directory whether the leaves are the devices.
-fn reconcile(ctx: &mut Ctx<'_>, conversation: &ConversationRow, mut session: SessionRow) -> Result<()> {
+/// Removes revoked leaves at once; else asks the directory whether the leaves are the devices, or says when it may.
+fn reconcile(ctx: &mut Ctx<'_>, conversation: &ConversationRow, mut session: SessionRow) -> Result<Option<Time>> {
     let leaves = ctx.with_group(session.id, |group, _, _| group.members())?.unwrap_or_default();
     let removes = revoked(ctx, &leaves)?;
     if removes.is_empty() {
-        return look_up(ctx, conversation, Purpose::Compare(conversation.id), false);
+        let at = may_reconcile_at(&session);
+        if at > ctx.now && at.since(ctx.now) <= limits::INTENT_WAIT {
+            return Ok(Some(at));
+        }
+        look_up(ctx, conversation, Purpose::Compare(conversation.id), false)?;
+    } else {
+        commit::propose(ctx, &mut session, Changes { removes, ..Changes::default() }, Vec::new())?;
     }
-    commit::propose(ctx, &mut session, Changes { removes, ..Changes::default() }, Vec::new())
+    Ok(None)
 }
 
 fn look_up(ctx: &mut Ctx<'_>, conversation: &ConversationRow, purpose: Purpose, key_packages: bool) -> Result<()> {
@@ -133,6 +159,7 @@ pub(crate) fn compared(ctx: &mut Ctx<'_>, id: ConversationId, users: &[Directory
     };
     if changes.missing.is_empty() {
         let mut session = session;
+        note_reconciled(ctx, &mut session);
         return commit::propose(ctx, &mut session, Changes { removes: changes.dead, ..Changes::default() }, Vec::new());
     }
     let users: BTreeSet<UserId> = changes.missing.into_iter().map(|(_, user)| user).collect();
@@ -169,6 +196,7 @@ pub(crate) fn add(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUser]
         let at = ctx.now.plus(NO_PACKAGES);
         return intent::postpone(ctx, id, Intent::Reconcile, at);
     }
+    note_reconciled(ctx, &mut session);
     let (newcomers, adds) = adds.into_iter().unzip();
     commit::propose(ctx, &mut session, Changes { adds, removes: changes.dead, ..Changes::default() }, newcomers)
 }

@@ -32,6 +32,8 @@ pub(crate) struct SessionRow {
     /// When this device last renewed its leaf, and what the outbox counted then.
     pub updated_at: Time,
     pub updated_next: u64,
+    /// Own commits that changed members lately, and when the last was made.
+    pub reconciled: (u32, Time),
 }
 
 /// Where a session stands in its life.
@@ -73,8 +75,8 @@ pub(crate) fn remove(tx: &Tx<'_>, row: &SessionRow) {
     tx.delete(Table::Session, row.id.as_bytes());
 }
 
-/// Forgets the keys of epochs that ended long ago, in a bounded number of sessions per call.
-pub(crate) fn sweep(ctx: &mut Ctx<'_>) -> Result<()> {
+/// Forgets the keys of epochs that ended long ago, in a bounded number of sessions per call; says whether there are more.
+pub(crate) fn sweep(ctx: &mut Ctx<'_>) -> Result<bool> {
     let from: Vec<u8> = ctx.tx.row(Table::Meta, SWEEP_CURSOR, "sweep cursor")?.unwrap_or_default();
     let rows = ctx.tx.scan(Table::Session, KeyRange { from: &from, to: &[] }, Direction::Forward, SWEEP_STEP)?;
     let next = match rows.last() {
@@ -87,7 +89,8 @@ pub(crate) fn sweep(ctx: &mut Ctx<'_>) -> Result<()> {
             ctx.with_group(session.id, |group, provider, _| group.keep_past_epochs(provider, 0))?;
         }
     }
-    ctx.tx.put_row(Table::Meta, SWEEP_CURSOR.to_vec(), &next)
+    ctx.tx.put_row(Table::Meta, SWEEP_CURSOR.to_vec(), &next)?;
+    Ok(!next.is_empty())
 }
 
 /// This store is older than what the relay has seen: no session of it may encrypt again. [`freeze_some`] does it, and
