@@ -134,8 +134,9 @@ fn one_view(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId, messa
         sim.violation(format!("device {ix} shows messages out of order"));
     }
     let Some(conversation) = sim.ask(ix, |engine| engine.conversations().get(talk)) else { return };
-    if conversation.last_message.map(|m| m.key) != messages.last().map(|m| m.key) {
-        sim.violation(format!("device {ix} previews another message than its newest"));
+    let (preview, newest) = (conversation.last_message.map(|m| m.key), messages.last().map(|m| m.key));
+    if preview != newest {
+        sim.violation(format!("device {ix} previews {preview:?}, and its newest message is {newest:?}"));
     }
     allowed(sim, ix, pair, &conversation.initiator);
 }

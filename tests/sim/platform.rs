@@ -1,8 +1,9 @@
 //! The platform's authority and its book: who was certified, and what is revoked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use undertone::authority::{Authority, Certificate, EnrolmentRequest, RevocationList};
+use undertone::id::DeviceId;
 use undertone::policy::Role;
 use undertone::time::{DAY, HOUR, Time};
 
@@ -10,6 +11,7 @@ use undertone::time::{DAY, HOUR, Time};
 pub struct Platform {
     pub authority: Authority,
     last_serial: u64,
+    issued: BTreeMap<DeviceId, Vec<u64>>,
     revoked: BTreeSet<u64>,
     last_list: u64,
 }
@@ -19,28 +21,38 @@ pub const VALIDITY: u64 = 400 * DAY;
 
 impl Platform {
     pub fn new(seed: [u8; 32]) -> Platform {
-        Platform { authority: Authority::from_seed(seed), last_serial: 0, revoked: BTreeSet::new(), last_list: 0 }
+        Platform {
+            authority: Authority::from_seed(seed),
+            last_serial: 0,
+            issued: BTreeMap::new(),
+            revoked: BTreeSet::new(),
+            last_list: 0,
+        }
     }
 
     /// A certificate for a device that asks for one.
     pub fn certify(&mut self, request: &EnrolmentRequest, role: &Role, now: Time, validity: u64) -> Certificate {
         self.last_serial += 1;
-        self.authority
-            .issue(request, role.clone(), self.last_serial, now.minus(HOUR), now.plus(validity))
-            .expect("a good request")
+        let issued = self.authority.issue(request, role.clone(), self.last_serial, now.minus(HOUR), now.plus(validity));
+        self.enter(issued.expect("a good request"))
     }
 
     /// A newer certificate for the same device, perhaps in another role.
     pub fn renew(&mut self, old: &Certificate, role: &Role, now: Time, validity: u64) -> Certificate {
         self.last_serial += 1;
-        self.authority
-            .renew(old, role.clone(), self.last_serial, now.minus(HOUR), now.plus(validity))
-            .expect("a certificate of ours")
+        let renewed = self.authority.renew(old, role.clone(), self.last_serial, now.minus(HOUR), now.plus(validity));
+        self.enter(renewed.expect("a certificate of ours"))
     }
 
-    /// The next revocation list, with one more certificate on it.
+    fn enter(&mut self, certificate: Certificate) -> Certificate {
+        self.issued.entry(certificate.device()).or_default().push(certificate.serial());
+        certificate
+    }
+
+    /// The next revocation list, with all certificates of one more device on it.
     pub fn revoke(&mut self, certificate: &Certificate, now: Time) -> RevocationList {
-        self.revoked.insert(certificate.serial());
+        let of_the_device = self.issued.get(&certificate.device());
+        self.revoked.extend(of_the_device.into_iter().flatten().chain([&certificate.serial()]));
         self.last_list += 1;
         self.authority.revoke(self.last_list, now, &self.revoked).expect("a short list")
     }

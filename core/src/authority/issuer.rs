@@ -83,7 +83,8 @@ impl Authority {
     }
 
     /// The list of all certificates that are revoked at `at`. A list replaces those with lower numbers, so it names
-    /// every revoked serial whose certificate has not expired, not only the new ones.
+    /// every revoked serial whose certificate has not expired, not only the new ones. A device that is to be shut out is
+    /// named by all of its certificates that have not expired: whoever has not seen the newest goes by the one before.
     ///
     /// # Errors
     /// [`Misuse::TooLarge`] when it would be over [`limits::REVOCATIONS`](crate::limits::REVOCATIONS) bytes, which

@@ -88,6 +88,18 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
     }
 }
 
+impl ConversationRow {
+    /// `initiator` starts it, for the first time or once more: under a start token that is yet to be signed.
+    pub(crate) fn begin_anew(&mut self, initiator: UserId, other: MemberRow) {
+        self.initiator = initiator;
+        self.others = vec![other];
+        self.state = State::Starting;
+        self.token = serde_bytes::ByteBuf::new();
+        self.session = None;
+        self.reached = false;
+    }
+}
+
 pub(crate) fn load(tx: &Tx<'_>, id: ConversationId) -> Result<Option<ConversationRow>> {
     tx.row(Table::Conversation, id.as_bytes(), "conversation")
 }

@@ -28,7 +28,8 @@ impl Conversations<'_> {
         engine.certificate()?;
         let id = ConversationId::direct(engine.config().authority(), engine.user(), user);
         engine.mutate(now, |ctx| {
-            if conversation::load(&ctx.tx, id)?.is_some_and(|row| row.state != State::Denied) {
+            let known = conversation::load(&ctx.tx, id)?;
+            if known.as_ref().is_some_and(|row| row.state != State::Denied) {
                 return Ok(id);
             }
             let role = member::role_of(ctx, user)?;
@@ -37,12 +38,18 @@ impl Conversations<'_> {
             {
                 return Err(Error::Denied(reason));
             }
-            let mut row = conversation::new(id, ctx.account.user.clone(), ctx.now, ctx.config.period);
-            row.others.push(MemberRow { user: user.clone(), role });
-            let before = conversation::load(&ctx.tx, id)?.map(|row| row.activity);
-            conversation::touch(&ctx.tx, &row, before)?;
+            let mut row = match known {
+                // It was denied; roles or rules have changed since. What was said in it stays.
+                Some(row) => row,
+                None => {
+                    let row = conversation::new(id, ctx.account.user.clone(), ctx.now, ctx.config.period);
+                    conversation::touch(&ctx.tx, &row, None)?;
+                    ctx.tx.event(Event::ConversationAdded(id));
+                    row
+                }
+            };
+            row.begin_anew(ctx.account.user.clone(), MemberRow { user: user.clone(), role });
             conversation::store(&mut ctx.tx, &row)?;
-            ctx.tx.event(Event::ConversationAdded(id));
             intent::want(ctx, id, Intent::Open, ctx.now)?;
             Ok(id)
         })
