@@ -1,7 +1,7 @@
 //! Applies a decrypted content, by kind.
 
 use super::open::{Opened, is_control};
-use super::{Verdict, missing};
+use super::{Verdict, dedup, missing};
 use crate::authority::Certificate;
 use crate::codec;
 use crate::conversation;
@@ -75,6 +75,7 @@ fn heal(
         first = conversation::removed(ctx, &mut row, place)?.accepted.unwrap_or(first);
         conversation::store(&mut ctx.tx, &row)?;
     }
+    dedup::note_again(ctx, sender.device(), lost)?;
     let delivery = Delivery { accepted_at: first.min(delivery.accepted_at), ..delivery.clone() };
     insert(ctx, conversation, sender, content, None, &delivery)
 }

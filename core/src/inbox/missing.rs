@@ -6,7 +6,7 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use super::{Verdict, parked};
+use super::{Verdict, dedup, parked};
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -26,6 +26,9 @@ use crate::timer;
 /// A welcome may be slower than what follows it: so long nothing is said.
 const PATIENCE: u64 = MINUTE;
 const LABEL: &[u8] = b"undertone no session v1";
+/// What is noted of a device and a tag: that it was told that there are no keys; that it was asked elsewhere.
+const SAID: &[u8] = b"said";
+const ASKED: &[u8] = b"asked";
 
 /// Body of [`EnvelopeKind::NoSession`].
 #[derive(Serialize, Deserialize)]
@@ -49,21 +52,19 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     else {
         return Ok(());
     };
-    let said_key = [b"said".as_slice(), reference].concat();
-    let said: Option<Time> = ctx.tx.row(Table::Meta, &said_key, "no session")?;
-    let lately = said.is_some_and(|at| ctx.now.since(at) < limits::NO_SESSION_EVERY);
-    if session::load(&ctx.tx, tag)?.is_some() || ask_for_parked(ctx, tag, device)? {
+    if session::load(&ctx.tx, tag)?.is_some() {
         return Ok(());
     }
+    let heeded = ask_for_parked(ctx, tag, device)?;
+    let until = dedup::said(ctx, SAID, device, tag)?.filter(|until| *until > ctx.now);
     // Once the other side has started anew, what waits here is asked for.
     if parked::waits(ctx, tag, device)? {
-        let again = said.filter(|_| lately).map_or(ctx.now.plus(PATIENCE), |at| at.plus(limits::NO_SESSION_EVERY));
-        timer::set(&ctx.tx, again, Wake::Missing, reference);
+        timer::set(&ctx.tx, until.unwrap_or(ctx.now.plus(PATIENCE)), Wake::Missing, reference);
     }
-    if lately {
+    if heeded || until.is_some() {
         return Ok(());
     }
-    ctx.tx.put_row(Table::Meta, said_key, &ctx.now)?;
+    dedup::note_said(ctx, SAID, device, tag, ctx.now.plus(limits::NO_SESSION_EVERY))?;
     let signature = ctx.account.device.sign(&statement(tag, ctx.account.id, ctx.now)).to_vec();
     let mut envelope = outbox::new_envelope(ctx, EnvelopeKind::NoSession, tag, vec![device])?;
     envelope.body = codec::encode(&Statement { at: ctx.now, signature })?;
@@ -72,7 +73,7 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
 }
 
 /// Asks for what a device sent under a tag whose keys will not come, in another session with that device; `false` when
-/// there is none.
+/// there is none, or when that device goes on under the tag and so may not know the other session either.
 fn ask_for_parked(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result<bool> {
     let Some(user) = member::newest(&ctx.tx, device)?.map(|certificate| certificate.user().clone()) else {
         return Ok(false);
@@ -84,14 +85,26 @@ fn ask_for_parked(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result
     if !shared {
         return Ok(false);
     }
-    let messages = parked::give_up(ctx, tag, device)?;
-    for some in messages.chunks(limits::UNDECRYPTABLE) {
+    let lacking = parked::lacking(ctx, tag, device, session)?;
+    for some in lacking.messages.chunks(limits::UNDECRYPTABLE) {
         outbox::push(ctx, &mut row, Item::Control(Kind::UNREADABLE, codec::encode(&some)?.into()))?;
     }
-    if !messages.is_empty() {
+    if !lacking.messages.is_empty() {
         conversation::store(&mut ctx.tx, &row)?;
     }
-    Ok(true)
+    heeded(ctx, tag, device, lacking.newest)
+}
+
+/// Whether a device may yet turn to the other session: it was asked there for the first time, or sent nothing under the
+/// old tag since, by the relay's clock.
+fn heeded(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, newest: Time) -> Result<bool> {
+    match dedup::said(ctx, ASKED, device, tag)? {
+        Some(until) => Ok(newest.plus(limits::MAILBOX_AGE) <= until.plus(2 * PATIENCE)),
+        None => {
+            dedup::note_said(ctx, ASKED, device, tag, newest.plus(limits::MAILBOX_AGE))?;
+            Ok(true)
+        }
+    }
 }
 
 /// A member of one of our sessions has no keys for it: it is replaced, at most once an hour.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Verdict, take};
+use super::{Verdict, dedup, take};
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{Error, Result, StoreError};
@@ -25,6 +25,8 @@ struct ParkedRow {
     accepted_at: Time,
     frank: Option<Hash32>,
     parked_at: Time,
+    /// The session in which it was asked for.
+    asked: Option<SessionId>,
     #[serde(with = "serde_bytes")]
     envelope: Vec<u8>,
 }
@@ -53,6 +55,7 @@ pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) 
         accepted_at: delivery.accepted_at,
         frank: delivery.frank,
         parked_at: ctx.now,
+        asked: None,
         envelope: delivery.envelope.clone(),
     };
     ctx.tx.put_row(Table::Parked, [prefix, next.to_be_bytes().to_vec()].concat(), &row)
@@ -102,22 +105,39 @@ pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Resu
     Ok(false)
 }
 
-/// Takes out what a device sent for a session whose keys will not come, and says which of it were messages, and when
-/// the relay accepted them.
-pub(super) fn give_up(ctx: &mut Ctx<'_>, session: SessionId, device: DeviceId) -> Result<Vec<(EnvelopeId, Time)>> {
-    let mut messages = Vec::new();
-    for class in [COMMITS, OTHERS] {
-        let prefix = prefix_of(session, class, device);
-        for (key, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)? {
-            let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
-            let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
-            if envelope.kind == EnvelopeKind::Message {
-                messages.push((envelope.id, row.accepted_at));
-            }
+/// What is to be asked for elsewhere.
+pub(super) struct Lacking {
+    /// Messages that were not asked for in that session yet, and when the relay accepted them.
+    pub messages: Vec<(EnvelopeId, Time)>,
+    /// When the relay accepted the newest of all that waits.
+    pub newest: Time,
+}
+
+/// What a device sent for a session whose keys may never come, and which `elsewhere` was not asked for yet; it goes on
+/// waiting, for `elsewhere` may be no better. What came again meanwhile goes.
+pub(super) fn lacking(
+    ctx: &mut Ctx<'_>,
+    session: SessionId,
+    device: DeviceId,
+    elsewhere: SessionId,
+) -> Result<Lacking> {
+    let mut lacking = Lacking { messages: Vec::new(), newest: Time::ZERO };
+    let prefix = prefix_of(session, OTHERS, device);
+    for (key, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)? {
+        let mut row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
+        let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
+        if dedup::came_again(ctx, device, envelope.id)? {
             ctx.tx.delete(Table::Parked, &key);
+            continue;
+        }
+        lacking.newest = lacking.newest.max(row.accepted_at);
+        if envelope.kind == EnvelopeKind::Message && row.asked != Some(elsewhere) {
+            lacking.messages.push((envelope.id, row.accepted_at));
+            row.asked = Some(elsewhere);
+            ctx.tx.put_row(Table::Parked, key, &row)?;
         }
     }
-    Ok(messages)
+    Ok(lacking)
 }
 
 /// Sessions with parked envelopes, for a start.
