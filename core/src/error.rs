@@ -135,6 +135,9 @@ pub enum PeerFault {
     /// Not for this device.
     #[error("addressed to another device")]
     NotForUs,
+    /// Well formed, and yet this engine cannot take it in.
+    #[error("it cannot be taken in: please report this")]
+    Unprocessable,
     /// Seen before.
     #[error("a repeat of what was received before")]
     Replay,
@@ -172,6 +175,7 @@ impl PeerFault {
             PeerFault::TooLarge(_) => "peer.too_large",
             PeerFault::NewerVersion => "peer.newer_version",
             PeerFault::NotForUs => "peer.not_for_us",
+            PeerFault::Unprocessable => "peer.unprocessable",
             PeerFault::Replay => "peer.replay",
             PeerFault::Forged => "peer.forged",
             PeerFault::Certificate => "peer.certificate",
@@ -221,7 +225,7 @@ pub enum StoreError {
     /// The handle is dead after an earlier failure, or suspended.
     #[error("the store is closed: open it again")]
     Closed,
-    /// A row or batch over the limits: a fault of the engine.
+    /// A row or batch over the limits: a fault of the engine. Nothing was changed, and the engine stays open.
     #[error("row or batch over the limit ({0})")]
     Limit(&'static str),
 }

@@ -33,6 +33,8 @@ pub(crate) struct Memory {
     pub requests: BTreeMap<RequestId, Option<Time>>,
     /// Sessions whose parked envelopes are to be tried again.
     pub unpark: BTreeSet<SessionId>,
+    /// Receipts that were put aside, by their rows.
+    pub confirm: BTreeSet<Vec<u8>>,
     /// When the next step of a compaction is due.
     pub compact_at: Option<Time>,
     /// Whether sessions are being frozen; until they are, nothing is encrypted.
@@ -64,6 +66,8 @@ pub(crate) enum Effect {
     Request(RequestId, Option<Option<Time>>),
     Unpark(SessionId),
     Unparked(SessionId),
+    /// A receipt was put aside, or taken up again.
+    Confirm(Vec<u8>, bool),
     Revoked(BTreeSet<([u8; 32], u64)>),
     Freezing(bool),
     Compact(Option<Time>),
@@ -81,6 +85,7 @@ impl Memory {
             flights: BTreeMap::new(),
             requests: BTreeMap::new(),
             unpark: BTreeSet::new(),
+            confirm: BTreeSet::new(),
             compact_at: None,
             freezing: false,
             revoked: BTreeSet::new(),
@@ -151,6 +156,8 @@ impl Memory {
             Effect::Request(id, at) => set(&mut self.requests, id, at),
             Effect::Unpark(session) => drop(self.unpark.insert(session)),
             Effect::Unparked(session) => drop(self.unpark.remove(&session)),
+            Effect::Confirm(key, true) => drop(self.confirm.insert(key)),
+            Effect::Confirm(key, false) => drop(self.confirm.remove(&key)),
             Effect::Freezing(freezing) => self.freezing = freezing,
             Effect::Compact(at) => self.compact_at = at,
             Effect::Revoked(revoked) => self.revoked = revoked,

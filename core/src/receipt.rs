@@ -1,6 +1,6 @@
 //! Receipts: what was delivered and read, gathered and told in one content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,12 @@ use crate::memory::Effect;
 use crate::message::{self, MessageRow, SendState};
 use crate::store::Table;
 use crate::time::{SECOND, Time};
+use crate::tx::Tx;
 
+/// Messages that one mutation confirms: each may take some ten rows.
+const CONFIRM_STEP: usize = 16;
+/// What is left of long receipts stands under this.
+const REST: &[u8] = b"receipt rest";
 /// How long receipts wait for a session.
 const WAIT: u64 = 10 * SECOND;
 
@@ -78,6 +83,15 @@ pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Resul
     Ok(Some((codec::encode(&receipt)?, more)))
 }
 
+/// The body of a receipt for messages of one author.
+#[cfg(feature = "sabotage")]
+pub(crate) fn body(mark: Mark, author: &UserId, ids: &[MessageId]) -> Result<Vec<u8>> {
+    let list = vec![(author.clone(), ids.to_vec())];
+    let empty = Vec::new();
+    let (delivered, read) = if mark == Mark::Read { (empty, list) } else { (list, empty) };
+    codec::encode(&Receipt { delivered, read })
+}
+
 /// Receipts that are due cannot go out now: they wait a while.
 pub(crate) fn postpone(ctx: &mut Ctx<'_>, conversation: ConversationId) {
     if ctx.memory.receipts.get(&conversation).is_some_and(|at| *at <= ctx.now) {
@@ -85,7 +99,8 @@ pub(crate) fn postpone(ctx: &mut Ctx<'_>, conversation: ConversationId) {
     }
 }
 
-/// Takes a receipt of `from` in, stamped `at`.
+/// Takes a receipt of `from` in, stamped `at`. A long one is put aside: [`apply_some`] does the rest of it, since each
+/// message that it names may be long as well.
 pub(crate) fn apply(
     ctx: &mut Ctx<'_>,
     conversation: ConversationId,
@@ -94,22 +109,72 @@ pub(crate) fn apply(
     body: &[u8],
 ) -> Result<()> {
     let receipt: Receipt = codec::decode(body, "receipt")?;
-    let named: usize = receipt.delivered.iter().chain(&receipt.read).map(|(_, ids)| ids.len()).sum();
-    if named > limits::RECEIPT_BATCH {
-        return Err(PeerFault::TooLarge("receipt").into());
-    }
     let lists = [(Mark::Delivered, receipt.delivered), (Mark::Read, receipt.read)];
-    let mut early = Vec::new();
+    let mut marks = Vec::new();
     for (mark, authors) in lists {
         for (author, ids) in authors {
-            for id in ids {
-                if !confirm(ctx, conversation, from, mark, &author, id, at)? {
-                    early.push((mark, author.clone(), id));
-                }
-            }
+            marks.extend(ids.into_iter().map(|id| (mark as u8, author.clone(), id)));
         }
     }
-    keep_early(ctx, conversation, from, at, early)
+    if marks.len() > limits::RECEIPT_BATCH {
+        return Err(PeerFault::TooLarge("receipt").into());
+    }
+    let rest = confirm_some(ctx, Rest { conversation, from: from.clone(), at, marks })?;
+    if rest.marks.is_empty() { Ok(()) } else { put_aside(ctx, rest_key(ctx, conversation)?, &rest) }
+}
+
+/// What is left of a long receipt.
+#[derive(Serialize, Deserialize)]
+struct Rest {
+    conversation: ConversationId,
+    from: UserId,
+    at: Time,
+    marks: Vec<(u8, UserId, MessageId)>,
+}
+
+/// Goes on with a receipt that was put aside.
+pub(crate) fn apply_some(ctx: &mut Ctx<'_>, key: &[u8]) -> Result<()> {
+    ctx.tx.effect(Effect::Confirm(key.to_vec(), false));
+    let Some(rest) = ctx.tx.row(Table::Meta, key, "receipt")? else { return Ok(()) };
+    let rest = confirm_some(ctx, rest)?;
+    if rest.marks.is_empty() {
+        ctx.tx.delete(Table::Meta, key);
+        return Ok(());
+    }
+    put_aside(ctx, key.to_vec(), &rest)
+}
+
+fn put_aside(ctx: &mut Ctx<'_>, key: Vec<u8>, rest: &Rest) -> Result<()> {
+    ctx.tx.put_row(Table::Meta, key.clone(), rest)?;
+    ctx.tx.effect(Effect::Confirm(key, true));
+    Ok(())
+}
+
+/// Confirms as many messages as one mutation holds, and returns what is left.
+fn confirm_some(ctx: &mut Ctx<'_>, mut rest: Rest) -> Result<Rest> {
+    let later = rest.marks.split_off(rest.marks.len().min(CONFIRM_STEP));
+    let mut early = Vec::new();
+    for (mark, author, id) in core::mem::replace(&mut rest.marks, later) {
+        let mark = if mark == Mark::Read as u8 { Mark::Read } else { Mark::Delivered };
+        if !confirm(ctx, rest.conversation, &rest.from, mark, &author, id, rest.at)? {
+            early.push((mark, author, id));
+        }
+    }
+    keep_early(ctx, rest.conversation, &rest.from, rest.at, early)?;
+    Ok(rest)
+}
+
+/// Receipts that were put aside and not finished, for a start.
+pub(crate) fn unfinished(tx: &Tx<'_>) -> Result<BTreeSet<Vec<u8>>> {
+    Ok(tx.scan_prefix(Table::Meta, REST, usize::MAX)?.into_iter().map(|(key, _)| key).collect())
+}
+
+/// A key that no receipt is put aside under.
+fn rest_key(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<Vec<u8>> {
+    let prefix = [REST, conversation.as_bytes()].concat();
+    let waiting = ctx.tx.scan_prefix(Table::Meta, &prefix, usize::MAX)?;
+    let last = waiting.last().and_then(|(key, _)| key.get(prefix.len()..)?.try_into().ok()).map(u64::from_be_bytes);
+    Ok([prefix, last.map_or(0, |last| last + 1).to_be_bytes().to_vec()].concat())
 }
 
 /// One message is confirmed: one of this user's by a recipient, or another's as read by this user elsewhere. `false`

@@ -6,7 +6,7 @@ use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 
 /// Rows that one step looks at.
-const STEP: usize = 120;
+const STEP: usize = 64;
 
 /// One step through `table`: deletes the rows whose `until` is over. Where the step ended is kept under `cursor`, and the
 /// next one goes on there. Says whether the table goes on behind it.

@@ -1,8 +1,8 @@
 //! Sending: at once on screen, in order on the wire, once each, whatever the connection does.
 
 use undertone::conversation::ConversationState;
-use undertone::engine::Draft;
-use undertone::envelope::{Envelope, EnvelopeKind, MessageRef};
+use undertone::engine::{Draft, Engine};
+use undertone::envelope::{Envelope, EnvelopeKind, Kind, MessageRef};
 use undertone::error::{Error, Misuse};
 use undertone::event::Event;
 use undertone::id::{ConversationId, MessageId};
@@ -201,4 +201,45 @@ fn messages_can_be_queued_before_the_other_has_any_device() {
     world.run(HOUR);
     assert_eq!(world.texts(bea, talk), ["are you there?"]);
     world.check();
+}
+
+// R23
+#[test]
+fn receipts_for_many_long_messages_are_taken_in_bounded_steps() {
+    let (mut world, ann, bea, talk) = acquainted(31);
+    world.disconnect(bea);
+    let long = "long ".repeat(3_000);
+    for _ in 0..130 {
+        world.send(ann, talk, &long);
+        world.run(SECOND);
+    }
+    world.settle();
+    world.connect(bea);
+    world.settle();
+    world.check();
+    let delivered =
+        |world: &mut World| world.messages(ann, talk).iter().filter(|m| m.state == SendState::Delivered).count();
+    assert!(delivered(&mut world) >= 99, "the page is full of delivered messages");
+    world.read_all(bea, talk);
+    world.settle();
+    assert!(world.messages(ann, talk).iter().all(|m| m.state == SendState::Read));
+    world.check();
+}
+
+// R23
+#[test]
+fn receipts_for_messages_that_are_not_there_never_harm_their_reader() {
+    let (mut world, ann, bea, talk) = acquainted(32);
+    for flood in 0..3_u8 {
+        let ids: Vec<MessageId> =
+            (0..=255_u8).map(|n| MessageId::from_bytes([flood, n, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3])).collect();
+        let body = Engine::receipt_for(&world.user(ann), &ids).unwrap();
+        world.call(bea, |engine, now| engine.say(talk, Kind::RECEIPT, body, now)).unwrap();
+        world.settle();
+    }
+    world.check();
+    assert!(world.devices[ann].refusals.is_empty());
+    world.send(ann, talk, "still here");
+    world.settle();
+    assert_eq!(world.texts(bea, talk), ["first", "still here"]);
 }

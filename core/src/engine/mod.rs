@@ -1,6 +1,8 @@
 //! The engine: one door in, one door out. It dispatches; the features do the work.
 
 mod conversations;
+#[cfg(feature = "sabotage")]
+mod doctored;
 mod identity;
 mod messages;
 mod mutation;
@@ -16,7 +18,7 @@ use crate::account;
 use crate::authority::{Certificate, EnrolmentRequest};
 use crate::config::Config;
 use crate::ctx::Account;
-use crate::error::{Error, Misuse, Result};
+use crate::error::{Error, Misuse, PeerFault, Result, StoreError};
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, UserId};
 use crate::inbox::{self, Verdict};
@@ -142,18 +144,29 @@ impl Engine {
     /// stays.
     pub fn receive(&mut self, delivery: &Delivery, now: Time) -> Result<()> {
         let mut refusal = None;
-        let taken = self.mutate(now, |ctx| match inbox::receive(ctx, delivery)? {
-            Verdict::Done | Verdict::Repeat | Verdict::Park => Ok(()),
-            Verdict::Refuse(fault) => {
+        self.begin(now)?;
+        let taken = self.transact(now, |ctx| match inbox::receive(ctx, delivery) {
+            Ok(Verdict::Done | Verdict::Repeat | Verdict::Park) => Ok(()),
+            Ok(Verdict::Refuse(fault)) => {
                 refusal = Some((Event::Refused(fault), Error::Peer(fault)));
                 Err(Error::Peer(fault))
             }
-            Verdict::Forbid(user, reason) => {
+            Ok(Verdict::Forbid(user, reason)) => {
                 refusal = Some((Event::Forbidden(user, reason.clone()), Error::Denied(reason.clone())));
                 Err(Error::Denied(reason))
             }
+            // An invariant does not hold for what somebody sent. It is dropped with all it did: closed for that, the
+            // engine would meet it again at every start.
+            Err(Error::Bug(what)) => {
+                refusal = Some((Event::Refused(PeerFault::Unprocessable), Error::Bug(what)));
+                Err(Error::Peer(PeerFault::Unprocessable))
+            }
+            Err(error) => Err(error),
         });
-        let Some((event, error)) = refusal else { return taken };
+        if matches!(taken, Err(Error::Store(StoreError::Limit(_)))) {
+            refusal = Some((Event::Refused(PeerFault::Unprocessable), Error::Peer(PeerFault::Unprocessable)));
+        }
+        let Some((event, error)) = refusal else { return taken.and_then(|()| self.work(now)) };
         self.mutate(now, |ctx| {
             ctx.tx.event(event);
             inbox::acknowledge(ctx, delivery.id);
@@ -204,16 +217,15 @@ impl Engine {
     /// Any [`StoreError`](crate::error::StoreError).
     pub fn handle_timeout(&mut self, now: Time) -> Result<()> {
         loop {
-            let mut handled = 0;
-            self.mutate(now, |ctx| {
-                handled = wake::handle_due(ctx)?;
-                if ctx.memory.is_up() {
+            let more = self.mutate(now, |ctx| {
+                let more = wake::handle_due(ctx)?;
+                if ctx.memory.is_up() && !more {
                     outbox::retry_due(ctx)?;
                     request::retry_due(ctx)?;
                 }
-                Ok(())
+                Ok(more)
             })?;
-            if handled < wake::DUE_STEP {
+            if !more {
                 return self.compact_if_due(now);
             }
         }

@@ -4,7 +4,7 @@ use zeroize::Zeroize;
 
 use super::Engine;
 use crate::ctx::Ctx;
-use crate::error::{Error, PeerFault, Result};
+use crate::error::{Error, PeerFault, Result, StoreError};
 use crate::event::Event;
 use crate::inbox::{self, Verdict};
 use crate::memory::{Effect, Memory};
@@ -13,16 +13,22 @@ use crate::session;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::{Staged, Tx};
-use crate::{intent, member, outbox, request};
+use crate::{intent, member, outbox, receipt, request};
 
 impl Engine {
     /// Runs one mutation: all of it, or nothing; then whatever became due by it.
     pub(crate) fn mutate<T>(&mut self, now: Time, f: impl FnOnce(&mut Ctx<'_>) -> Result<T>) -> Result<T> {
-        now.check()?;
-        self.memory.tick(now);
+        self.begin(now)?;
         let result = self.transact(now, f)?;
         self.work(now)?;
         Ok(result)
+    }
+
+    /// The host's clock shows `now`.
+    pub(super) fn begin(&mut self, now: Time) -> Result<()> {
+        now.check()?;
+        self.memory.tick(now);
+        Ok(())
     }
 
     /// One transaction.
@@ -61,11 +67,15 @@ impl Engine {
         if !batch.is_empty() {
             let applied = self.vault.apply(&batch);
             batch.into_iter().filter_map(|op| op.value).for_each(|mut value| value.zeroize());
-            if let Err(error) = applied {
-                self.groups.clear();
-                return Err(self.close(error.into()));
+            match applied {
+                Ok(()) => self.dirty = true,
+                Err(error) => {
+                    self.groups.clear();
+                    // A batch over a limit was refused before anything was written: memory and store still agree.
+                    let over = matches!(error, StoreError::Limit(_));
+                    return Err(if over { error.into() } else { self.close(error.into()) });
+                }
             }
-            self.dirty = true;
         }
         for effect in effects {
             match effect {
@@ -99,15 +109,25 @@ impl Engine {
     }
 
     /// Does what became due, one bounded mutation at a time.
-    fn work(&mut self, now: Time) -> Result<()> {
+    pub(super) fn work(&mut self, now: Time) -> Result<()> {
         while self.memory.freezing {
             self.transact(now, session::freeze_some)?;
         }
         while let Some(session) = self.memory.unpark.first().copied() {
             self.unpark(session, now)?;
+            self.confirm(now)?;
         }
+        self.confirm(now)?;
         while let Some(conversation) = self.memory.next_work(now) {
             self.transact(now, |ctx| outbox::pump(ctx, conversation))?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with receipts that were put aside.
+    fn confirm(&mut self, now: Time) -> Result<()> {
+        while let Some(key) = self.memory.confirm.first().cloned() {
+            self.transact(now, |ctx| receipt::apply_some(ctx, &key))?;
         }
         Ok(())
     }
@@ -164,11 +184,12 @@ impl Engine {
             memory.work.insert(intent::conversation_of(&row)?, Time::ZERO);
         }
         for (_, row) in tx.scan(Table::Receipt, whole, Direction::Forward, usize::MAX)? {
-            memory.receipts.insert(crate::receipt::conversation_of(&row)?, Time::ZERO);
+            memory.receipts.insert(receipt::conversation_of(&row)?, Time::ZERO);
         }
         memory.flights = outbox::flights(&tx)?.into_iter().collect();
         memory.requests = request::all_ids(&tx)?.into_iter().map(|id| (id, None)).collect();
         memory.unpark = inbox::parked_sessions(&tx)?.into_iter().collect();
+        memory.confirm = receipt::unfinished(&tx)?;
         memory.freezing = session::is_freezing(&tx)?;
         memory.revoked = member::revoked_serials(&tx)?;
         self.memory = memory;

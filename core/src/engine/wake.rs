@@ -14,7 +14,9 @@ use crate::time::{HOUR, SECOND, Time};
 use crate::{inbox, key_package, outbox, request, session, timer};
 
 /// Timers that one mutation handles.
-pub(super) const DUE_STEP: usize = 32;
+const DUE_STEP: usize = 32;
+/// Rows after which a mutation handles no further timer: one may need as many again, and more.
+const ENOUGH_ROWS: usize = 32;
 /// Between two steps of one sweep.
 const SWEEP_PAUSE: u64 = SECOND;
 /// When the next sweep is due.
@@ -46,11 +48,14 @@ fn certificate_due(ctx: &mut Ctx<'_>) {
     }
 }
 
-/// Handles deadlines that have come, and says how many.
-pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
+/// Handles deadlines that have come, as many as one mutation holds; says whether there may be more.
+pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
     let due = timer::due(&ctx.tx, ctx.now, DUE_STEP)?;
-    let count = due.len();
+    let more = due.len() == DUE_STEP;
     for due in due {
+        if ctx.tx.rows() > ENOUGH_ROWS {
+            return Ok(true);
+        }
         ctx.tx.delete(Table::Timer, &due.key);
         match due.wake {
             Wake::KeyPackages => key_package::due(ctx)?,
@@ -64,7 +69,7 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<usize> {
             Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request => {}
         }
     }
-    Ok(count)
+    Ok(more)
 }
 
 /// There is always a next sweep, and never one further off than it was meant to be by a clock that was wrong.

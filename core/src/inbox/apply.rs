@@ -147,10 +147,12 @@ fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {
     Ok(match kind {
         Kind::TEXT => {
             let text: String = codec::decode(bytes, "text")?;
+            // Cleaning may make a text longer: what counts is what is kept.
+            let text = if text.len() > limits::TEXT { text } else { text::clean(&text) };
             if text.len() > limits::TEXT {
                 return Err(PeerFault::TooLarge("text").into());
             }
-            Body::Text(text::clean(&text))
+            Body::Text(text)
         }
         other => Body::Unknown(other, bytes.to_vec().into()),
     })

@@ -31,22 +31,33 @@ pub(super) fn note(ctx: &Ctx<'_>, envelope: &Envelope) -> Result<()> {
 
 /// Until when something said of a device under a label counts, if it was said.
 pub(super) fn said(ctx: &Ctx<'_>, label: &[u8], device: DeviceId, tag: SessionId) -> Result<Option<Time>> {
-    ctx.tx.row(Table::Seen, &said_key(label, device, tag), "seen")
+    ctx.tx.row(Table::Seen, &note_key(device, &[label, tag.as_bytes()]), "seen")
 }
 
 /// Remembers that it was said, until it counts no more.
 pub(super) fn note_said(ctx: &Ctx<'_>, label: &[u8], device: DeviceId, tag: SessionId, until: Time) -> Result<()> {
-    ctx.tx.put_row(Table::Seen, said_key(label, device, tag), &until)
+    ctx.tx.put_row(Table::Seen, note_key(device, &[label, tag.as_bytes()]), &until)
 }
 
 /// Remembers that what an envelope of a device carried came in another one.
 pub(super) fn note_again(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) -> Result<()> {
-    ctx.tx.put_row(Table::Seen, again_key(device, envelope), &ctx.now.plus(limits::PARKED_AGE))
+    let until = ctx.now.plus(limits::PARKED_AGE);
+    ctx.tx.put_row(Table::Seen, note_key(device, &[b"again", envelope.as_bytes()]), &until)
 }
 
 /// Whether it did.
 pub(super) fn came_again(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) -> Result<bool> {
-    Ok(ctx.tx.get(Table::Seen, &again_key(device, envelope))?.is_some())
+    Ok(ctx.tx.get(Table::Seen, &note_key(device, &[b"again", envelope.as_bytes()]))?.is_some())
+}
+
+/// Remembers that a device is asked in a session for what an envelope carried; `false` when it was before.
+pub(super) fn note_asked(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId, session: SessionId) -> Result<bool> {
+    let key = note_key(device, &[b"asked", envelope.as_bytes(), session.as_bytes()]);
+    if ctx.tx.get(Table::Seen, &key)?.is_some() {
+        return Ok(false);
+    }
+    ctx.tx.put_row(Table::Seen, key, &ctx.now.plus(limits::PARKED_AGE))?;
+    Ok(true)
 }
 
 /// Forgets what no relay can repeat any more, a bounded step per call; says whether there is more to look at.
@@ -54,15 +65,10 @@ pub(crate) fn sweep(ctx: &Ctx<'_>) -> Result<bool> {
     sweep::forget(ctx, Table::Seen, SWEEP_CURSOR, |row| crate::codec::decode_row(row, "seen"))
 }
 
-/// device · first half of the hash of label and tag.
-fn said_key(label: &[u8], device: DeviceId, tag: SessionId) -> Vec<u8> {
-    let digest: [u8; 32] = Sha256::new().chain_update(label).chain_update(tag.as_bytes()).finalize().into();
-    [&device.as_bytes()[..], &digest[..16]].concat()
-}
-
-/// device · first half of the hash of the envelope's id.
-fn again_key(device: DeviceId, envelope: EnvelopeId) -> Vec<u8> {
-    let digest: [u8; 32] = Sha256::new().chain_update(b"again").chain_update(envelope.as_bytes()).finalize().into();
+/// device · first half of the hash of what is noted of it.
+fn note_key(device: DeviceId, parts: &[&[u8]]) -> Vec<u8> {
+    let hash = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part));
+    let digest: [u8; 32] = hash.finalize().into();
     [&device.as_bytes()[..], &digest[..16]].concat()
 }
 

@@ -17,6 +17,8 @@ use crate::tx::Tx;
 /// Classes of parked envelopes.
 const COMMITS: u8 = 0;
 const OTHERS: u8 = 1;
+/// Rows that one mutation takes away: each may be long.
+const GONE_STEP: usize = 4;
 
 #[derive(Serialize, Deserialize)]
 struct ParkedRow {
@@ -25,8 +27,6 @@ struct ParkedRow {
     accepted_at: Time,
     frank: Option<Hash32>,
     parked_at: Time,
-    /// The session in which it was asked for.
-    asked: Option<SessionId>,
     #[serde(with = "serde_bytes")]
     envelope: Vec<u8>,
 }
@@ -55,7 +55,6 @@ pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) 
         accepted_at: delivery.accepted_at,
         frank: delivery.frank,
         parked_at: ctx.now,
-        asked: None,
         envelope: delivery.envelope.clone(),
     };
     ctx.tx.put_row(Table::Parked, [prefix, next.to_be_bytes().to_vec()].concat(), &row)
@@ -114,27 +113,24 @@ pub(super) struct Lacking {
 }
 
 /// What a device sent for a session whose keys may never come, and which `elsewhere` was not asked for yet; it goes on
-/// waiting, for `elsewhere` may be no better. What came again meanwhile goes.
-pub(super) fn lacking(
-    ctx: &mut Ctx<'_>,
-    session: SessionId,
-    device: DeviceId,
-    elsewhere: SessionId,
-) -> Result<Lacking> {
+/// waiting, for `elsewhere` may be no better. Some of what came again meanwhile goes.
+pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsewhere: SessionId) -> Result<Lacking> {
     let mut lacking = Lacking { messages: Vec::new(), newest: Time::ZERO };
+    let mut gone = 0;
     let prefix = prefix_of(session, OTHERS, device);
     for (key, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)? {
-        let mut row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
+        let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
         let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
         if dedup::came_again(ctx, device, envelope.id)? {
-            ctx.tx.delete(Table::Parked, &key);
+            if gone < GONE_STEP {
+                ctx.tx.delete(Table::Parked, &key);
+                gone += 1;
+            }
             continue;
         }
         lacking.newest = lacking.newest.max(row.accepted_at);
-        if envelope.kind == EnvelopeKind::Message && row.asked != Some(elsewhere) {
+        if envelope.kind == EnvelopeKind::Message && dedup::note_asked(ctx, device, envelope.id, elsewhere)? {
             lacking.messages.push((envelope.id, row.accepted_at));
-            row.asked = Some(elsewhere);
-            ctx.tx.put_row(Table::Parked, key, &row)?;
         }
     }
     Ok(lacking)

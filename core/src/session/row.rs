@@ -49,6 +49,8 @@ pub(crate) enum Phase {
 
 /// Sessions that one sweep looks at.
 const SWEEP_STEP: usize = 16;
+/// Rows after which a sweep leaves the rest to the next.
+const SWEEP_ROWS: usize = 160;
 const SWEEP_CURSOR: &[u8] = b"session sweep";
 const FREEZING: &[u8] = b"freezing";
 
@@ -83,8 +85,12 @@ pub(crate) fn sweep(ctx: &mut Ctx<'_>) -> Result<bool> {
         Some((key, _)) if rows.len() == SWEEP_STEP => [key.as_slice(), &[0]].concat(),
         _ => Vec::new(),
     };
-    for (_, bytes) in rows {
+    for (key, bytes) in rows {
         let session: SessionRow = crate::codec::decode_row(&bytes, "session")?;
+        if ctx.tx.rows() > SWEEP_ROWS {
+            ctx.tx.put_row(Table::Meta, SWEEP_CURSOR.to_vec(), &key)?;
+            return Ok(true);
+        }
         if ctx.now.since(session.epoch_at) >= limits::PAST_EPOCH_AGE {
             ctx.with_group(session.id, |group, provider, _| group.keep_past_epochs(provider, 0))?;
         }
