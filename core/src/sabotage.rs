@@ -3,11 +3,11 @@
 /// A fault that an engine can have on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sabotage {
-    /// Outputs are released before the commit that they belong to is durable.
+    /// Outputs are released before the change that they belong to is durable: that happens with the next change.
     OutputBeforeCommit,
     /// Envelopes are not recognised as repeats.
     DedupOff,
-    /// Commits and welcomes are not judged.
+    /// Commits and welcomes are taken in however they are judged.
     AuthorizeSkipped,
     /// What arrives is not judged by the rules.
     PolicySkippedOnReceive,
@@ -15,11 +15,11 @@ pub enum Sabotage {
     ReceiptBackwards,
     /// An own commit is merged before the relay accepted it.
     CommitMergedBeforeAccepted,
-    /// The advanced ratchet is not written.
+    /// The ratchet that a sent message has advanced is not written with it.
     RatchetRowDropped,
     /// What waits for another epoch is never tried again.
     ParkedNeverRetried,
-    /// A page starts one row too late when something was inserted.
+    /// A page before a cursor starts one row too late, as if a row had been inserted since.
     CursorOffByOne,
     /// The newest queued message goes first.
     OutboxOrderSwapped,

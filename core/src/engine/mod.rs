@@ -257,12 +257,11 @@ impl Engine {
     /// out, and the engine is closed until reopened.
     pub fn poll_output(&mut self) -> Result<Output> {
         self.check_open()?;
-        if self.dirty {
-            if let Err(error) = self.vault.barrier() {
-                self.outputs.clear();
-                return Err(self.close(error.into()));
-            }
-            self.dirty = false;
+        #[cfg(not(feature = "sabotage"))]
+        self.make_durable()?;
+        #[cfg(feature = "sabotage")]
+        if !self.config.sabotaged(crate::sabotage::Sabotage::OutputBeforeCommit) {
+            self.make_durable()?;
         }
         if let Some(output) = self.outputs.pop_front() {
             if matches!(output, Output::Event(_)) {
@@ -293,6 +292,18 @@ impl Engine {
             self.groups.clear();
             self.recall()?;
             self.push_event(Event::Resync);
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable that was not yet. When that fails, nothing since the last flush is put out.
+    fn make_durable(&mut self) -> Result<()> {
+        if self.dirty {
+            if let Err(error) = self.vault.barrier() {
+                self.outputs.clear();
+                return Err(self.close(error.into()));
+            }
+            self.dirty = false;
         }
         Ok(())
     }

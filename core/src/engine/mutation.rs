@@ -63,7 +63,7 @@ impl Engine {
     fn commit(&mut self, staged: Staged) -> Result<()> {
         let Staged { batch, outputs, effects } = staged;
         #[cfg(feature = "sabotage")]
-        let (batch, outputs) = self.sabotage(batch, outputs);
+        let batch = self.sabotage(batch, &outputs)?;
         if !batch.is_empty() {
             let applied = self.vault.apply(&batch);
             batch.into_iter().filter_map(|op| op.value).for_each(|mut value| value.zeroize());
@@ -96,16 +96,18 @@ impl Engine {
     }
 
     #[cfg(feature = "sabotage")]
-    fn sabotage(
-        &mut self,
-        mut batch: Vec<crate::store::Op>,
-        outputs: Vec<Output>,
-    ) -> (Vec<crate::store::Op>, Vec<Output>) {
+    fn sabotage(&mut self, mut batch: Vec<crate::store::Op>, outputs: &[Output]) -> Result<Vec<crate::store::Op>> {
         use crate::sabotage::Sabotage;
-        if self.config.sabotaged(Sabotage::RatchetRowDropped) {
+        if self.config.sabotaged(Sabotage::OutputBeforeCommit) {
+            // One change late: what was put out for the last one is lost in a crash before the next one.
+            self.make_durable()?;
+        }
+        let sends = batch.iter().any(|op| op.table == Table::Message)
+            && outputs.iter().any(|output| matches!(output, Output::Transmit(_)));
+        if sends && self.config.sabotaged(Sabotage::RatchetRowDropped) {
             batch.retain(|op| op.table != Table::Mls);
         }
-        (batch, outputs)
+        Ok(batch)
     }
 
     /// Does what became due, one bounded mutation at a time.

@@ -73,6 +73,8 @@ pub(crate) fn won(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
         }
         Ok(pending)
     })?;
+    #[cfg(feature = "sabotage")]
+    let merged = merged.map(|now| now || ctx.config.sabotaged(crate::sabotage::Sabotage::CommitMergedBeforeAccepted));
     let opening = session.phase == Phase::Opening;
     if opening {
         session.phase = Phase::Live;
@@ -195,7 +197,7 @@ fn sabotage(
 ) -> Result<Vec<authorize::Proven>, PeerFault> {
     use crate::sabotage::Sabotage;
     if ctx.config.sabotaged(Sabotage::AuthorizeSkipped) {
-        return Ok(Vec::new());
+        return judged.or_else(|_| Ok(Vec::new()));
     }
     if ctx.config.sabotaged(Sabotage::AuthorizeReadsClock) {
         let sender = authorize::prove(&staged.sender.certificate, &staged.sender.key, &ctx.config.authorities)?;

@@ -43,7 +43,10 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, accepted_at: Time)
     let sender = staged.sender();
     let last_resort = staged.last_resort();
     let group = staged.accept(&provider)?;
-    match admit(ctx, &facts, &leaves, sender, accepted_at) {
+    let admitted = admit(ctx, &facts, &leaves, sender, accepted_at);
+    #[cfg(feature = "sabotage")]
+    let admitted = sabotage(ctx, admitted);
+    match admitted {
         Ok(()) => {}
         Err(Refused::Fault(fault)) => return Ok(Verdict::Refuse(fault)),
         Err(Refused::Denied(user, reason)) => return Ok(Verdict::Forbid(user, reason)),
@@ -80,10 +83,6 @@ fn admit(
     sender: u32,
     accepted_at: Time,
 ) -> Result<(), Refused> {
-    #[cfg(feature = "sabotage")]
-    if ctx.config.sabotaged(crate::sabotage::Sabotage::AuthorizeSkipped) {
-        return Ok(());
-    }
     let proven = authorize::prove_all(leaves, facts, &ctx.config.authorities)?;
     let inviter = leaves.iter().position(|l| l.index == sender).and_then(|at| proven.get(at));
     let inviter = member::counting(ctx, &inviter.ok_or(PeerFault::Malformed("welcome"))?.certificate)?;
@@ -114,6 +113,15 @@ fn admit(
         member::learn(ctx, &leaf.certificate)?;
     }
     Ok(())
+}
+
+#[cfg(feature = "sabotage")]
+fn sabotage(ctx: &Ctx<'_>, admitted: Result<(), Refused>) -> Result<(), Refused> {
+    let skipped = ctx.config.sabotaged(crate::sabotage::Sabotage::AuthorizeSkipped);
+    match admitted {
+        Err(Refused::Fault(_) | Refused::Denied(..)) if skipped => Ok(()),
+        other => other,
+    }
 }
 
 /// The session is ours: the conversation exists, and what waited for its keys is tried again.
