@@ -159,7 +159,7 @@ pub fn say(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) {
         Err(error) if is_fatal(&error) => (None, Fate::Maybe),
         Err(error) => return sim.violation(format!("device {ix} cannot send: {error:?}")),
     };
-    sim.model.wrote(Line { text, id, pair, author, device: ix, fate, allowed, healed });
+    sim.model.wrote(Line { text, id, pair, author, device: ix, fate, allowed, healed, retried: false });
 }
 
 fn read(sim: &mut Sim) {
@@ -225,6 +225,7 @@ fn retry(sim: &mut Sim) {
             let maybe = sim.world.devices[ix].failed;
             sim.model.lines[line].fate = if maybe { Fate::Maybe } else { Fate::Sent };
             sim.model.lines[line].allowed = allowed;
+            sim.model.lines[line].retried = true;
         }
         Err(Error::Denied(_)) if !allowed || !sim.healed => {}
         Err(error) if is_fatal(&error) => sim.model.lines[line].fate = Fate::Maybe,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use undertone::envelope::Envelope;
+use undertone::event::Event;
 use undertone::id::{ConversationId, DeviceId, Hash32};
 use undertone::message::{Cursor, FailedReason, Message, MessageContent, MessageKey, SendState};
 use undertone::store::Table;
@@ -20,6 +21,8 @@ pub struct Watch {
     sequences: BTreeMap<(DeviceId, u64), Hash32>,
     /// How much of the wire was looked at.
     wire: usize,
+    /// How many of a device's events were looked at.
+    events: BTreeMap<DeviceIx, usize>,
 }
 
 impl Watch {
@@ -67,6 +70,7 @@ pub fn text(message: &Message) -> Option<&str> {
 /// What holds all the time, looked at after each action at one device.
 pub fn always(sim: &mut Sim) {
     wire(sim);
+    told(sim);
     let running = sim.running();
     let Some(ix) = sim.pick(&running) else { return };
     let user = sim.user(ix);
@@ -186,6 +190,18 @@ fn wire(sim: &mut Sim) {
     }
 }
 
+/// What engines tell: none of them finds that the relay knows more of it than it does itself. No store of a run is ever
+/// put back, so something had gone out before it was durable.
+fn told(sim: &mut Sim) {
+    for ix in 0..sim.world.devices.len() {
+        let events = &sim.world.devices[ix].events;
+        let from = sim.watch.events.insert(ix, events.len()).unwrap_or(0);
+        if events[from..].contains(&Event::RolledBack) {
+            sim.violation(format!("device {ix} had put out what was not durable"));
+        }
+    }
+}
+
 fn holds(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
 }
@@ -245,6 +261,7 @@ pub fn healed(sim: &mut Sim) {
             complete(sim, ix, pair, &messages);
             outcome(sim, ix, &messages);
             unread(sim, ix, &messages);
+            as_written(sim, ix, &messages);
             views.push((ix, messages));
         }
         same_order(sim, &views);
@@ -313,6 +330,27 @@ fn unread(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
             let text = sim.model.lines[at].text.clone();
             sim.violation(format!("device {ix}: unread {}, but read {read}: {text}", message.unread));
         }
+    }
+}
+
+/// What one device wrote is shown in the order in which it was written. A message whose author's clock ran ahead is
+/// placed by the relay's, so it says nothing.
+fn as_written(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
+    let mut newest: BTreeMap<DeviceIx, usize> = BTreeMap::new();
+    let mut swapped = Vec::new();
+    for message in messages.iter().filter(|m| m.key.at == m.sent_at) {
+        let Some(at) = text(message).and_then(|text| sim.model.line_of(text)) else { continue };
+        let line = &sim.model.lines[at];
+        if line.fate != Fate::Sent || line.retried {
+            continue;
+        }
+        let before = newest.insert(line.device, at);
+        if before.is_some_and(|before| before > at) {
+            swapped.push(line.text.clone());
+        }
+    }
+    for text in swapped {
+        sim.violation(format!("device {ix} shows behind what was written later: {text}"));
     }
 }
 

@@ -74,7 +74,7 @@ fn simulate(args: &Args) -> ExitCode {
                     if seed >= end {
                         return;
                     }
-                    let options = Options { seed, actions: args.actions, sabotage: args.sabotage };
+                    let options = Options { sabotage: args.sabotage, ..Options::new(seed, args.actions) };
                     let outcome = std::panic::catch_unwind(|| run(options));
                     sum.lock().expect("no panic while it is held").add(args, seed, outcome.ok());
                 }

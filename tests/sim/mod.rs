@@ -8,6 +8,7 @@ pub mod action;
 pub mod check;
 pub mod device;
 pub mod heal;
+pub mod hostile;
 pub mod model;
 pub mod net;
 pub mod platform;

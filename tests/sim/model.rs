@@ -36,6 +36,8 @@ pub enum Standing {
     Revoked,
     /// Its store is lost; nobody has it any more.
     Gone,
+    /// It keeps no rules: nothing is owed to it, and what it shows is its own business.
+    Hostile,
 }
 
 /// What became of a message as far as its author knows.
@@ -63,6 +65,8 @@ pub struct Line {
     pub allowed: bool,
     /// Whether it was written after the faults had ended.
     pub healed: bool,
+    /// Whether it failed and was sent again: it has left its place among its author's.
+    pub retried: bool,
 }
 
 /// What was done.
@@ -133,7 +137,7 @@ impl Model {
         let complete = match self.standing[&ix] {
             Standing::Founder => true,
             Standing::Late => line.healed,
-            Standing::Revoked | Standing::Gone => false,
+            Standing::Revoked | Standing::Gone | Standing::Hostile => false,
         };
         concerned && complete && line.fate == Fate::Sent && line.allowed
     }

@@ -1,8 +1,9 @@
 //! The real relay's logic on a store in memory, which can lose power between two answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use undertone::id::DeviceId;
+use undertone::envelope::Envelope;
+use undertone::id::{DeviceId, Hash32};
 use undertone::input::{self, Answer, Delivery, DirectoryDevice, DirectoryUser, Refusal};
 use undertone::output::Request;
 use undertone::policy::Policy;
@@ -24,11 +25,24 @@ pub struct RelayHost {
     limits: Limits,
     starts: u8,
     connections: BTreeMap<DeviceId, (DeviceIx, u64)>,
+    /// A fault, to see that it is found: whoever holds a slot and asks again is told that another holds it.
+    pub conflicts_with_holder: bool,
+    /// The holders of slots since the last start, for that fault.
+    holders: BTreeSet<Hash32>,
 }
 
 impl RelayHost {
     pub fn new(authority: [u8; 32], policy: fn() -> Policy, limits: Limits) -> RelayHost {
-        let mut host = RelayHost { relay: None, authority, policy, limits, starts: 0, connections: BTreeMap::new() };
+        let mut host = RelayHost {
+            relay: None,
+            authority,
+            policy,
+            limits,
+            starts: 0,
+            connections: BTreeMap::new(),
+            conflicts_with_holder: false,
+            holders: BTreeSet::new(),
+        };
         host.start(MemoryStore::default());
         host
     }
@@ -46,6 +60,7 @@ impl RelayHost {
             let mut store = relay.into_store();
             store.crash();
             self.connections.clear();
+            self.holders.clear();
             self.start(store);
         }
     }
@@ -98,10 +113,20 @@ impl RelayHost {
 
     pub fn submit(&mut self, from: DeviceId, bundle: &[Vec<u8>], now: Time) -> input::TransmitResult {
         match self.logic().submit(from, bundle, now).expect("a store in memory works") {
+            answer::TransmitResult::Accepted { at } if self.conflicts_with_holder && self.held_already(bundle) => {
+                input::TransmitResult::Conflict { winner: bundle[0].clone(), at }
+            }
             answer::TransmitResult::Accepted { at } => input::TransmitResult::Accepted { at },
             answer::TransmitResult::Conflict { winner, at } => input::TransmitResult::Conflict { winner, at },
             answer::TransmitResult::Refused(reason) => input::TransmitResult::Refused(refusal(reason)),
         }
+    }
+
+    /// Whether what is accepted now held its slot before; remembered for the next time.
+    fn held_already(&mut self, bundle: &[Vec<u8>]) -> bool {
+        let takes_slot =
+            bundle.first().and_then(|first| Envelope::decode(first).ok()).is_some_and(|e| e.slot.is_some());
+        takes_slot && !self.holders.insert(Hash32::of(&bundle[0]))
     }
 
     /// Answers a request; with it comes what a mailbox held.

@@ -13,7 +13,7 @@ use super::model::{Model, Person, Standing, UserIx};
 use super::net::Weather;
 use super::tally::Tally;
 use super::world::{DeviceIx, World};
-use super::{check, heal};
+use super::{check, heal, hostile};
 
 /// What a run is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,17 @@ pub struct Options {
     pub actions: u64,
     /// A fault that all engines have, to see that it is found.
     pub sabotage: Option<Sabotage>,
+    /// Whether the relay conflicts with the holders of slots, to see that it is found.
+    pub relay_conflicts: bool,
+    /// Whether the relay keeps no rules, and an escort without rules tries to talk with everybody.
+    pub hostile: bool,
+}
+
+impl Options {
+    /// A run without any fault in engines and relay.
+    pub fn new(seed: u64, actions: u64) -> Options {
+        Options { seed, actions, sabotage: None, relay_conflicts: false, hostile: false }
+    }
 }
 
 /// What came of it.
@@ -45,6 +56,8 @@ pub struct Sim {
     pub watch: check::Watch,
     pub healed: bool,
     pub sabotage: Option<Sabotage>,
+    /// Somebody whose engine keeps no rules.
+    pub hostile: Option<DeviceIx>,
 }
 
 /// Who is there: name, role, devices.
@@ -67,6 +80,7 @@ pub fn run(options: Options) -> Outcome {
     let mut sim = Sim::new(options);
     while sim.tally.total_actions() < options.actions && sim.violations.len() < ENOUGH {
         action::step(&mut sim);
+        hostile::step(&mut sim);
     }
     if sim.violations.is_empty() {
         heal::heal(&mut sim);
@@ -102,13 +116,15 @@ impl Sim {
             watch: check::Watch::default(),
             healed: false,
             sabotage: options.sabotage,
+            hostile: None,
         };
-        sim.found();
+        sim.world.relay.conflicts_with_holder = options.relay_conflicts;
+        sim.found(options.hostile);
         sim
     }
 
     /// The founders enrol and publish in peace; then the weather turns.
-    fn found(&mut self) {
+    fn found(&mut self, hostile: bool) {
         for (user, (name, role, devices)) in CAST.into_iter().enumerate() {
             let person = Person { name: name.to_owned(), role, devices: Vec::new(), lost: false };
             self.model.people.push(person);
@@ -118,6 +134,9 @@ impl Sim {
                 let further = self.world.another(first);
                 self.model.add_device(user, further, Standing::Founder);
             }
+        }
+        if hostile {
+            hostile::enter(self);
         }
         self.world.run(MINUTE);
         self.collect_bugs();

@@ -339,7 +339,7 @@ impl World {
                 let Some(login) = self.hello(ix, connection) else { return };
                 vec![ToDevice::Welcome(login), ToDevice::Revocations(self.relay.revocations())]
             }
-            ToRelay::Submit(transmit, bundle) => vec![ToDevice::Done(transmit, self.relay.submit(id, &bundle, now))],
+            ToRelay::Submit(transmit, bundle) => vec![ToDevice::Done(transmit, self.submit(ix, &bundle))],
             ToRelay::Ask(request, what) => {
                 let (answer, mail) = self.relay.ask(id, what, now);
                 vec![ToDevice::Answer(request, answer, mail)]
@@ -361,6 +361,18 @@ impl World {
             self.net.send(&mut self.rng, now, Packet { device: ix, connection, body: Body::Down(body) });
         }
         self.pass_on(outputs);
+    }
+
+    /// Gives a bundle to the relay. Whoever holds a slot must hear so however often it asks: an answer that got lost
+    /// would fork the session.
+    fn submit(&mut self, ix: DeviceIx, bundle: &[Vec<u8>]) -> TransmitResult {
+        let result = self.relay.submit(self.devices[ix].id, bundle, self.now);
+        if let TransmitResult::Conflict { winner, .. } = &result
+            && bundle.contains(winner)
+        {
+            self.bugs.push(format!("device {ix} is told that another holds its own slot"));
+        }
+        result
     }
 
     /// The relay loses power: what it has not made durable is gone, and so are all connections.
