@@ -1,0 +1,81 @@
+//! Faults that a random run meets within a few hundred actions, caught by the simulator's own checks.
+
+use undertone::sabotage::Sabotage;
+use undertone_tests::sim::run::{Options, run};
+
+/// Tried in turn until one shows the fault: not every run gets to where it matters.
+const SEEDS: core::ops::Range<u64> = 40..56;
+const ACTIONS: u64 = 300;
+
+/// Fails unless some seed is well as it is, and breaks a check that says one of `says` once it is `broken`.
+fn caught(sound: impl Fn(Options) -> Options, broken: impl Fn(Options) -> Options, says: &[&str]) {
+    let shows = |violation: &String| says.iter().any(|what| violation.contains(what));
+    let shown = SEEDS.map(|seed| sound(Options::new(seed, ACTIONS))).any(|options| {
+        // A run that is not well without the fault proves nothing about it.
+        run(broken(options)).violations.iter().any(shows) && run(options).violations.is_empty()
+    });
+    assert!(shown, "no seed of {SEEDS:?} says one of {says:?} with the fault, and nothing without it");
+}
+
+/// The same for a fault of all engines.
+fn engines(fault: Sabotage, says: &[&str]) {
+    caught(|options| options, |options| Options { sabotage: Some(fault), ..options }, says);
+}
+
+/// The same beside somebody whose own engine keeps no rules, past a relay that keeps none.
+fn engines_beside_a_hostile_one(fault: Sabotage, says: &[&str]) {
+    let hostile = |options| Options { hostile: true, ..options };
+    caught(hostile, |options| Options { sabotage: Some(fault), ..options }, says);
+}
+
+#[test]
+fn output_before_commit() {
+    engines(Sabotage::OutputBeforeCommit, &["had put out what was not durable"]);
+}
+
+#[test]
+fn dedup_off() {
+    engines(Sabotage::DedupOff, &["does not show"]);
+}
+
+#[test]
+fn authorise_skipped() {
+    engines_beside_a_hostile_one(Sabotage::AuthorizeSkipped, &["shows a conversation that the rules deny"]);
+}
+
+#[test]
+fn policy_skipped_on_receive() {
+    engines_beside_a_hostile_one(Sabotage::PolicySkippedOnReceive, &["shows a conversation that the rules deny"]);
+}
+
+#[test]
+fn receipt_backwards() {
+    engines(Sabotage::ReceiptBackwards, &["from Some(Read) back to Delivered", ": Delivered, read true"]);
+}
+
+// Keys that are used twice are refused as repeats, so what they hide is never shown.
+#[test]
+fn ratchet_row_dropped_from_the_batch() {
+    engines(Sabotage::RatchetRowDropped, &["does not show"]);
+}
+
+#[test]
+fn parked_never_retried() {
+    engines(Sabotage::ParkedNeverRetried, &["does not show"]);
+}
+
+#[test]
+fn cursor_off_by_one() {
+    engines(Sabotage::CursorOffByOne, &["meet other messages than one large page"]);
+}
+
+#[test]
+fn outbox_order_swapped() {
+    engines(Sabotage::OutboxOrderSwapped, &["shows behind what was written later"]);
+}
+
+#[test]
+fn a_slot_that_conflicts_with_its_holder() {
+    let broken = |options| Options { relay_conflicts: true, ..options };
+    caught(|options| options, broken, &["is told that another holds its own slot"]);
+}
