@@ -11,10 +11,11 @@ use crate::ctx::Ctx;
 use crate::error::{Error, PeerFault, Result, StoreError};
 use crate::event::Event;
 use crate::id::{DeviceId, UserId};
+use crate::limits;
 use crate::memory::Effect;
 use crate::policy::Role;
 use crate::store::Table;
-use crate::time::Time;
+use crate::time::{DAY, Time};
 use crate::tx::Tx;
 
 /// What is known of a user.
@@ -35,6 +36,11 @@ pub(crate) fn learn(ctx: &mut Ctx<'_>, certificate: &Certificate) -> Result<()> 
     }
     let known = newest(&ctx.tx, device)?;
     if known.as_ref().is_some_and(|known| known.serial() >= certificate.serial()) {
+        return Ok(());
+    }
+    // A device is of one user for ever. No error: what is known here must not decide whether a commit is valid.
+    if known.as_ref().is_some_and(|known| known.user() != certificate.user()) {
+        ctx.tx.event(Event::Refused(PeerFault::Certificate));
         return Ok(());
     }
     ctx.tx.put(Table::Certificate, device.as_bytes().to_vec(), certificate.as_bytes().to_vec());
@@ -94,9 +100,10 @@ pub(crate) fn acceptable(ctx: &Ctx<'_>, certificate: &Certificate) -> Result<(),
 }
 
 /// Whether a certificate was acceptable when the relay accepted something of its owner: what was sent in time counts
-/// however late it arrives, and whatever the clock here shows. Revocation counts from the moment it is known.
+/// however late it arrives, as long as a relay may keep it. Only so long: a relay that says “accepted years ago” of
+/// everything would else keep certificates alive for ever. Revocation counts from the moment it is known.
 pub(crate) fn was_acceptable(ctx: &Ctx<'_>, certificate: &Certificate, accepted_at: Time) -> Result<(), PeerFault> {
-    certificate.valid_at(accepted_at)?;
+    certificate.valid_at(accepted_at.max(ctx.now.minus(limits::MAILBOX_AGE + DAY)))?;
     if is_revoked(ctx, certificate) { Err(PeerFault::Revoked) } else { Ok(()) }
 }
 
@@ -141,4 +148,42 @@ pub(crate) fn revoke(ctx: &mut Ctx<'_>, list: &RevocationList) -> Result<bool> {
     let serials = revoked_serials(&ctx.tx)?;
     ctx.tx.effect(Effect::Revoked(serials));
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    //! R8.
+
+    use super::*;
+    use crate::authority::{Authority, DeviceKey, EnrolmentRequest, IdentityKey};
+    use crate::config::Config;
+    use crate::engine::Engine;
+    use crate::rng::Rng;
+    use crate::store::{HostKey, MemoryDisk, MemoryStore};
+
+    const NOW: Time = Time::from_ms(1_800_000_000_000);
+
+    #[test]
+    fn a_device_stays_with_its_user() {
+        let authority = Authority::from_seed([1; 32]);
+        let store = MemoryStore::open(&MemoryDisk::new()).unwrap();
+        let config = Config::new(UserId::new("ann").unwrap(), authority.public_key());
+        let mut engine = Engine::open(config, Box::new(store), &HostKey::from_bytes([2; 32]), [3; 32], NOW).unwrap();
+        let mut rng = Rng::from_seed([4; 32]);
+        let (device, identity) = (DeviceKey::generate(&mut rng), IdentityKey::generate(&mut rng));
+        let certify = |user: &str, serial| {
+            let request = EnrolmentRequest::new(&UserId::new(user).unwrap(), &identity, &device).unwrap();
+            let role = Role::new("client").unwrap();
+            authority.issue(&request, role, serial, NOW.minus(DAY), NOW.plus(DAY)).unwrap()
+        };
+        let known = |engine: &mut Engine, certificate: &Certificate| {
+            engine.mutate(NOW, |ctx| learn(ctx, certificate)).unwrap();
+            engine.mutate(NOW, |ctx| newest(&ctx.tx, certificate.device())).unwrap().unwrap().user().clone()
+        };
+        assert_eq!(known(&mut engine, &certify("bea", 1)).as_str(), "bea");
+        assert_eq!(known(&mut engine, &certify("cid", 2)).as_str(), "bea", "whatever is issued later");
+        let renewed = certify("bea", 3);
+        assert_eq!(known(&mut engine, &renewed).as_str(), "bea");
+        assert_eq!(engine.mutate(NOW, |ctx| newest(&ctx.tx, renewed.device())).unwrap().unwrap().serial(), 3);
+    }
 }
