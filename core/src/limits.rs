@@ -76,6 +76,12 @@ pub const RECEIPT_DELAY: u64 = SECOND / 2;
 
 /// How often a message is sent again, to all who ask for it.
 pub const SENT_AGAIN: u8 = 8;
+/// Devices that are remembered as recipients of an envelope: others get what it carried never again.
+pub const SENT_TO: usize = 256;
+/// How much longer than a message's own time a relay keeps it, for clocks that are behind.
+pub const EXPIRY_SLACK: u64 = 6 * HOUR;
+/// How far the relay's count of our envelopes may be ahead of our own: more is no old store, but a wrong count.
+pub const SEQUENCE_AHEAD: u64 = 1 << 32;
 
 /// Receipts per conversation that wait for their messages; the oldest go.
 pub const EARLY: usize = 256;

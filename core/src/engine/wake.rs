@@ -1,7 +1,7 @@
 //! What the engine does by itself: at a login, at a deadline, when the directory changes.
 
 use crate::ctx::Ctx;
-use crate::error::Result;
+use crate::error::{PeerFault, Result};
 use crate::event::Event;
 use crate::id::{ConversationId, UserId};
 use crate::input::Login;
@@ -29,7 +29,11 @@ pub(super) fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
         ctx.tx.event(Event::CertificateNeeded);
     }
     ctx.tx.effect(Effect::Link(Link::Up(login)));
-    let rolled_back = login.accepted_sequence.filter(|accepted| outbox::sequence(ctx).is_ok_and(|own| *accepted > own));
+    let own = outbox::sequence(ctx)?;
+    let rolled_back = login.accepted_sequence.filter(|accepted| *accepted > own);
+    if rolled_back.is_some_and(|accepted| accepted - own > limits::SEQUENCE_AHEAD) {
+        return Err(PeerFault::TooLarge("sequence number").into());
+    }
     if let Some(accepted) = rolled_back {
         outbox::set_sequence(ctx, accepted)?;
         session::freeze_all(ctx);

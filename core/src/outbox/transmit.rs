@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::queue;
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind, PushHint};
-use crate::error::{Error, Misuse, Result};
+use crate::error::{Error, Misuse, PeerFault, Result};
 use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId, SessionId};
 use crate::input::{Refusal, TransmitId, TransmitResult};
 use crate::limits;
@@ -47,7 +47,7 @@ pub(crate) fn new_envelope(
     tag: SessionId,
     recipients: Vec<DeviceId>,
 ) -> Result<Envelope> {
-    let sequence = sequence(ctx)? + 1;
+    let sequence = sequence(ctx)?.checked_add(1).ok_or(PeerFault::TooLarge("sequence number"))?;
     set_sequence(ctx, sequence)?;
     let push = if kind == EnvelopeKind::Message { PushHint::Message } else { PushHint::None };
     Ok(Envelope {
@@ -123,7 +123,7 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
     };
     match result {
         TransmitResult::Failed | TransmitResult::Refused(Refusal::RateLimited) => return postpone(ctx, id, row),
-        TransmitResult::Accepted { at } => accepted(ctx, &row, at)?,
+        TransmitResult::Accepted { at } => accepted(ctx, id, &row, at)?,
         TransmitResult::Refused(refusal) => refused(ctx, &row, refusal)?,
         TransmitResult::Conflict { winner, .. } => match row.purpose {
             Purpose::Commit(_, session) => session::lost(ctx, session, id, &winner)?,
@@ -162,9 +162,13 @@ pub(crate) fn flights(tx: &crate::tx::Tx<'_>) -> Result<Vec<(TransmitId, Flight)
         .collect()
 }
 
-fn accepted(ctx: &mut Ctx<'_>, row: &TransmitRow, at: Time) -> Result<()> {
+fn accepted(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, at: Time) -> Result<()> {
     match &row.purpose {
-        Purpose::Open(_, session) | Purpose::Commit(_, session) => session::won(ctx, *session),
+        Purpose::Open(_, session) | Purpose::Commit(_, session) => {
+            // A session that waits for another transmit by now must not take this answer for that one's.
+            let waits = session::load(&ctx.tx, *session)?.is_some_and(|session| session.pending == Some(id));
+            if waits { session::won(ctx, *session) } else { Ok(()) }
+        }
         Purpose::Message(conversation, id) => sent(ctx, *conversation, *id, at),
         Purpose::Control(_) | Purpose::NoSession => Ok(()),
     }
