@@ -141,6 +141,9 @@ pub enum PeerFault {
     /// Seen before.
     #[error("a repeat of what was received before")]
     Replay,
+    /// An envelope that does not commit to what it carries, so that nobody could report it.
+    #[error("the envelope does not commit to its content")]
+    Commitment,
     /// A signature or authentication tag that does not verify.
     #[error("forged or damaged")]
     Forged,
@@ -177,6 +180,7 @@ impl PeerFault {
             PeerFault::NotForUs => "peer.not_for_us",
             PeerFault::Unprocessable => "peer.unprocessable",
             PeerFault::Replay => "peer.replay",
+            PeerFault::Commitment => "peer.commitment",
             PeerFault::Forged => "peer.forged",
             PeerFault::Certificate => "peer.certificate",
             PeerFault::CertificateTime => "peer.certificate_time",

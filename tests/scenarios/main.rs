@@ -4,6 +4,7 @@ mod bad_input;
 mod certificates;
 mod devices;
 mod healing;
+mod hostile_member;
 mod pages;
 mod rollback;
 mod rules;

@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::{pad, unpad};
+use super::{EnvelopeKind, pad, unpad};
 use crate::codec;
 use crate::error::{Error, PeerFault};
 use crate::id::{EnvelopeId, Hash32, MessageId, UserId};
@@ -172,6 +172,23 @@ impl Content {
             return Err(PeerFault::TooLarge("content"));
         }
         self.head.check()
+    }
+
+    /// What the envelope of this content shows: its kind, and the commitment to what people may see of it. One that brings
+    /// a message once more commits to that message.
+    ///
+    /// # Errors
+    /// [`PeerFault::Malformed`] when there is no message in what should bring one.
+    pub(crate) fn outside(&self, encoded: &[u8]) -> Result<(EnvelopeKind, Option<Hash32>), PeerFault> {
+        if self.kind.is_shown() {
+            return Ok((EnvelopeKind::Message, Some(self.commitment(encoded))));
+        }
+        if self.kind != Kind::AGAIN {
+            return Ok((EnvelopeKind::Receipt, None));
+        }
+        let Again(_, inner, _) = codec::decode(&self.body, "message sent again")?;
+        let commitment = Content::decode(&inner)?.commitment(&inner);
+        Ok((EnvelopeKind::Receipt, Some(commitment)))
     }
 
     /// The franking commitment (Grubbs, Lu, Ristenpart, “Message Franking via Committing Authenticated

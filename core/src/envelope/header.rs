@@ -108,7 +108,8 @@ pub struct Envelope {
     /// For a welcome: the signed [`StartToken`](super::StartToken), which proves who started.
     #[serde(with = "serde_bytes")]
     pub token: Option<Vec<u8>>,
-    /// For a message: the franking commitment to its content, so that a report can be verified.
+    /// For a message, and for what brings one once more: the franking commitment to the message's content, so that a
+    /// report can be verified.
     pub commitment: Option<Hash32>,
     /// The MLS message, or what the kind says.
     #[serde(with = "serde_bytes")]
@@ -156,7 +157,8 @@ impl Envelope {
         }
         let slot_fits = self.slot.is_some() == (self.kind == EnvelopeKind::Commit);
         let token_fits = self.token.is_none() || self.kind == EnvelopeKind::Welcome;
-        let commitment_fits = self.commitment.is_none() || self.kind == EnvelopeKind::Message;
+        let commitment_fits =
+            self.commitment.is_none() || matches!(self.kind, EnvelopeKind::Message | EnvelopeKind::Receipt);
         let fits = slot_fits && token_fits && commitment_fits;
         if distinct.len() != self.recipients.len() || !fits || self.sequence == 0 {
             return Err(PeerFault::Malformed("envelope"));

@@ -1,5 +1,7 @@
 //! Applies a decrypted content, by kind.
 
+use sha2::{Digest, Sha256};
+
 use super::open::{Opened, is_control};
 use super::{Verdict, dedup, missing};
 use crate::authority::Certificate;
@@ -8,21 +10,28 @@ use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Again, Clock, Content, Envelope, Kind};
 use crate::error::{Error, PeerFault, Result};
-use crate::id::{ConversationId, DeviceId, EnvelopeId, Hash32, MessageId, UserId};
+use crate::id::{ConversationId, DeviceId, EnvelopeId, Hash32, MessageId, SessionId, UserId};
 use crate::input::Delivery;
 use crate::limits;
 use crate::member;
 use crate::message::{self, Body, Cause, MessageKey, MessageRow, Recipient, SendState};
 use crate::receipt::{self, Mark};
 use crate::session::SessionRow;
-use crate::store::Table;
 use crate::text;
+use crate::time::DAY;
+
+/// What a stand-in's id is derived under.
+const PLACEHOLDER_LABEL: &[u8] = b"undertone unreadable v1";
+/// What counts the rows that stand for unreadable envelopes.
+const UNREADABLE: &[u8] = b"unreadable";
+/// For so long one such row counts against the next ones of its device and session.
+const UNREADABLE_COUNTS: u64 = DAY;
 
 /// Takes in what was decrypted.
 pub(super) fn apply(ctx: &mut Ctx<'_>, opened: Opened, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     let Opened { content, sender, session } = opened;
     let done = if is_control(content.kind) {
-        control(ctx, &session, &sender, &content, delivery)
+        control(ctx, &session, &sender, &content, envelope, delivery)
     } else {
         show(ctx, session.conversation, &sender, content, envelope, delivery)
     };
@@ -38,6 +47,7 @@ fn control(
     session: &SessionRow,
     sender: &Certificate,
     content: &Content,
+    envelope: &Envelope,
     delivery: &Delivery,
 ) -> Result<()> {
     let conversation = session.conversation;
@@ -46,8 +56,8 @@ fn control(
             let at = content.head.stamp.min(delivery.accepted_at.plus(limits::STAMP_AHEAD));
             receipt::apply(ctx, conversation, sender.user(), at, &content.body)
         }
-        Kind::UNREADABLE => missing::send_again(ctx, conversation, &content.body),
-        Kind::AGAIN => heal(ctx, conversation, sender, &content.body, delivery),
+        Kind::UNREADABLE => missing::send_again(ctx, conversation, sender.device(), &content.body),
+        Kind::AGAIN => heal(ctx, conversation, sender, &content.body, envelope.id, delivery),
         Kind::CERTIFICATE => renewed(ctx, sender, &content.body),
         // A newer version's business between engines: nothing to show, nothing lost.
         _ => Ok(()),
@@ -60,6 +70,7 @@ fn heal(
     conversation: ConversationId,
     sender: &Certificate,
     body: &[u8],
+    carrier: EnvelopeId,
     delivery: &Delivery,
 ) -> Result<()> {
     let Again(lost, content, accepted) = codec::decode(body, "message sent again")?;
@@ -69,15 +80,35 @@ fn heal(
     }
     // Its place is that of the first time. What the sender says of that can only bring it nearer to the stamp.
     let mut first = accepted;
-    let placeholder = placeholder_id(lost);
-    if let Some(place) = message::find(&ctx.tx, conversation, sender.user(), placeholder)? {
-        let mut row = conversation::require(&ctx.tx, conversation)?;
-        first = conversation::removed(ctx, &mut row, place)?.accepted.unwrap_or(first);
-        conversation::store(&mut ctx.tx, &row)?;
+    match stand_in_of(ctx, conversation, sender, lost)? {
+        Some(place) => {
+            let mut row = conversation::require(&ctx.tx, conversation)?;
+            first = conversation::removed(ctx, &mut row, place)?.accepted.unwrap_or(first);
+            conversation::store(&mut ctx.tx, &row)?;
+        }
+        // Every device of both users gets what one of them asked for.
+        None if !dedup::wanted(ctx, sender.device(), lost)? => return Ok(()),
+        None => {}
     }
+    dedup::forget_wanted(ctx, sender.device(), lost);
     dedup::note_again(ctx, sender.device(), lost)?;
     let delivery = Delivery { accepted_at: first.min(delivery.accepted_at), ..delivery.clone() };
-    insert(ctx, conversation, sender, content, None, &delivery)
+    insert(ctx, conversation, sender, content, carrier, &delivery)
+}
+
+/// The row that stands for an envelope of this very device, which could not be read. Nothing else may be replaced.
+fn stand_in_of(
+    ctx: &Ctx<'_>,
+    conversation: ConversationId,
+    sender: &Certificate,
+    lost: EnvelopeId,
+) -> Result<Option<MessageKey>> {
+    let Some(place) = message::find(&ctx.tx, conversation, sender.user(), placeholder_id(lost))? else {
+        return Ok(None);
+    };
+    let row = message::load(&ctx.tx, conversation, place)?;
+    let stands = row.is_some_and(|row| matches!(row.body, Body::Encrypted(_)) && row.envelope == Some(lost));
+    Ok((stands && place.device == sender.device()).then_some(place))
 }
 
 fn renewed(ctx: &mut Ctx<'_>, sender: &Certificate, body: &[u8]) -> Result<()> {
@@ -97,7 +128,7 @@ fn show(
     envelope: &Envelope,
     delivery: &Delivery,
 ) -> Result<()> {
-    insert(ctx, conversation, sender, content, Some(envelope.id), delivery)
+    insert(ctx, conversation, sender, content, envelope.id, delivery)
 }
 
 /// Puts a message in its place, unless it is there: the first one stays.
@@ -106,7 +137,7 @@ fn insert(
     conversation: ConversationId,
     sender: &Certificate,
     content: Content,
-    envelope: Option<EnvelopeId>,
+    envelope: EnvelopeId,
     delivery: &Delivery,
 ) -> Result<()> {
     let author = sender.user().clone();
@@ -129,7 +160,7 @@ fn insert(
         state: SendState::Sent,
         recipients: recipients(own, &row),
         unread: !own && content.head.counts,
-        envelope,
+        envelope: Some(envelope),
         opening: content.opening,
         frank: delivery.frank,
         author: author.clone(),
@@ -163,7 +194,8 @@ fn recipients(own: bool, row: &conversation::ConversationRow) -> Vec<Recipient> 
     if own { row.others.iter().map(unknown).collect() } else { Vec::new() }
 }
 
-/// A row for what cannot be read, at most [`limits::UNDECRYPTABLE`] of a device and session.
+/// A row for what cannot be read, at most [`limits::UNDECRYPTABLE`] of a device and session in a day: a relay can make
+/// up such envelopes, and must not use up for ever what is there for the true ones.
 pub(super) fn unreadable(
     ctx: &mut Ctx<'_>,
     session: &SessionRow,
@@ -172,14 +204,25 @@ pub(super) fn unreadable(
     delivery: &Delivery,
     cause: Cause,
 ) -> Result<Verdict> {
-    let counter = [b"unreadable".as_slice(), session.id.as_bytes(), sender.device().as_bytes()].concat();
-    let count: u32 = ctx.tx.row(Table::Meta, &counter, "unreadable")?.unwrap_or(0);
-    if count as usize >= limits::UNDECRYPTABLE {
+    let id = placeholder_id(envelope.id);
+    if message::find(&ctx.tx, session.conversation, sender.user(), id)?.is_some() {
         return Ok(Verdict::Repeat);
     }
-    ctx.tx.put_row(Table::Meta, counter, &(count + 1))?;
+    let Some(label) = free_slot(ctx, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
+    dedup::note_said(ctx, &label, sender.device(), session.id, ctx.now.plus(UNREADABLE_COUNTS))?;
     stand_in(ctx, session.conversation, sender.user().clone(), sender.device(), envelope.id, delivery, cause)?;
     Ok(Verdict::Done)
+}
+
+/// The label of a slot that no row of a device and session takes up now.
+fn free_slot(ctx: &Ctx<'_>, device: DeviceId, session: SessionId) -> Result<Option<Vec<u8>>> {
+    for slot in 0..limits::UNDECRYPTABLE as u32 {
+        let label = [UNREADABLE, &slot.to_be_bytes()].concat();
+        if dedup::said(ctx, &label, device, session)?.is_none_or(|until| until <= ctx.now) {
+            return Ok(Some(label));
+        }
+    }
+    Ok(None)
 }
 
 fn stand_in(
@@ -216,7 +259,12 @@ fn stand_in(
     conversation::store(&mut ctx.tx, &row)
 }
 
-/// What stands for an unreadable envelope is named after it.
+/// What stands for an unreadable envelope is named after it, by a hash: the relay and the sender choose an envelope's
+/// id, and could name a message with it that is here.
 fn placeholder_id(envelope: EnvelopeId) -> MessageId {
-    MessageId::from_bytes(*envelope.as_bytes())
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(PLACEHOLDER_LABEL).chain_update(envelope.as_bytes()).finalize().into();
+    let mut id = [0; MessageId::LEN];
+    id.copy_from_slice(&digest[..MessageId::LEN]);
+    MessageId::from_bytes(id)
 }

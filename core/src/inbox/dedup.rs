@@ -60,6 +60,22 @@ pub(super) fn note_asked(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId, 
     Ok(true)
 }
 
+/// Remembers that this device wants what an envelope of `device` carried, for as long as that one may answer.
+pub(super) fn note_wanted(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) -> Result<()> {
+    let until = ctx.now.plus(limits::MAILBOX_AGE + limits::PARKED_AGE);
+    ctx.tx.put_row(Table::Seen, note_key(device, &[b"wanted", envelope.as_bytes()]), &until)
+}
+
+/// Whether it was asked for, and has not come.
+pub(super) fn wanted(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) -> Result<bool> {
+    Ok(ctx.tx.get(Table::Seen, &note_key(device, &[b"wanted", envelope.as_bytes()]))?.is_some())
+}
+
+/// It has come.
+pub(super) fn forget_wanted(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) {
+    ctx.tx.delete(Table::Seen, &note_key(device, &[b"wanted", envelope.as_bytes()]));
+}
+
 /// Forgets what no relay can repeat any more, a bounded step per call; says whether there is more to look at.
 pub(crate) fn sweep(ctx: &Ctx<'_>) -> Result<bool> {
     sweep::forget(ctx, Table::Seen, SWEEP_CURSOR, |row| crate::codec::decode_row(row, "seen"))

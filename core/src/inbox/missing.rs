@@ -86,6 +86,9 @@ fn ask_for_parked(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result
         return Ok(false);
     }
     let lacking = parked::lacking(ctx, tag, device, session)?;
+    for (envelope, _) in &lacking.messages {
+        dedup::note_wanted(ctx, device, *envelope)?;
+    }
     for some in lacking.messages.chunks(limits::UNDECRYPTABLE) {
         outbox::push(ctx, &mut row, Item::Control(Kind::UNREADABLE, codec::encode(&some)?.into()))?;
     }
@@ -136,28 +139,31 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict>
     Ok(Verdict::Done)
 }
 
-/// Asks the members for what an envelope carried, which the relay had accepted at `accepted`.
+/// Asks for what an envelope of `device` carried, which the relay had accepted at `accepted`.
 pub(super) fn ask_again(
     ctx: &mut Ctx<'_>,
     conversation: ConversationId,
+    device: DeviceId,
     envelope: EnvelopeId,
     accepted: Time,
 ) -> Result<()> {
+    dedup::note_wanted(ctx, device, envelope)?;
     let mut row = conversation::require(&ctx.tx, conversation)?;
     let body = codec::encode(&[(envelope, accepted)])?;
     outbox::push(ctx, &mut row, Item::Control(Kind::UNREADABLE, body.into()))?;
     conversation::store(&mut ctx.tx, &row)
 }
 
-/// A member could not read these envelopes: what this device sent in them is sent again.
-pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, body: &[u8]) -> Result<()> {
+/// A member could not read these envelopes: what this device sent in them is sent again, if they were for the device
+/// that asks.
+pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, asker: DeviceId, body: &[u8]) -> Result<()> {
     let envelopes: Vec<(EnvelopeId, Time)> = codec::decode(body, "unreadable")?;
     if envelopes.len() > limits::UNDECRYPTABLE {
         return Err(PeerFault::TooLarge("unreadable").into());
     }
     for (envelope, accepted) in envelopes {
         let Some(mut sent) = outbox::sent(ctx, envelope)? else { continue };
-        if sent.conversation != conversation || sent.again >= limits::SENT_AGAIN {
+        if sent.conversation != conversation || !sent.went_to(asker) || sent.again >= limits::SENT_AGAIN {
             continue;
         }
         sent.again += 1;

@@ -2,6 +2,7 @@
 
 use super::{Verdict, apply, missing};
 use crate::authority::Certificate;
+use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Content, Envelope, EnvelopeKind, Kind};
 use crate::error::{PeerFault, Result};
@@ -48,12 +49,26 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
         return Ok(denied);
     }
     match Content::decode(&plaintext) {
-        Ok(content) => apply::apply(ctx, Opened { content, sender, session }, envelope, delivery),
-        Err(PeerFault::NewerVersion) => {
+        Ok(content) => match fits(envelope, &content, &plaintext) {
+            Ok(()) => apply::apply(ctx, Opened { content, sender, session }, envelope, delivery),
+            Err(fault) => Ok(Verdict::Refuse(fault)),
+        },
+        Err(PeerFault::NewerVersion) if envelope.kind == EnvelopeKind::Message => {
             apply::unreadable(ctx, &session, &sender, envelope, delivery, Cause::NewerVersion)
         }
+        Err(PeerFault::NewerVersion) => Ok(Verdict::Repeat),
         Err(fault) => Ok(Verdict::Refuse(fault)),
     }
+}
+
+/// Whether the envelope says what its content is and commits to it. The relay's mark is on that commitment: without
+/// this, a member could say what no report can prove.
+fn fits(envelope: &Envelope, content: &Content, plaintext: &[u8]) -> Result<(), PeerFault> {
+    let (kind, commitment) = content.outside(plaintext)?;
+    if envelope.kind != kind {
+        return Err(PeerFault::Malformed("envelope kind"));
+    }
+    if envelope.commitment == commitment { Ok(()) } else { Err(PeerFault::Commitment) }
 }
 
 /// Whether the rules let the sender write to this user at all.
@@ -72,14 +87,19 @@ fn forbidden(ctx: &Ctx<'_>, sender: &Certificate) -> Result<Option<Verdict>> {
 }
 
 /// Its keys are gone. A message makes a row and is asked for again; what engines say to each other comes again anyway.
+/// Nothing of it can be verified any more, so that at least its sender must belong to the conversation.
 fn lost(ctx: &mut Ctx<'_>, session: &session::SessionRow, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     if envelope.kind != EnvelopeKind::Message {
         return Ok(Verdict::Repeat);
     }
     let Some(sender) = member::newest(&ctx.tx, envelope.sender)? else { return Ok(Verdict::Refuse(PeerFault::Forged)) };
+    let members = conversation::require(&ctx.tx, session.conversation)?.others;
+    if *sender.user() != ctx.account.user && !members.iter().any(|member| member.user == *sender.user()) {
+        return Ok(Verdict::Refuse(PeerFault::Forged));
+    }
     let verdict = apply::unreadable(ctx, session, &sender, envelope, delivery, Cause::TooOld)?;
     if matches!(verdict, Verdict::Done) {
-        missing::ask_again(ctx, session.conversation, envelope.id, delivery.accepted_at)?;
+        missing::ask_again(ctx, session.conversation, sender.device(), envelope.id, delivery.accepted_at)?;
     }
     Ok(verdict)
 }

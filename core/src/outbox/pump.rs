@@ -2,12 +2,12 @@
 //! queue.
 
 use super::queue::{self, Item};
-use super::sent::{Sent, note_sent};
+use super::sent::{Sent, note_sent, sent};
 use super::transmit::{Purpose, launch, new_envelope};
 use crate::codec;
 use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
-use crate::envelope::{Again, Clock, Content, EnvelopeKind, Head, Kind};
+use crate::envelope::{Again, Clock, Content, Envelope, Head, Kind};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, SessionId};
 use crate::limits;
@@ -124,26 +124,28 @@ fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: Me
     let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(false) };
     let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(false) };
     let stamp = stamp(ctx.now, place.at, row.sent_stamp);
+    message.stamp = stamp;
+    let Some(content) = content_of(ctx, id, &mut message)? else { return Ok(false) };
     row.sent_stamp = stamp;
     row.last_stamp = row.last_stamp.max(stamp);
-    message.stamp = stamp;
     message.state = message.state.max(SendState::Sending);
-    let content = content_of(ctx, id, &mut message)?;
-    let mut envelope = encrypt(ctx, session, EnvelopeKind::Message, &content)?;
+    let mut envelope = encrypt(ctx, session, &content)?;
     if message.clock == Clock::FromSend && message.period > 0 {
-        // A relay need not keep what its recipient could not show any more.
-        let gone = stamp.plus(u64::from(message.period.unsigned_abs()) * MINUTE);
+        // A relay need not keep what its recipient could not show any more. The stamp is of this device's clock, and the
+        // relay refuses what has expired by its own: a clock that is behind must not make that so.
+        let gone = stamp.plus(u64::from(message.period.unsigned_abs()) * MINUTE + limits::EXPIRY_SLACK);
         envelope.expires_at = envelope.expires_at.min(gone);
     }
     message.envelope = Some(envelope.id);
-    note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, id))?;
+    note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, id, &envelope.recipients))?;
     launch(ctx, Purpose::Message(row.id, id), &[envelope])?;
     let settled = MessageKey { at: stamp, ..place };
     conversation::moved_in(ctx, row, place, settled, &message)?;
     Ok(true)
 }
 
-/// Encrypts a message once more for whoever could not read an envelope of it.
+/// Encrypts a message once more for whoever could not read an envelope of it. It goes to nobody who was not to have that
+/// one: the history is not for devices that came later.
 fn again(
     ctx: &mut Ctx<'_>,
     row: &ConversationRow,
@@ -153,14 +155,26 @@ fn again(
 ) -> Result<()> {
     let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(()) };
     let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(()) };
-    let original = content_of(ctx, id, &mut message)?;
+    let Some(original) = content_of(ctx, id, &mut message)? else { return Ok(()) };
     message::store(&ctx.tx, row.id, place, &message)?;
     let body = codec::encode(&Again(lost, original.encode()?.into(), message.accepted.unwrap_or(accepted)))?;
-    control(ctx, row, session, Kind::AGAIN, body)
+    let Some(sent) = sent(ctx, lost)? else { return Ok(()) };
+    let content = between_engines(ctx, Kind::AGAIN, body);
+    let mut envelope = encrypt(ctx, session, &content)?;
+    envelope.recipients.retain(|device| sent.went_to(*device));
+    launch(ctx, Purpose::Control(row.id), &[envelope])?;
+    Ok(())
 }
 
 /// Encrypts something between engines.
 fn control(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId, kind: Kind, body: Vec<u8>) -> Result<()> {
+    let content = between_engines(ctx, kind, body);
+    let envelope = encrypt(ctx, session, &content)?;
+    launch(ctx, Purpose::Control(row.id), &[envelope])?;
+    Ok(())
+}
+
+fn between_engines(ctx: &mut Ctx<'_>, kind: Kind, body: Vec<u8>) -> Content {
     let head = Head {
         id: MessageId::fresh(ctx.rng, ctx.now),
         stamp: ctx.now,
@@ -170,20 +184,12 @@ fn control(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId, kind: K
         counts: false,
         notifies: false,
     };
-    let content = Content { head, kind, body, opening: Hash32::from_bytes(ctx.rng.bytes()) };
-    let envelope = encrypt(ctx, session, EnvelopeKind::Receipt, &content)?;
-    launch(ctx, Purpose::Control(row.id), &[envelope])?;
-    Ok(())
+    Content { head, kind, body, opening: Hash32::from_bytes(ctx.rng.bytes()) }
 }
 
-fn encrypt(
-    ctx: &mut Ctx<'_>,
-    session: SessionId,
-    kind: EnvelopeKind,
-    content: &Content,
-) -> Result<crate::envelope::Envelope> {
+fn encrypt(ctx: &mut Ctx<'_>, session: SessionId, content: &Content) -> Result<Envelope> {
     let plaintext = content.encode()?;
-    let commitment = (kind == EnvelopeKind::Message).then(|| content.commitment(&plaintext));
+    let (kind, commitment) = content.outside(&plaintext).map_err(|_| Error::Bug("pump.content"))?;
     let sealed = ctx.with_group(session, |group, provider, signer| {
         let body = group.encrypt(provider, signer, &plaintext)?;
         Ok((session::recipients(group)?, body))
@@ -201,11 +207,12 @@ fn stamp(now: Time, queued: Time, before: Time) -> Time {
     if fresh { queued } else { now.max(before.plus(1)) }
 }
 
-fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Result<Content> {
+/// What a message says, to be encrypted; `None` for a row that only stands for one.
+fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Result<Option<Content>> {
     let (kind, body) = match &message.body {
         Body::Text(text) => (Kind::TEXT, codec::encode(text)?),
         Body::Unknown(kind, body) => (*kind, body.to_vec()),
-        Body::Encrypted(_) => return Err(Error::Bug("pump.own_encrypted")),
+        Body::Encrypted(_) => return Ok(None),
     };
     if message.opening == Hash32::from_bytes([0; 32]) {
         message.opening = Hash32::from_bytes(ctx.rng.bytes());
@@ -219,7 +226,7 @@ fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Res
         counts: message.counts,
         notifies: message.counts,
     };
-    Ok(Content { head, kind, body, opening: message.opening })
+    Ok(Some(Content { head, kind, body, opening: message.opening }))
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::id::{ConversationId, EnvelopeId, MessageId};
+use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId};
 use crate::limits;
 use crate::store::Table;
 use crate::sweep;
 use crate::time::Time;
 
 const SWEEP_CURSOR: &[u8] = b"sent sweep";
+const HALF: usize = 8;
 
 /// What an envelope of this device carried.
 #[derive(Clone, Serialize, Deserialize)]
@@ -21,14 +22,30 @@ pub(crate) struct Sent {
     pub until: Time,
     /// How often it was sent again.
     pub again: u8,
+    /// The first half of the id of each device that it went to.
+    #[serde(with = "serde_bytes")]
+    recipients: Vec<u8>,
 }
 
 impl Sent {
     /// For an envelope that goes out now.
-    pub fn now(ctx: &Ctx<'_>, conversation: ConversationId, message: MessageId) -> Sent {
+    pub fn now(ctx: &Ctx<'_>, conversation: ConversationId, message: MessageId, to: &[DeviceId]) -> Sent {
         let until = ctx.now.plus(limits::MAILBOX_AGE + limits::PARKED_AGE);
-        Sent { conversation, message, until, again: 0 }
+        let recipients = to.iter().take(limits::SENT_TO).flat_map(half).collect();
+        Sent { conversation, message, until, again: 0, recipients }
     }
+
+    /// Whether it went to a device.
+    pub fn went_to(&self, device: DeviceId) -> bool {
+        self.recipients.chunks_exact(HALF).any(|known| known == half(&device))
+    }
+}
+
+/// Device ids are hashes: half of one names a device as well.
+fn half(device: &DeviceId) -> [u8; HALF] {
+    let mut half = [0; HALF];
+    half.copy_from_slice(&device.as_bytes()[..HALF]);
+    half
 }
 
 /// What this device sent in an envelope, as long as it is known.
