@@ -394,7 +394,7 @@ fn overheard(sim: &mut Sim) -> Option<(DeviceIx, Envelope)> {
     let at = sim.draw(sim.world.wire.len());
     // Only what the relay has taken: somebody on the line cannot be faster than the relay and keep it from it.
     let envelope = Envelope::decode(&sim.world.wire[at].1).ok()?;
-    Some((ix, envelope))
+    sim.world.accepted.contains_key(&envelope.id).then_some((ix, envelope))
 }
 
 fn wait(sim: &mut Sim) {

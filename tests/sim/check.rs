@@ -311,7 +311,8 @@ fn outcome(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
             SendState::Queued | SendState::Sending | SendState::Sent => !exempt || line.healed && line.device == ix,
         };
         if wrong {
-            let what = format!("device {ix}: {:?}, read {read}, {:?}: {}", message.state, line.fate, line.text);
+            let (state, fate, between) = (message.state, line.fate, (line.pair.0, line.pair.1));
+            let what = format!("device {ix}: {state:?}, read {read}, {fate:?}, between {between:?}: {}", line.text);
             sim.violation(what);
         }
     }

@@ -10,10 +10,10 @@ use undertone_tests::sim::run::{Options, Outcome, run};
 use undertone_tests::sim::tally::Tally;
 
 const HELP: &str = "\
-sim [--seeds N] [--seed FIRST] [--actions A] [--sabotage NAME]
+sim [--seeds N] [--seed FIRST] [--actions A] [--sabotage NAME] [--show DEVICE]
 
 Runs N seeds (200) from FIRST (1) on all cores, each with A actions (2000): faults first, then everything heals and must
-be well.
+be well. --show prints what happens at one device, by its number: for one seed.
 Ends with `sim: seeds N, actions N, crashes N, delivered N, violations 0`.";
 
 /// What the command line asks for.
@@ -22,6 +22,7 @@ struct Args {
     first: u64,
     actions: u64,
     sabotage: Option<Sabotage>,
+    shown: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn parse(words: &[String]) -> Result<Args, String> {
-    let mut args = Args { seeds: 200, first: 1, actions: 2_000, sabotage: None };
+    let mut args = Args { seeds: 200, first: 1, actions: 2_000, sabotage: None, shown: None };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
@@ -49,6 +50,7 @@ fn parse(words: &[String]) -> Result<Args, String> {
             "--seeds" => args.seeds = number()?,
             "--seed" => args.first = number()?,
             "--actions" => args.actions = number()?,
+            "--show" => args.shown = Some(usize::try_from(number()?).map_err(|_| "no such device".to_owned())?),
             "--sabotage" => {
                 let named = |fault: &Sabotage| format!("{fault:?}") == *value;
                 let known = || Sabotage::ALL.map(|fault| format!("{fault:?}")).join(", ");
@@ -74,7 +76,8 @@ fn simulate(args: &Args) -> ExitCode {
                     if seed >= end {
                         return;
                     }
-                    let options = Options { sabotage: args.sabotage, ..Options::new(seed, args.actions) };
+                    let options =
+                        Options { sabotage: args.sabotage, shown: args.shown, ..Options::new(seed, args.actions) };
                     let outcome = std::panic::catch_unwind(|| run(options));
                     sum.lock().expect("no panic while it is held").add(args, seed, outcome.ok());
                 }

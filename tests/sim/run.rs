@@ -26,12 +26,14 @@ pub struct Options {
     pub relay_conflicts: bool,
     /// Whether the relay keeps no rules, and an escort without rules tries to talk with everybody.
     pub hostile: bool,
+    /// A device whose doings are printed.
+    pub shown: Option<DeviceIx>,
 }
 
 impl Options {
     /// A run without any fault in engines and relay.
     pub fn new(seed: u64, actions: u64) -> Options {
-        Options { seed, actions, sabotage: None, relay_conflicts: false, hostile: false }
+        Options { seed, actions, sabotage: None, relay_conflicts: false, hostile: false, shown: None }
     }
 }
 
@@ -104,6 +106,7 @@ impl Sim {
         world.update_after_messages = UPDATE_AFTER_MESSAGES;
         world.period = -1;
         world.sabotage = options.sabotage;
+        world.shown = options.shown;
         let mut dice = [3; 32];
         dice[..8].copy_from_slice(&options.seed.to_be_bytes());
         let mut sim = Sim {

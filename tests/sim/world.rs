@@ -1,9 +1,12 @@
 //! The world: virtual time, devices, the relay between them.
 
+use std::collections::BTreeMap;
+
 use undertone::conversation::Conversation;
 use undertone::engine::{Draft, Engine};
+use undertone::envelope::Envelope;
 use undertone::error::Error;
-use undertone::id::{ConversationId, Hash32, MessageId, UserId};
+use undertone::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
 use undertone::input::{Answer, Connection, Login, TransmitResult};
 use undertone::limits;
 use undertone::message::{Cursor, Message, MessageContent};
@@ -62,6 +65,10 @@ pub struct World {
     pub period: i32,
     /// Everything that devices have handed to the network, in order: what an eavesdropper has.
     pub wire: Vec<(DeviceIx, Vec<u8>)>,
+    /// When the relay accepted what.
+    pub accepted: BTreeMap<EnvelopeId, Time>,
+    /// The device whose doings are printed.
+    pub shown: Option<DeviceIx>,
     pub tap: Option<Tap>,
     pub held: Vec<Packet>,
     /// After so many more inputs, the relay loses power before it has made the last one durable.
@@ -106,6 +113,8 @@ impl World {
             update_after: limits::UPDATE_AFTER,
             period: 24 * 60,
             wire: Vec::new(),
+            accepted: BTreeMap::new(),
+            shown: None,
             tap: None,
             held: Vec::new(),
             relay_dies_after: None,
@@ -237,14 +246,16 @@ impl World {
         }
     }
 
-    /// Gives an envelope to a device as the relay would, whatever the relay thinks of it.
+    /// Gives an envelope to a device as the relay would, whatever the relay thinks of it. What the relay has accepted
+    /// before comes with that time.
     ///
     /// # Errors
     /// What the engine says.
     pub fn smuggle(&mut self, ix: DeviceIx, envelope: Vec<u8>) -> Result<(), Error> {
         self.smuggled += 1;
         let id = undertone::input::DeliveryId((1 << 40) + self.smuggled);
-        let delivery = undertone::input::Delivery { id, accepted_at: self.now, frank: None, envelope };
+        let known = Envelope::decode(&envelope).ok().and_then(|e| self.accepted.get(&e.id).copied());
+        let delivery = undertone::input::Delivery { id, accepted_at: known.unwrap_or(self.now), frank: None, envelope };
         self.call(ix, |engine, now| engine.receive(&delivery, now))
     }
 
@@ -339,7 +350,16 @@ impl World {
                 let Some(login) = self.hello(ix, connection) else { return };
                 vec![ToDevice::Welcome(login), ToDevice::Revocations(self.relay.revocations())]
             }
-            ToRelay::Submit(transmit, bundle) => vec![ToDevice::Done(transmit, self.submit(ix, &bundle))],
+            ToRelay::Submit(transmit, bundle) => {
+                let result = self.submit(ix, &bundle);
+                if let TransmitResult::Accepted { at } = result {
+                    let ids = bundle.iter().filter_map(|bytes| Envelope::decode(bytes).ok()).map(|e| e.id);
+                    ids.for_each(|id| {
+                        self.accepted.entry(id).or_insert(at);
+                    });
+                }
+                vec![ToDevice::Done(transmit, result)]
+            }
             ToRelay::Ask(request, what) => {
                 let (answer, mail) = self.relay.ask(id, what, now);
                 vec![ToDevice::Answer(request, answer, mail)]
@@ -579,6 +599,11 @@ impl World {
                     let hash = Hash32::of(bytes);
                     self.trace(hash.as_bytes());
                 }
+                if self.shown == Some(ix) {
+                    for envelope in transmit.envelopes.iter().filter_map(|bytes| Envelope::decode(bytes).ok()) {
+                        self.show(ix, &format!("{ix} → {:?} #{} {envelope:?}", envelope.recipients, envelope.sequence));
+                    }
+                }
                 self.wire.extend(transmit.envelopes.iter().map(|bytes| (ix, bytes.clone())));
                 ToRelay::Submit(transmit.id, transmit.envelopes)
             }
@@ -593,6 +618,7 @@ impl World {
             Output::Acknowledge(id) => ToRelay::Acknowledge(id),
             Output::Event(event) => {
                 let printed = format!("{ix} {event:?}");
+                self.show(ix, &printed);
                 self.devices[ix].events.push(event);
                 self.trace(printed.as_bytes());
                 return;
@@ -605,9 +631,17 @@ impl World {
         }
     }
 
+    /// Prints what happens at the device that somebody looks at.
+    fn show(&self, ix: DeviceIx, what: &str) {
+        if self.shown == Some(ix) {
+            println!("{} {what}", self.now.as_ms());
+        }
+    }
+
     /// Writes broken invariants down.
     pub fn note(&mut self, ix: DeviceIx, error: &Error) {
         self.trace(error.code().as_bytes());
+        self.show(ix, &format!("{ix} {error:?}"));
         self.devices[ix].failed |= is_fatal(error);
         if is_bug(error) {
             self.bugs.push(format!("device {ix} at {}: {error:?}", self.now.as_ms()));
@@ -617,7 +651,7 @@ impl World {
     /// What crossed the network, one line each: for a test that fails.
     pub fn traffic(&self) -> String {
         let device = |id| self.devices.iter().position(|d| d.id == id).map_or("?".to_owned(), |ix| ix.to_string());
-        let line = |(ix, bytes): &(DeviceIx, Vec<u8>)| match undertone::envelope::Envelope::decode(bytes) {
+        let line = |(ix, bytes): &(DeviceIx, Vec<u8>)| match Envelope::decode(bytes) {
             Ok(e) => {
                 let to: Vec<String> = e.recipients.iter().map(|id| device(*id)).collect();
                 format!("{ix} → {to:?} #{} {:?}", e.sequence, e)

@@ -124,7 +124,8 @@ pub(crate) fn slot_found(ctx: &mut Ctx<'_>, id: SessionId, winner: Option<&[u8]>
 /// Takes in what holds the current slot, or passes it over when it is no valid commit.
 fn take_winner(ctx: &mut Ctx<'_>, session: SessionRow, winner: &[u8]) -> Result<()> {
     let Ok(envelope) = Envelope::decode(winner) else { return Ok(()) };
-    if envelope.slot != expected_slot(ctx, &session)? {
+    let expected = expected_slot(ctx, &session)?;
+    if expected.is_none() || envelope.slot != expected {
         return Ok(());
     }
     if envelope.kind != EnvelopeKind::Commit || envelope.tag != session.id {
@@ -139,7 +140,8 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8]) -> R
     let Some(session) = row::load(&ctx.tx, envelope.tag)? else { return Ok(Verdict::Park) };
     let place = ctx.with_group(session.id, |group, _, _| Ok(group.place(&envelope.body)))?;
     let Some(place) = place else { return Ok(Verdict::Park) };
-    let in_slot = envelope.slot == expected_slot(ctx, &session)?;
+    let expected = expected_slot(ctx, &session)?;
+    let in_slot = expected.is_some() && envelope.slot == expected;
     match place {
         Ok(()) if in_slot => {}
         Ok(()) => return ask_for_slot(ctx, &session).map(|()| Verdict::Park),
@@ -250,9 +252,17 @@ fn ask_for_slot(ctx: &mut Ctx<'_>, session: &SessionRow) -> Result<()> {
     request::make(ctx, request::Purpose::Slot(session.id), Request::Slot { name })
 }
 
+/// The slot whose winner ends this session's epoch; `None` once this device was removed.
 fn expected_slot(ctx: &mut Ctx<'_>, session: &SessionRow) -> Result<Option<SlotName>> {
     let parent = session.parent;
-    ctx.with_group(session.id, |group, provider, _| slot(group, provider, parent))
+    let found =
+        ctx.with_group(
+            session.id,
+            |group, provider, _| {
+                if group.is_active() { slot(group, provider, parent).map(Some) } else { Ok(None) }
+            },
+        )?;
+    Ok(found.flatten())
 }
 
 fn slot(group: &Group, provider: &super::Provider<'_>, parent: Hash32) -> Result<SlotName> {
