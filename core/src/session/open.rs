@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::key_package;
 use super::row::{self, NO_PARENT, Phase, SessionRow};
 use super::{Changes, Group, Provider};
-use crate::authority::Certificate;
+use crate::authority::{Certificate, ProvenStart};
 use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
 use crate::envelope::{EnvelopeKind, StartToken};
@@ -108,7 +108,7 @@ fn known_denial(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Option<
 }
 
 fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, adds: Vec<Add>) -> Result<()> {
-    if conversation.token.is_empty() {
+    if conversation.token.is_empty() || is_worthless(ctx, conversation) {
         conversation.token = sign_token(ctx, conversation)?.into();
     }
     let generation =
@@ -172,6 +172,12 @@ pub(super) fn key_packages(ctx: &Ctx<'_>, listed: &[Listed]) -> Vec<Add> {
         same.then(|| Add { device: l.certificate.device(), user, key_package: package.clone() })
     };
     listed.iter().filter_map(fitting).filter(|add| seen.insert(add.device)).collect()
+}
+
+/// Whether the start token is this user's, and was signed by a device that is revoked now: another one signs anew.
+fn is_worthless(ctx: &Ctx<'_>, conversation: &ConversationRow) -> bool {
+    let signed = ProvenStart::verify(&conversation.token, &ctx.config.authorities);
+    conversation.initiator == ctx.account.user && signed.is_ok_and(|s| member::is_revoked(ctx, s.certificate()))
 }
 
 fn sign_token(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Vec<u8>> {

@@ -154,23 +154,25 @@ fn links<'a>(
     room: &[Member<'a>],
     added: &[Member<'a>],
 ) -> Result<Vec<Link<'a>>, Fault> {
-    let judge = |started| judge_links(&desk.config.policy, &sender, started, room, added);
+    let judge = |started: Option<&Started>| judge_links(&desk.config.policy, &sender, started, room, added);
     let links = judge(None);
     match &envelope.token {
-        Some(token) if !links.is_empty() => Ok(judge(Some(&started(desk, token)?))),
+        Some(token) if !links.is_empty() => match started(desk, token)? {
+            Some(started) => Ok(judge(Some(&started))),
+            None => Ok(links),
+        },
         _ => Ok(links),
     }
 }
 
 /// What a start token proves. A bad token is worse than none.
-fn started(desk: &Desk, token: &[u8]) -> Result<Started, Fault> {
+fn started(desk: &Desk, token: &[u8]) -> Result<Option<Started>, Fault> {
     let proof = ProvenStart::verify(token, &desk.config.authorities).map_err(|_| RefusedReason::Policy)?;
-    // A stolen device's key can sign tokens of any date.
+    // A stolen device's key can sign tokens of any date: once revoked, they prove nothing. Who has started before goes
+    // on all the same.
     let certificate = proof.certificate();
-    if desk.is_revoked(certificate.authority(), certificate.serial()) {
-        return Err(RefusedReason::Policy.into());
-    }
-    Ok(proof.started().clone())
+    let revoked = desk.is_revoked(certificate.authority(), certificate.serial());
+    Ok((!revoked).then(|| proof.started().clone()))
 }
 
 /// The key of a pair that may be brought together: because the rules let it happen now, or because they did before
