@@ -75,10 +75,8 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
 /// Asks for what a device sent under a tag whose keys will not come, in another session with that device; `false` when
 /// there is none, or when that device goes on under the tag and so may not know the other session either.
 fn ask_for_parked(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result<bool> {
-    let Some(user) = member::newest(&ctx.tx, device)?.map(|certificate| certificate.user().clone()) else {
-        return Ok(false);
-    };
-    let id = ConversationId::direct(ctx.config.authority(), &ctx.account.user, &user);
+    let Some(other) = parked::other_user(ctx, tag, device)? else { return Ok(false) };
+    let id = ConversationId::direct(ctx.config.authority(), &ctx.account.user, &other);
     let Some(mut row) = conversation::load(&ctx.tx, id)? else { return Ok(false) };
     let Some(session) = row.session else { return Ok(false) };
     let shared = ctx.with_group(session, |group, _, _| session::key_of(group, device))?.flatten().is_some();

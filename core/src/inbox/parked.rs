@@ -7,9 +7,10 @@ use super::{Verdict, dedup, take};
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{Error, Result, StoreError};
-use crate::id::{DeviceId, EnvelopeId, Hash32, SessionId};
+use crate::id::{DeviceId, EnvelopeId, Hash32, SessionId, UserId};
 use crate::input::{Delivery, DeliveryId};
 use crate::limits;
+use crate::member;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::Tx;
@@ -102,6 +103,25 @@ pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Resu
         }
     }
     Ok(false)
+}
+
+/// Whom a device talks with under a tag, besides this user: itself, or for another device of this user whom it
+/// addresses. Nothing but a hint, for headers prove nothing.
+pub(super) fn other_user(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Result<Option<UserId>> {
+    let rows = ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, OTHERS, device), 1)?;
+    let mut company = vec![device];
+    if let Some((_, bytes)) = rows.first() {
+        let row: ParkedRow = crate::codec::decode_row(bytes, "parked")?;
+        let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
+        company.extend(envelope.recipients);
+    }
+    for device in company {
+        let user = member::newest(&ctx.tx, device)?.map(|certificate| certificate.user().clone());
+        if let Some(user) = user.filter(|user| *user != ctx.account.user) {
+            return Ok(Some(user));
+        }
+    }
+    Ok(None)
 }
 
 /// What is to be asked for elsewhere.
