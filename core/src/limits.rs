@@ -58,6 +58,14 @@ pub const PAST_EPOCH_AGE: u64 = 7 * DAY;
 pub const PARKED: usize = 64;
 /// Bytes of parked envelopes per sending device and session.
 pub const PARKED_BYTES: usize = 256 * 1024;
+/// Parked envelopes per sending device, over all sessions; commits are counted apart.
+pub const PARKED_OF_DEVICE: usize = 256;
+/// Bytes of parked envelopes per sending device, over all sessions; commits are counted apart.
+pub const PARKED_OF_DEVICE_BYTES: usize = 1024 * 1024;
+/// Parked envelopes overall; commits are counted apart.
+pub const PARKED_OF_ALL: usize = 1_024;
+/// Bytes of parked envelopes overall; commits are counted apart.
+pub const PARKED_OF_ALL_BYTES: usize = 8 * 1024 * 1024;
 /// Age at which a parked envelope is given up.
 pub const PARKED_AGE: u64 = 7 * DAY;
 /// Rows `[Encrypted Message]` per sending device and session; further ones are counted in one row.

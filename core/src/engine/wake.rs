@@ -65,7 +65,8 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
             Wake::KeyPackages => key_package::due(ctx)?,
             Wake::Missing => inbox::missing_due(ctx, &due.reference)?,
             Wake::Sweep => {
-                let more = [inbox::sweep_seen(ctx)?, outbox::sweep_sent(ctx)?, session::sweep(ctx)?].contains(&true);
+                let inbox = inbox::sweep_seen(ctx)? | inbox::sweep_parked(ctx)?;
+                let more = [inbox, outbox::sweep_sent(ctx)?, session::sweep(ctx)?].contains(&true);
                 ctx.tx.effect(Effect::Compact(Some(ctx.now)));
                 sweep_in(ctx, if more { SWEEP_PAUSE } else { HOUR })?;
             }

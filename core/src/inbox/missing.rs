@@ -19,7 +19,6 @@ use crate::member;
 use crate::outbox::{self, Item, Purpose};
 use crate::output::Wake;
 use crate::session;
-use crate::store::Table;
 use crate::time::{MINUTE, Time};
 use crate::timer;
 
@@ -29,6 +28,10 @@ const LABEL: &[u8] = b"undertone no session v1";
 /// What is noted of a device and a tag: that it was told that there are no keys; that it was asked elsewhere.
 const SAID: &[u8] = b"said";
 const ASKED: &[u8] = b"asked";
+/// That the other side has said so to us, of whatever tag; that a timer runs.
+const HEARD: &[u8] = b"heard";
+const WAITING: &[u8] = b"waiting";
+const ANY: SessionId = SessionId::from_bytes([0; 16]);
 
 /// Body of [`EnvelopeKind::NoSession`].
 #[derive(Serialize, Deserialize)]
@@ -39,10 +42,21 @@ struct Statement {
 }
 
 /// An envelope came for a tag without a session here: wait for its welcome, then say so.
-pub(super) fn note_unknown(ctx: &mut Ctx<'_>, envelope: &Envelope) {
-    let at = ctx.now.plus(PATIENCE);
-    let reference = [&envelope.tag.as_bytes()[..], envelope.sender.as_bytes()].concat();
+pub(super) fn note_unknown(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<()> {
+    wait(ctx, envelope.tag, envelope.sender, ctx.now.plus(PATIENCE))
+}
+
+/// Wakes for a tag and device at `at`, or before: one timer for both, however many envelopes come.
+fn wait(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, at: Time) -> Result<()> {
+    let reference = [&tag.as_bytes()[..], device.as_bytes()].concat();
+    if let Some(set) = dedup::said(ctx, WAITING, device, tag)?.filter(|set| *set > ctx.now) {
+        if set <= at {
+            return Ok(());
+        }
+        timer::unset(&ctx.tx, set, Wake::Missing, &reference);
+    }
     timer::set(&ctx.tx, at, Wake::Missing, &reference);
+    dedup::note_said(ctx, WAITING, device, tag, at)
 }
 
 /// The patience is over: says that there are no keys, unless they have come, or it was said within the hour.
@@ -59,7 +73,7 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     let until = dedup::said(ctx, SAID, device, tag)?.filter(|until| *until > ctx.now);
     // Once the other side has started anew, what waits here is asked for.
     if parked::waits(ctx, tag, device)? {
-        timer::set(&ctx.tx, until.unwrap_or(ctx.now.plus(PATIENCE)), Wake::Missing, reference);
+        wait(ctx, tag, device, until.unwrap_or(ctx.now.plus(PATIENCE)))?;
     }
     if heeded || until.is_some() {
         return Ok(());
@@ -126,12 +140,10 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<Verdict>
     {
         return Ok(Verdict::Refuse(PeerFault::Forged));
     }
-    let heard_key = [b"heard".as_slice(), envelope.sender.as_bytes()].concat();
-    let heard: Option<Time> = ctx.tx.row(Table::Meta, &heard_key, "no session")?;
+    let heard = dedup::said(ctx, HEARD, envelope.sender, ANY)?;
     let conversation = conversation::require(&ctx.tx, session.conversation)?;
-    if conversation.session == Some(session.id) && heard.is_none_or(|at| ctx.now.since(at) >= limits::NO_SESSION_EVERY)
-    {
-        ctx.tx.put_row(Table::Meta, heard_key, &ctx.now)?;
+    if conversation.session == Some(session.id) && heard.is_none_or(|until| until <= ctx.now) {
+        dedup::note_said(ctx, HEARD, envelope.sender, ANY, ctx.now.plus(limits::NO_SESSION_EVERY))?;
         intent::want(ctx, session.conversation, Intent::Open, ctx.now)?;
     }
     Ok(Verdict::Done)

@@ -5,10 +5,11 @@ mod dedup;
 mod missing;
 mod open;
 mod parked;
+mod shelf;
 
 pub(crate) use dedup::sweep as sweep_seen;
 pub(crate) use missing::due as missing_due;
-pub(crate) use parked::{retry, sessions as parked_sessions};
+pub(crate) use parked::{retry, sessions as parked_sessions, sweep as sweep_parked};
 
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};

@@ -22,7 +22,7 @@ pub(super) struct Opened {
 /// Takes in an application message.
 pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     let Some(session) = session::load(&ctx.tx, envelope.tag)? else {
-        missing::note_unknown(ctx, envelope);
+        missing::note_unknown(ctx, envelope)?;
         return Ok(Verdict::Park);
     };
     let received = ctx.with_group(session.id, |group, provider, _| Ok(group.receive(provider, &envelope.body)))?;

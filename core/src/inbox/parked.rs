@@ -1,8 +1,9 @@
-//! Envelopes that wait for what they lack: an epoch, or a welcome. Bounded per sending device and session; a flood
-//! evicts its own first, and commits have places of their own.
+//! Envelopes that wait for what they lack: an epoch, or a welcome. Bounded per sending device and session, per sending
+//! device, and overall; a flood evicts its own first, and commits have places of their own.
 
 use serde::{Deserialize, Serialize};
 
+use super::shelf::{self, Budget};
 use super::{Verdict, dedup, take};
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
@@ -34,7 +35,10 @@ struct ParkedRow {
 
 /// Keeps an envelope until it can be taken in.
 pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<()> {
-    let prefix = prefix(envelope);
+    let (prefix, mut budget) = (prefix(envelope), Budget::new());
+    if delivery.envelope.len() > limits::PARKED_BYTES {
+        return Ok(());
+    }
     let waiting = ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)?;
     let mut bytes: usize = waiting.iter().map(|(_, row)| row.len()).sum::<usize>() + delivery.envelope.len();
     let mut count = waiting.len() + 1;
@@ -42,14 +46,15 @@ pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) 
         if count <= limits::PARKED && bytes <= limits::PARKED_BYTES {
             break;
         }
-        ctx.tx.delete(Table::Parked, key);
+        if !shelf::evict(ctx, key, row.len() as u64, &mut budget)? {
+            return Ok(());
+        }
         count -= 1;
         bytes -= row.len();
     }
-    if bytes > limits::PARKED_BYTES {
+    if !shelf::make_room(ctx, class(envelope), envelope.sender, delivery.envelope.len(), &mut budget)? {
         return Ok(());
     }
-    let next = waiting.last().and_then(|(key, _)| number(key)).map_or(0, |n| n + 1);
     let row = ParkedRow {
         session: envelope.tag,
         delivery: delivery.id.0,
@@ -58,7 +63,14 @@ pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) 
         parked_at: ctx.now,
         envelope: delivery.envelope.clone(),
     };
-    ctx.tx.put_row(Table::Parked, [prefix, next.to_be_bytes().to_vec()].concat(), &row)
+    let key = [prefix, shelf::next(ctx)?.to_be_bytes().to_vec()].concat();
+    shelf::add(ctx, &key, delivery.envelope.len())?;
+    ctx.tx.put_row(Table::Parked, key, &row)
+}
+
+/// Gives some of what has waited too long up; says whether there may be more.
+pub(crate) fn sweep(ctx: &Ctx<'_>) -> Result<bool> {
+    shelf::sweep(ctx, &[COMMITS, OTHERS])
 }
 
 /// Tries one parked envelope of a session again, the one behind `after`. Returns its key, or `None` at the end.
@@ -76,7 +88,7 @@ pub(crate) fn retry(
     };
     let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
     if give_up || ctx.now.since(row.parked_at) > limits::PARKED_AGE {
-        ctx.tx.delete(Table::Parked, &key);
+        shelf::remove(ctx, &key)?;
         return Ok(Some((key, Verdict::Repeat)));
     }
     let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
@@ -88,7 +100,7 @@ pub(crate) fn retry(
     };
     let verdict = take(ctx, &envelope, &delivery)?;
     if !matches!(verdict, Verdict::Park) {
-        ctx.tx.delete(Table::Parked, &key);
+        shelf::remove(ctx, &key)?;
     }
     Ok(Some((key, verdict)))
 }
@@ -143,7 +155,7 @@ pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsew
         let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
         if dedup::came_again(ctx, device, envelope.id)? {
             if gone < GONE_STEP {
-                ctx.tx.delete(Table::Parked, &key);
+                shelf::remove(ctx, &key)?;
                 gone += 1;
             }
             continue;
@@ -172,14 +184,126 @@ pub(crate) fn sessions(tx: &Tx<'_>) -> Result<Vec<SessionId>> {
 
 /// session · class and device: commits are counted apart.
 fn prefix(envelope: &Envelope) -> Vec<u8> {
-    let class = if envelope.kind == EnvelopeKind::Commit { COMMITS } else { OTHERS };
-    prefix_of(envelope.tag, class, envelope.sender)
+    prefix_of(envelope.tag, class(envelope), envelope.sender)
+}
+
+fn class(envelope: &Envelope) -> u8 {
+    if envelope.kind == EnvelopeKind::Commit { COMMITS } else { OTHERS }
 }
 
 fn prefix_of(session: SessionId, class: u8, device: DeviceId) -> Vec<u8> {
     [session.as_bytes().as_slice(), &[class], device.as_bytes()].concat()
 }
 
-fn number(key: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(key.get(33..41)?.try_into().ok()?))
+#[cfg(test)]
+mod tests {
+    //! R13, R14.
+
+    use super::*;
+    use crate::authority::Authority;
+    use crate::config::Config;
+    use crate::engine::Engine;
+    use crate::envelope::PushHint;
+    use crate::id::UserId;
+    use crate::output::Wake;
+    use crate::policy::Role;
+    use crate::store::{HostKey, MemoryDisk, MemoryStore};
+    use crate::time::DAY;
+    use crate::timer;
+
+    const NOW: Time = Time::from_ms(1_800_000_000_000);
+
+    fn enrolled() -> Engine {
+        let authority = Authority::from_seed([1; 32]);
+        let store = MemoryStore::open(&MemoryDisk::new()).unwrap();
+        let config = Config::new(UserId::new("ann").unwrap(), authority.public_key());
+        let mut engine = Engine::open(config, Box::new(store), &HostKey::from_bytes([2; 32]), [3; 32], NOW).unwrap();
+        let request = engine.identity().enrolment_request().unwrap();
+        let role = Role::new("client").unwrap();
+        let certificate = authority.issue(&request, role, 1, NOW.minus(DAY), NOW.plus(90 * DAY)).unwrap();
+        engine.identity().enrol(certificate.as_bytes(), NOW).unwrap();
+        engine
+    }
+
+    /// An envelope of a device that may not exist, for a session that nobody has.
+    fn made_up(engine: &mut Engine, number: u64, device: u64, tag: u64, bytes: usize) {
+        let wide = |n: u64| [n.to_be_bytes(), [7; 8]].concat();
+        let envelope = Envelope {
+            id: EnvelopeId::from_slice(&wide(number)).unwrap(),
+            kind: EnvelopeKind::Message,
+            tag: SessionId::from_slice(&wide(tag)).unwrap(),
+            sender: DeviceId::from_slice(&wide(device)).unwrap(),
+            sequence: 1,
+            recipients: vec![engine.device()],
+            expires_at: NOW.plus(DAY),
+            push: PushHint::None,
+            slot: None,
+            token: None,
+            commitment: None,
+            body: [number.to_be_bytes().to_vec(), vec![1; bytes]].concat(),
+        };
+        let envelope = envelope.encode().unwrap();
+        let delivery = Delivery { id: DeliveryId(number), accepted_at: NOW, frank: None, envelope };
+        engine.receive(&delivery, NOW).unwrap();
+    }
+
+    fn rows(engine: &Engine, table: Table) -> Vec<crate::tx::Row> {
+        engine.read().unwrap().scan(table, KeyRange { from: &[], to: &[] }, Direction::Forward, usize::MAX).unwrap()
+    }
+
+    fn parked(engine: &Engine, device: u64) -> usize {
+        let of = |row: &[u8]| Envelope::decode(&crate::codec::decode_row::<ParkedRow>(row, "parked").unwrap().envelope);
+        let sender = |row: &[u8]| of(row).unwrap().sender.as_bytes()[..8] == device.to_be_bytes();
+        rows(engine, Table::Parked).iter().filter(|(_, row)| sender(row)).count()
+    }
+
+    #[test]
+    fn a_device_that_makes_up_tags_evicts_its_own_and_nobody_else() {
+        let mut engine = enrolled();
+        made_up(&mut engine, 1, 1, 1, 10);
+        for n in 2..limits::PARKED_OF_DEVICE as u64 + 40 {
+            made_up(&mut engine, n, 2, n, 10);
+        }
+        assert_eq!((parked(&engine, 1), parked(&engine, 2)), (1, limits::PARKED_OF_DEVICE));
+        // The same in bytes, with envelopes so long that a mutation holds the end of one only.
+        for n in 0..8 {
+            made_up(&mut engine, 10_000 + n, 3, 10_000 + n, 200 * 1024);
+        }
+        assert_eq!((parked(&engine, 1), parked(&engine, 3)), (1, 5));
+    }
+
+    #[test]
+    fn devices_that_are_made_up_evict_the_oldest_of_all() {
+        let mut engine = enrolled();
+        for n in 1..limits::PARKED_OF_ALL as u64 + 10 {
+            made_up(&mut engine, n, n, n, 10);
+        }
+        assert_eq!(rows(&engine, Table::Parked).len(), limits::PARKED_OF_ALL);
+        assert_eq!((parked(&engine, 1), parked(&engine, limits::PARKED_OF_ALL as u64 + 9)), (0, 1));
+    }
+
+    #[test]
+    fn what_waited_too_long_goes_with_all_that_is_noted_of_it() {
+        let mut engine = enrolled();
+        for n in 0..100 {
+            made_up(&mut engine, n, n % 3, n, 3_000 * (n as usize % 4));
+        }
+        let mut now = NOW;
+        for _ in 0..400 {
+            now = now.plus(limits::PARKED_AGE / 300);
+            engine.handle_timeout(now).unwrap();
+        }
+        assert!(rows(&engine, Table::Parked).is_empty());
+        assert_eq!(rows(&engine, Table::ParkedIndex).len(), 1, "the number of the next one");
+    }
+
+    #[test]
+    fn one_timer_runs_for_a_tag_and_device_however_many_envelopes_come() {
+        let mut engine = enrolled();
+        for n in 0..50 {
+            made_up(&mut engine, n, 1, 1, 10);
+        }
+        let missing = |(key, _): &&crate::tx::Row| timer::deadline(key).unwrap().1 == Wake::Missing;
+        assert_eq!(rows(&engine, Table::Timer).iter().filter(missing).count(), 1);
+    }
 }

@@ -95,27 +95,14 @@ pub(super) fn remove(ctx: &Ctx<'_>, key: &[u8]) -> Result<()> {
 
 /// Makes room for one more envelope: the sending device's own oldest go first, then the oldest of all. `false` when that
 /// would take more than one mutation holds.
-pub(super) fn make_room(
-    ctx: &Ctx<'_>,
-    class: u8,
-    device: DeviceId,
-    bytes: usize,
-    budget: &mut Budget,
-) -> Result<bool> {
+pub(super) fn make_room(ctx: &Ctx<'_>, class: u8, device: DeviceId, bytes: usize, budget: &mut Budget) -> Result<bool> {
     let own = Share { class, device: Some(device) };
     let all = Share { class, device: None };
     Ok(trim(ctx, own, limits::PARKED_OF_DEVICE, limits::PARKED_OF_DEVICE_BYTES, bytes, budget)?
         && trim(ctx, all, limits::PARKED_OF_ALL, limits::PARKED_OF_ALL_BYTES, bytes, budget)?)
 }
 
-fn trim(
-    ctx: &Ctx<'_>,
-    share: Share,
-    rows: usize,
-    most: usize,
-    bytes: usize,
-    budget: &mut Budget,
-) -> Result<bool> {
+fn trim(ctx: &Ctx<'_>, share: Share, rows: usize, most: usize, bytes: usize, budget: &mut Budget) -> Result<bool> {
     loop {
         let count = count(ctx, share)?;
         if count.rows < rows as u64 && count.bytes.saturating_add(bytes as u64) <= most as u64 {

@@ -34,9 +34,9 @@ pub enum Table {
     Intent = 14,
     /// `device · envelope` → hash: what was received before.
     Seen = 15,
-    /// `expiry (8) · device · envelope` → nothing: when a [`Table::Seen`] row may go.
-    SeenIndex = 16,
-    /// `session · device · number (8)` → an envelope that waits for what it lacks.
+    /// `kind (1) · class (1) · device or nothing · number (8) or nothing` → order and counts of [`Table::Parked`].
+    ParkedIndex = 16,
+    /// `session · class (1) · device · number (8)` → an envelope that waits for what it lacks.
     Parked = 17,
     /// `device` → the newest certificate known.
     Certificate = 18,
@@ -80,7 +80,7 @@ impl Table {
         Table::Mls,
         Table::Intent,
         Table::Seen,
-        Table::SeenIndex,
+        Table::ParkedIndex,
         Table::Parked,
         Table::Certificate,
         Table::User,
@@ -160,7 +160,7 @@ impl Table {
             | Table::Session
             | Table::Mls
             | Table::Seen
-            | Table::SeenIndex
+            | Table::ParkedIndex
             | Table::Parked
             | Table::Certificate
             | Table::Sent
