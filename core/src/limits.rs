@@ -98,6 +98,12 @@ pub const EARLY: usize = 256;
 pub const KEY_PACKAGES: usize = 50;
 /// Key packages kept published at most: they are made in one mutation.
 pub const KEY_PACKAGES_MAX: usize = 100;
+/// Ordinary key packages whose private keys this device holds at most, handed out or not.
+pub const KEY_PACKAGES_HELD: usize = 4 * KEY_PACKAGES_MAX;
+/// Age at which all published key packages are withdrawn and made anew.
+pub const KEY_PACKAGES_AGE: u64 = 30 * DAY;
+/// How long the private keys of withdrawn key packages are kept: a welcome may be under way.
+pub const KEY_PACKAGES_KEPT: u64 = MAILBOX_AGE + 7 * DAY;
 /// Age at which the last-resort key package is replaced.
 pub const LAST_RESORT_AGE: u64 = 7 * DAY;
 /// Age at which a replaced last-resort package's private key goes.

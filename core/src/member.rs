@@ -155,26 +155,20 @@ mod tests {
     //! R8.
 
     use super::*;
-    use crate::authority::{Authority, DeviceKey, EnrolmentRequest, IdentityKey};
-    use crate::config::Config;
+    use crate::authority::{DeviceKey, EnrolmentRequest, IdentityKey};
     use crate::engine::Engine;
+    use crate::engine::testing::{NOW, authority, enrolled};
     use crate::rng::Rng;
-    use crate::store::{HostKey, MemoryDisk, MemoryStore};
-
-    const NOW: Time = Time::from_ms(1_800_000_000_000);
 
     #[test]
     fn a_device_stays_with_its_user() {
-        let authority = Authority::from_seed([1; 32]);
-        let store = MemoryStore::open(&MemoryDisk::new()).unwrap();
-        let config = Config::new(UserId::new("ann").unwrap(), authority.public_key());
-        let mut engine = Engine::open(config, Box::new(store), &HostKey::from_bytes([2; 32]), [3; 32], NOW).unwrap();
+        let mut engine = enrolled("ann");
         let mut rng = Rng::from_seed([4; 32]);
         let (device, identity) = (DeviceKey::generate(&mut rng), IdentityKey::generate(&mut rng));
         let certify = |user: &str, serial| {
             let request = EnrolmentRequest::new(&UserId::new(user).unwrap(), &identity, &device).unwrap();
             let role = Role::new("client").unwrap();
-            authority.issue(&request, role, serial, NOW.minus(DAY), NOW.plus(DAY)).unwrap()
+            authority().issue(&request, role, serial, NOW.minus(DAY), NOW.plus(DAY)).unwrap()
         };
         let known = |engine: &mut Engine, certificate: &Certificate| {
             engine.mutate(NOW, |ctx| learn(ctx, certificate)).unwrap();

@@ -64,6 +64,11 @@ pub(crate) fn make_anew(ctx: &mut Ctx<'_>, purpose: Purpose, request: Request) -
     make(ctx, purpose, request)
 }
 
+/// The request for a purpose that is under way.
+pub(crate) fn unanswered(ctx: &Ctx<'_>, purpose: &Purpose) -> Result<Option<Request>> {
+    Ok(all(ctx)?.into_iter().find(|(_, row)| row.purpose == *purpose).map(|(_, row)| row.request))
+}
+
 /// Makes every unanswered request again: after a start or a new connection.
 pub(crate) fn remake(ctx: &mut Ctx<'_>) -> Result<()> {
     for (id, row) in all(ctx)? {

@@ -6,6 +6,8 @@ mod doctored;
 mod identity;
 mod messages;
 mod mutation;
+#[cfg(test)]
+pub(crate) mod testing;
 mod wake;
 
 pub use conversations::Conversations;

@@ -200,30 +200,12 @@ mod tests {
     //! R13, R14.
 
     use super::*;
-    use crate::authority::Authority;
-    use crate::config::Config;
     use crate::engine::Engine;
+    use crate::engine::testing::{NOW, enrolled};
     use crate::envelope::PushHint;
-    use crate::id::UserId;
     use crate::output::Wake;
-    use crate::policy::Role;
-    use crate::store::{HostKey, MemoryDisk, MemoryStore};
     use crate::time::DAY;
     use crate::timer;
-
-    const NOW: Time = Time::from_ms(1_800_000_000_000);
-
-    fn enrolled() -> Engine {
-        let authority = Authority::from_seed([1; 32]);
-        let store = MemoryStore::open(&MemoryDisk::new()).unwrap();
-        let config = Config::new(UserId::new("ann").unwrap(), authority.public_key());
-        let mut engine = Engine::open(config, Box::new(store), &HostKey::from_bytes([2; 32]), [3; 32], NOW).unwrap();
-        let request = engine.identity().enrolment_request().unwrap();
-        let role = Role::new("client").unwrap();
-        let certificate = authority.issue(&request, role, 1, NOW.minus(DAY), NOW.plus(90 * DAY)).unwrap();
-        engine.identity().enrol(certificate.as_bytes(), NOW).unwrap();
-        engine
-    }
 
     /// An envelope of a device that may not exist, for a session that nobody has.
     fn made_up(engine: &mut Engine, number: u64, device: u64, tag: u64, bytes: usize) {
@@ -259,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_device_that_makes_up_tags_evicts_its_own_and_nobody_else() {
-        let mut engine = enrolled();
+        let mut engine = enrolled("ann");
         made_up(&mut engine, 1, 1, 1, 10);
         for n in 2..limits::PARKED_OF_DEVICE as u64 + 40 {
             made_up(&mut engine, n, 2, n, 10);
@@ -274,7 +256,7 @@ mod tests {
 
     #[test]
     fn devices_that_are_made_up_evict_the_oldest_of_all() {
-        let mut engine = enrolled();
+        let mut engine = enrolled("ann");
         for n in 1..limits::PARKED_OF_ALL as u64 + 10 {
             made_up(&mut engine, n, n, n, 10);
         }
@@ -284,13 +266,13 @@ mod tests {
 
     #[test]
     fn what_waited_too_long_goes_with_all_that_is_noted_of_it() {
-        let mut engine = enrolled();
-        for n in 0..100 {
+        let mut engine = enrolled("ann");
+        for n in 0..30 {
             made_up(&mut engine, n, n % 3, n, 3_000 * (n as usize % 4));
         }
         let mut now = NOW;
-        for _ in 0..400 {
-            now = now.plus(limits::PARKED_AGE / 300);
+        for _ in 0..60 {
+            now = now.plus(limits::PARKED_AGE / 40);
             engine.handle_timeout(now).unwrap();
         }
         assert!(rows(&engine, Table::Parked).is_empty());
@@ -299,7 +281,7 @@ mod tests {
 
     #[test]
     fn one_timer_runs_for_a_tag_and_device_however_many_envelopes_come() {
-        let mut engine = enrolled();
+        let mut engine = enrolled("ann");
         for n in 0..50 {
             made_up(&mut engine, n, 1, 1, 10);
         }

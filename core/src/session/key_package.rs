@@ -1,8 +1,8 @@
 //! Key packages: how a device can be added to a group while it is away (RFC 9420, section 10).
 
 use openmls::prelude::{
-    ExtensionType, KeyPackage as MlsKeyPackage, KeyPackageRef, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
-    ProtocolVersion,
+    ExtensionType, KeyPackage as MlsKeyPackage, KeyPackageBundle, KeyPackageRef, MlsMessageBodyIn, MlsMessageIn,
+    MlsMessageOut, ProtocolVersion,
 };
 use openmls_traits::OpenMlsProvider;
 use openmls_traits::storage::StorageProvider as _;
@@ -71,10 +71,19 @@ pub(crate) fn check(crypto: &Crypto, bytes: &[u8]) -> Result<Checked, PeerFault>
 
 /// Deletes the private keys of a key package, if they are there.
 pub(crate) fn delete(provider: &Provider<'_>, reference: &Hash32) -> Result<(), Error> {
+    provider.storage().delete_key_package(&named(reference)?).map_err(|e| e.0)
+}
+
+/// Whether the private keys of a key package are there.
+pub(crate) fn exists(provider: &Provider<'_>, reference: &Hash32) -> Result<bool, Error> {
+    let found: Option<KeyPackageBundle> = provider.storage().key_package(&named(reference)?).map_err(|e| e.0)?;
+    Ok(found.is_some())
+}
+
+fn named(reference: &Hash32) -> Result<KeyPackageRef, Error> {
     let mut bytes = vec![Hash32::LEN as u8];
     bytes.extend_from_slice(reference.as_bytes());
-    let reference = KeyPackageRef::tls_deserialize_exact_bytes(&bytes).map_err(|_| Error::Bug("mls.reference"))?;
-    provider.storage().delete_key_package(&reference).map_err(|e| e.0)
+    KeyPackageRef::tls_deserialize_exact_bytes(&bytes).map_err(|_| Error::Bug("mls.reference"))
 }
 
 const MALFORMED: PeerFault = PeerFault::Malformed("key package");
