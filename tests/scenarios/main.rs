@@ -3,6 +3,7 @@
 mod bad_input;
 mod certificates;
 mod devices;
+mod failing_store;
 mod healing;
 mod hostile_member;
 mod pages;

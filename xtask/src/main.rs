@@ -20,6 +20,7 @@ use stage::Step;
 const HELP: &str = "\
 cargo xtask test [--full] [STAGE…]        everything that must pass, or only the stages named; --full: at release length
 cargo xtask stages [--full]               the stages of `test`, with the commands behind them
+cargo xtask sim [--seeds N]               platforms of many devices under faults, which must heal (--help for more)
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
 cargo xtask bench [--quick]               measure what a message costs; without --quick, write docs/benchmarks.md

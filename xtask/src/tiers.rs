@@ -23,7 +23,7 @@ enum Tier {
 }
 
 /// Programs of the `tests` crate that are commands of their own.
-pub const PROGRAMS: [&str; 2] = ["crash", "interop"];
+pub const PROGRAMS: [&str; 3] = ["crash", "interop", "sim"];
 
 /// `cargo xtask test`: runs the stages in order and stops at the first failure.
 pub fn test(args: &[String]) -> ExitCode {
@@ -125,6 +125,7 @@ fn stages(tier: Tier) -> Vec<Stage> {
             steps: vec![cargo_test("--lib --bins --tests --examples")],
         },
         Stage { name: "doctests", needs: vec![Need::CCompiler], steps: vec![cargo_test("--doc")] },
+        Stage { name: "sim", needs: vec![Need::CCompiler], steps: vec![sim(tier)] },
         Stage { name: "interop", needs: vec![Need::CCompiler], steps: vec![interop(tier)] },
         Stage { name: "crash", needs: vec![Need::CCompiler, Need::Linux], steps: vec![crash(tier)] },
     ]
@@ -153,6 +154,15 @@ fn docs() -> Step {
 
 fn cargo_test(targets: &str) -> Step {
     Step::cargo(&format!("test --locked --workspace --all-features {targets}"))
+}
+
+/// Whole platforms under faults, one per seed.
+fn sim(tier: Tier) -> Step {
+    let seeds = match tier {
+        Tier::One => "10",
+        Tier::Full => "200",
+    };
+    Step::program("sim").args(&["--seeds", seeds])
 }
 
 /// Members on another implementation of MLS; messages each way.
