@@ -28,6 +28,17 @@ pub const CERTIFICATE: usize = 1_024;
 pub const START_TOKEN: usize = 2 * 1024;
 /// An enrolment request.
 pub const ENROLMENT: usize = 512;
+/// What the members of a direct conversation agree on, as encoded in its session.
+pub const FACTS: usize = 8 * 1024;
+/// A welcome: enough for twice [`DEVICES`] leaves, and little enough for one batch.
+pub const WELCOME: usize = 256 * 1024;
+/// Devices of one user in a session.
+pub const DEVICES: usize = 32;
+/// A session's generation when no other session of its conversation reaches far enough to say more. Each replacement of
+/// a session counts one up, so that honest devices stay far below it, however many generations one of them has missed.
+pub const GENERATION: u64 = 1_000_000;
+/// How far a session's generation may lie above the highest known, once that is near [`GENERATION`].
+pub const GENERATION_STEP: u64 = 1_000;
 /// A key package.
 pub const KEY_PACKAGE: usize = 8 * 1024;
 /// A signed revocation list.

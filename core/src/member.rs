@@ -146,6 +146,10 @@ pub(crate) fn revoke(ctx: &mut Ctx<'_>, list: &RevocationList) -> Result<bool> {
     }
     ctx.tx.put(Table::Authority, key, list.as_bytes().to_vec());
     let serials = revoked_serials(&ctx.tx)?;
+    let lost = |own: &Certificate| !is_revoked(ctx, own) && serials.contains(&(*own.authority(), own.serial()));
+    if ctx.account.certificate.as_ref().is_some_and(lost) {
+        ctx.tx.event(Event::CertificateNeeded);
+    }
     ctx.tx.effect(Effect::Revoked(serials));
     Ok(true)
 }

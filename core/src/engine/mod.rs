@@ -29,7 +29,7 @@ use crate::limits;
 use crate::memory::{Effect, Link, Memory};
 use crate::output::{Output, Wake};
 use crate::rng::Rng;
-use crate::session::{Crypto, Groups};
+use crate::session::{self, Crypto, Groups};
 use crate::store::{Direction, HostKey, KeyRange, Progress, Store, Table, Usage, Vault};
 use crate::time::{SECOND, Time};
 use crate::tx::Tx;
@@ -171,6 +171,7 @@ impl Engine {
         let Some((event, error)) = refusal else { return taken.and_then(|()| self.work(now)) };
         self.mutate(now, |ctx| {
             ctx.tx.event(event);
+            session::discard_key_package(ctx, &delivery.envelope)?;
             inbox::acknowledge(ctx, delivery.id);
             Ok(())
         })?;

@@ -11,7 +11,7 @@ use crate::memory::{Effect, Link};
 use crate::output::Wake;
 use crate::store::Table;
 use crate::time::{HOUR, SECOND, Time};
-use crate::{inbox, key_package, outbox, request, session, timer};
+use crate::{inbox, key_package, member, outbox, request, session, timer};
 
 /// Timers that one mutation handles.
 const DUE_STEP: usize = 32;
@@ -25,7 +25,7 @@ const SWEEPING: &[u8] = b"sweeping";
 /// A login: everything unanswered goes out again, the mailbox is fetched, key packages are replenished. All in the
 /// mutation that notes the link, so that a store which is too old never encrypts under its old keys.
 pub(super) fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
-    if ctx.account.certificate()?.valid_at(ctx.now).is_err() {
+    if member::acceptable(ctx, ctx.account.certificate()?).is_err() {
         ctx.tx.event(Event::CertificateNeeded);
     }
     ctx.tx.effect(Effect::Link(Link::Up(login)));

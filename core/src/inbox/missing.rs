@@ -61,6 +61,9 @@ fn wait(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, at: Time) -> Result<()>
 
 /// The patience is over: says that there are no keys, unless they have come, or it was said within the hour.
 pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
+    if let Some(behind) = SessionId::from_slice(reference) {
+        return session::catch_up(ctx, behind);
+    }
     let (Some(tag), Some(device)) =
         (reference.get(..16).and_then(SessionId::from_slice), reference.get(16..).and_then(DeviceId::from_slice))
     else {

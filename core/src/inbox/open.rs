@@ -28,7 +28,11 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
     let received = ctx.with_group(session.id, |group, provider, _| Ok(group.receive(provider, &envelope.body)))?;
     let (certificate, plaintext) = match received {
         Some(Ok(Received::Message { certificate, plaintext, .. })) => (certificate, plaintext),
-        None | Some(Err(ReceiveError::FutureEpoch)) => return Ok(Verdict::Park),
+        None => return Ok(Verdict::Park),
+        Some(Err(ReceiveError::FutureEpoch)) => {
+            session::note_behind(ctx, session.id);
+            return Ok(Verdict::Park);
+        }
         Some(Err(ReceiveError::PastEpoch | ReceiveError::TooOld | ReceiveError::TooFar)) => {
             return lost(ctx, &session, envelope, delivery);
         }

@@ -190,7 +190,7 @@ fn sent(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, at: Time
 fn refused(ctx: &mut Ctx<'_>, row: &TransmitRow, refusal: Refusal) -> Result<()> {
     match &row.purpose {
         Purpose::Open(_, session) => session::refused(ctx, *session, refusal),
-        Purpose::Commit(_, session) => session::commit_refused(ctx, *session),
+        Purpose::Commit(_, session) => session::commit_refused(ctx, *session, refusal),
         Purpose::Message(conversation, id) => queue::fail(ctx, *conversation, *id, FailedReason::Refused),
         Purpose::Control(_) | Purpose::NoSession => Ok(()),
     }

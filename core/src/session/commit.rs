@@ -4,6 +4,7 @@
 //! a winner that is invalid opens the next slot of the chain.
 
 use super::facts::Facts;
+use super::patience::{self, Again};
 use super::row::{self, NO_PARENT, Phase, SessionRow};
 use super::{Changes, Group, ReceiveError, Received, StagedCommit, authorize, choose};
 use crate::conversation;
@@ -11,28 +12,33 @@ use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
-use crate::id::{DeviceId, Hash32, SessionId, SlotName};
+use crate::id::{ConversationId, DeviceId, Hash32, SessionId, SlotName};
 use crate::inbox::Verdict;
-use crate::input::TransmitId;
+use crate::input::{Refusal, TransmitId};
 use crate::intent::{self, Intent};
 use crate::limits;
 use crate::member;
 use crate::memory::Effect;
 use crate::outbox::{self, Purpose};
-use crate::output::Request;
+use crate::output::{Request, Wake};
 use crate::request;
-use crate::time::SECOND;
+use crate::time::{MINUTE, SECOND, Time};
+use crate::timer;
 
+/// A commit may be slower than what follows it: so long nothing is asked.
+const PATIENCE: u64 = MINUTE;
 const SLOT_LABEL: &str = "undertone slot v1";
 
 /// Commits `changes` to a session and asks for the epoch's slot. Nothing is merged before the relay accepts.
 pub(super) fn propose(
     ctx: &mut Ctx<'_>,
     session: &mut SessionRow,
-    changes: Changes,
+    mut changes: Changes,
     newcomers: Vec<DeviceId>,
 ) -> Result<()> {
     let parent = session.parent;
+    // A renewed certificate enters the leaf with the next commit, whatever that is for.
+    changes.certificate = Some(ctx.account.certificate()?.as_bytes().to_vec());
     let made = ctx.with_group(session.id, |group, provider, signer| {
         let slot = slot(group, provider, parent)?;
         let members = recipients(group)?;
@@ -96,12 +102,21 @@ pub(crate) fn lost(ctx: &mut Ctx<'_>, id: SessionId, transmit: TransmitId, winne
     session.pending = None;
     row::store(&ctx.tx, &session)?;
     ctx.with_group(id, |group, provider, _| group.clear_pending(provider))?;
+    if intent::get(&ctx.tx, session.conversation, Intent::Update)?.is_some() {
+        // It is no hurry, and whoever took the slot may do so again.
+        let at = patience::again(ctx, session.conversation, Again::Update)?;
+        intent::postpone(ctx, session.conversation, Intent::Update, at)?;
+    }
     take_winner(ctx, session, winner)
 }
 
-/// The relay refused our commit for good: it never was.
-pub(crate) fn commit_refused(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
+/// The relay refused our commit for good: it never was. A relay that does not know us as a member of the session will
+/// never take one: then another session is needed.
+pub(crate) fn commit_refused(ctx: &mut Ctx<'_>, id: SessionId, refusal: Refusal) -> Result<()> {
     let Some(mut session) = row::load(&ctx.tx, id)? else { return Ok(()) };
+    if refusal == Refusal::NotMember {
+        return replace(ctx, session);
+    }
     session.pending = None;
     row::store(&ctx.tx, &session)?;
     ctx.with_group(id, |group, provider, _| group.clear_pending(provider))?;
@@ -145,7 +160,10 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8]) -> R
     match place {
         Ok(()) if in_slot => {}
         Ok(()) => return ask_for_slot(ctx, &session).map(|()| Verdict::Park),
-        Err(ReceiveError::FutureEpoch) => return Ok(Verdict::Park),
+        Err(ReceiveError::FutureEpoch) => {
+            note_behind(ctx, session.id);
+            return Ok(Verdict::Park);
+        }
         Err(ReceiveError::PastEpoch | ReceiveError::Inactive) => return Ok(Verdict::Repeat),
         Err(_) if in_slot => return pass_over(ctx, session, bytes).map(|()| Verdict::Done),
         Err(_) => return Ok(Verdict::Refuse(PeerFault::Malformed("commit"))),
@@ -155,6 +173,10 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8]) -> R
         Some(Ok(Received::Commit(staged))) => judge(ctx, session, *staged, bytes),
         Some(Ok(Received::OwnCommit)) => won(ctx, session.id).map(|()| Verdict::Done),
         Some(Err(ReceiveError::Failed(error))) => Err(error),
+        Some(Err(ReceiveError::Unprocessable)) => {
+            ctx.tx.event(Event::Refused(PeerFault::Commit));
+            replace(ctx, session).map(|()| Verdict::Done)
+        }
         Some(Ok(_) | Err(_)) | None => pass_over(ctx, session, bytes).map(|()| Verdict::Done),
     }
 }
@@ -214,17 +236,34 @@ fn new_epoch(ctx: &mut Ctx<'_>, mut session: SessionRow) -> Result<()> {
     session.refused = 0;
     session.epoch_at = ctx.now;
     row::store(&ctx.tx, &session)?;
-    let mut conversation = conversation::require(&ctx.tx, session.conversation)?;
+    choose_again(ctx, session.conversation)?;
+    ctx.tx.effect(Effect::Unpark(session.id));
+    Ok(())
+}
+
+/// A session that cannot go on: from now on it is only read, and another one takes its place. Others may have gone on in
+/// it, with what this device could not take in: they find the new session the better one, for its generation.
+fn replace(ctx: &mut Ctx<'_>, mut session: SessionRow) -> Result<()> {
+    session.phase = Phase::Frozen;
+    session.pending = None;
+    row::store(&ctx.tx, &session)?;
+    ctx.with_group(session.id, |group, provider, _| group.clear_pending(provider))?;
+    choose_again(ctx, session.conversation)
+}
+
+/// Chooses the session of a conversation anew, and wants one when there is none.
+fn choose_again(ctx: &mut Ctx<'_>, id: ConversationId) -> Result<()> {
+    let mut conversation = conversation::require(&ctx.tx, id)?;
     choose::choose(ctx, &mut conversation)?;
     if conversation.session.is_some() {
         conversation.state = conversation::State::Live;
     } else if conversation.state == conversation::State::Live {
         conversation.state = conversation::State::Starting;
-        intent::want(ctx, conversation.id, Intent::Open, ctx.now)?;
+        let at = patience::again(ctx, id, Again::Open)?;
+        intent::want(ctx, id, Intent::Open, at)?;
     }
     conversation::store(&mut ctx.tx, &conversation)?;
-    ctx.tx.effect(Effect::Unpark(session.id));
-    ctx.busy(session.conversation);
+    ctx.busy(id);
     Ok(())
 }
 
@@ -237,13 +276,27 @@ fn pass_over(ctx: &mut Ctx<'_>, mut session: SessionRow, winner: &[u8]) -> Resul
     session.parent = Hash32::of(winner);
     session.refused = session.refused.saturating_add(1);
     if session.refused >= limits::SLOT_CHAIN {
-        session.phase = Phase::Frozen;
-        intent::want(ctx, session.conversation, Intent::Open, ctx.now)?;
+        return replace(ctx, session);
     }
     row::store(&ctx.tx, &session)?;
     ctx.tx.effect(Effect::Unpark(session.id));
     ctx.busy(session.conversation);
     Ok(())
+}
+
+/// Something came of an epoch that this device has not reached: if the commit that leads there does not come by itself,
+/// it is asked for, at most once a minute.
+pub(crate) fn note_behind(ctx: &Ctx<'_>, session: SessionId) {
+    let at = Time::from_ms((ctx.now.as_ms() / PATIENCE + 2) * PATIENCE);
+    timer::set(&ctx.tx, at, Wake::Missing, session.as_bytes());
+}
+
+/// The patience is over: asks who won the slot of the present epoch, unless that has begun only now.
+pub(crate) fn catch_up(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
+    match row::load(&ctx.tx, id)? {
+        Some(session) if ctx.now.since(session.epoch_at) >= PATIENCE => ask_for_slot(ctx, &session),
+        _ => Ok(()),
+    }
 }
 
 /// A commit of this epoch names another slot than we wait for: ask what holds ours.
@@ -265,7 +318,7 @@ fn expected_slot(ctx: &mut Ctx<'_>, session: &SessionRow) -> Result<Option<SlotN
     Ok(found.flatten())
 }
 
-fn slot(group: &Group, provider: &super::Provider<'_>, parent: Hash32) -> Result<SlotName> {
+pub(super) fn slot(group: &Group, provider: &super::Provider<'_>, parent: Hash32) -> Result<SlotName> {
     let secret = group.export(provider, SLOT_LABEL, parent.as_bytes(), SlotName::LEN)?;
     SlotName::from_slice(&secret).ok_or(Error::Bug("slot.length"))
 }

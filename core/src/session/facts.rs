@@ -40,8 +40,11 @@ impl Facts {
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Facts, PeerFault> {
+        if bytes.len() > limits::FACTS {
+            return Err(PeerFault::TooLarge("conversation facts"));
+        }
         let facts: Facts = codec::decode_versioned(VERSION, bytes, "conversation facts")?;
-        let sorted = facts.members.windows(2).all(|pair| pair[0] < pair[1]);
+        let sorted = ascending(&facts.members) && ascending(&facts.admins);
         let bounded = facts.members.len() <= limits::RECIPIENTS && facts.name.len() <= limits::USER_ID * 2;
         let admins_known = facts.admins.iter().all(|admin| facts.members.contains(admin));
         if sorted && bounded && admins_known && facts.period >= -1 && facts.members.contains(&facts.initiator) {
@@ -49,5 +52,50 @@ impl Facts {
         } else {
             Err(PeerFault::Malformed("conversation facts"))
         }
+    }
+}
+
+/// Sorted, and each once.
+fn ascending(users: &[UserId]) -> bool {
+    users.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(admins: &[&str], name: String) -> Facts {
+        let user = |name: &str| UserId::new(name).unwrap();
+        Facts {
+            conversation: ConversationId::from_bytes([1; 16]),
+            members: vec![user("ann"), user("bea")],
+            admins: admins.iter().copied().map(user).collect(),
+            name,
+            initiator: user("ann"),
+            created: Time::ZERO,
+            period: 60,
+            policy: Hash32::from_bytes([2; 32]),
+            generation: 0,
+            token: vec![3; limits::START_TOKEN],
+        }
+    }
+
+    fn decoded(facts: &Facts) -> Result<(), PeerFault> {
+        Facts::decode(&facts.encode().unwrap()).map(drop)
+    }
+
+    #[test]
+    fn each_admin_is_named_once() {
+        let malformed = Err(PeerFault::Malformed("conversation facts"));
+        assert_eq!(decoded(&facts(&["ann", "bea"], String::new())), Ok(()), "with the longest token");
+        assert_eq!(decoded(&facts(&["ann", "ann"], String::new())), malformed);
+        assert_eq!(decoded(&facts(&["bea", "ann"], String::new())), malformed);
+        assert_eq!(decoded(&facts(&["cid"], String::new())), malformed, "no member");
+    }
+
+    #[test]
+    fn facts_are_of_a_bounded_size() {
+        let large = Facts { token: vec![3; limits::FACTS], ..facts(&[], String::new()) };
+        assert_eq!(decoded(&large), Err(PeerFault::TooLarge("conversation facts")));
     }
 }

@@ -1,17 +1,21 @@
 //! Joining by a welcome.
 
-use super::authorize::{self, Invitation, JoinFault};
+use std::collections::BTreeMap;
+
+use super::authorize::{self, Invitation, JoinFault, Proven};
 use super::facts::Facts;
 use super::row::{self, NO_PARENT, Phase, SessionRow};
-use super::{Group, Provider, choose};
+use super::{Group, Provider, choose, key_package};
+use crate::authority::Certificate;
 use crate::conversation::{self, ConversationRow, MemberRow, State};
 use crate::ctx::Ctx;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
-use crate::id::UserId;
+use crate::id::{ConversationId, UserId};
 use crate::inbox::Verdict;
 use crate::intent::{self, Intent};
+use crate::limits;
 use crate::member;
 use crate::memory::Effect;
 use crate::policy::{Reason, Role};
@@ -24,6 +28,9 @@ const FIRST_UPDATE: u64 = 10 * SECOND;
 pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, accepted_at: Time) -> Result<Verdict> {
     if row::load(&ctx.tx, envelope.tag)?.is_some() {
         return Ok(Verdict::Repeat);
+    }
+    if envelope.body.len() > limits::WELCOME {
+        return Ok(Verdict::Refuse(PeerFault::TooLarge("welcome")));
     }
     let provider = Provider::new(ctx.crypto, &ctx.tx);
     let staged = match Group::stage_welcome(&provider, &envelope.body) {
@@ -87,12 +94,12 @@ fn admit(
     let inviter = leaves.iter().position(|l| l.index == sender).and_then(|at| proven.get(at));
     let inviter = member::counting(ctx, &inviter.ok_or(PeerFault::Malformed("welcome"))?.certificate)?;
     member::was_acceptable(ctx, &inviter, accepted_at)?;
-    let mut roles: Vec<(UserId, Role)> = Vec::new();
-    for leaf in &proven {
-        let counting = member::counting(ctx, &leaf.certificate)?;
-        roles.push((counting.user().clone(), counting.role().clone()));
+    let good = not_revoked(ctx, &proven)?;
+    let roles = roles(ctx, facts, &good)?;
+    let role_of = |user: &UserId| roles.get(user).map(|(_, role)| role.clone());
+    if facts.generation > highest_generation(ctx, facts.conversation)? {
+        return Err(PeerFault::Malformed("generation").into());
     }
-    let role_of = |user: &UserId| roles.iter().find(|(u, _)| u == user).map(|(_, role)| role.clone());
     let judged = authorize::invitation(&Invitation {
         facts,
         sender: &inviter,
@@ -101,6 +108,7 @@ fn admit(
         trusted: &ctx.config.authorities,
         policy: &ctx.config.policy,
         role_of: &role_of,
+        is_revoked: &|certificate| member::is_revoked(ctx, certificate),
     });
     #[cfg(feature = "sabotage")]
     let judged = if ctx.config.sabotaged(crate::sabotage::Sabotage::PolicySkippedOnReceive) { Ok(()) } else { judged };
@@ -109,8 +117,8 @@ fn admit(
         Err(JoinFault::Peer(fault)) => return Err(fault.into()),
         Err(JoinFault::Denied(user, reason)) => return Err(Refused::Denied(user, reason)),
     }
-    for leaf in &proven {
-        member::learn(ctx, &leaf.certificate)?;
+    for certificate in &good {
+        member::learn(ctx, certificate)?;
     }
     Ok(())
 }
@@ -121,6 +129,58 @@ fn sabotage(ctx: &Ctx<'_>, admitted: Result<(), Refused>) -> Result<(), Refused>
     match admitted {
         Err(Refused::Fault(_) | Refused::Denied(..)) if skipped => Ok(()),
         other => other,
+    }
+}
+
+/// The certificates that count for leaves, without those that were revoked: they say nothing about anybody.
+fn not_revoked(ctx: &Ctx<'_>, proven: &[Proven]) -> Result<Vec<Certificate>> {
+    let mut good = Vec::with_capacity(proven.len());
+    for leaf in proven {
+        let counting = member::counting(ctx, &leaf.certificate)?;
+        if !member::is_revoked(ctx, &counting) {
+            good.push(counting);
+        }
+    }
+    Ok(good)
+}
+
+/// The role of each member by the certificate with the highest serial number, here or known before: whoever got another
+/// role does not keep the old one by an old leaf.
+fn roles(ctx: &Ctx<'_>, facts: &Facts, good: &[Certificate]) -> Result<BTreeMap<UserId, (u64, Role)>> {
+    let mut roles: BTreeMap<UserId, (u64, Role)> = BTreeMap::new();
+    for user in &facts.members {
+        if let Some(row) = member::user_row(&ctx.tx, user)? {
+            roles.insert(user.clone(), (row.serial, row.role));
+        }
+    }
+    for certificate in good {
+        let newer = roles.get(certificate.user()).is_none_or(|(serial, _)| *serial < certificate.serial());
+        if newer {
+            roles.insert(certificate.user().clone(), (certificate.serial(), certificate.role().clone()));
+        }
+    }
+    Ok(roles)
+}
+
+/// The highest generation that a session of a conversation may have: one that nobody reaches by replacing sessions would
+/// only pin the choice to itself.
+fn highest_generation(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<u64> {
+    let known = row::of_conversation(&ctx.tx, conversation)?.iter().map(|s| s.generation).max().unwrap_or(0);
+    Ok(known.saturating_add(limits::GENERATION_STEP).max(limits::GENERATION))
+}
+
+/// Deletes the key package of a welcome that was refused: its private keys must not open another one. The last resort
+/// stays, for others may use it still. What does not even open names no key package for certain.
+pub(crate) fn discard_key_package(ctx: &Ctx<'_>, envelope: &[u8]) -> Result<()> {
+    let Ok(envelope) = Envelope::decode(envelope) else { return Ok(()) };
+    if envelope.kind != EnvelopeKind::Welcome || envelope.body.len() > limits::WELCOME {
+        return Ok(());
+    }
+    let provider = Provider::new(ctx.crypto, &ctx.tx);
+    match Group::stage_welcome(&provider, &envelope.body) {
+        Ok(staged) if !staged.last_resort() => key_package::delete(&provider, &staged.key_package()),
+        Ok(_) | Err(Error::Peer(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -14,10 +14,13 @@ mod commit;
 mod facts;
 pub(crate) mod group;
 mod groups;
+#[cfg(test)]
+mod hostile;
 mod join;
 pub(crate) mod key_package;
 mod open;
 pub(crate) mod pages;
+mod patience;
 pub(crate) mod provider;
 mod pursue;
 mod row;
@@ -27,10 +30,10 @@ mod structure;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use commit::{commit_refused, key_of, lost, receive, recipients, slot_found, won};
+pub(crate) use commit::{catch_up, commit_refused, key_of, lost, note_behind, receive, recipients, slot_found, won};
 pub(crate) use group::{Changes, Group, Leaf, ReceiveError, Received, StagedCommit};
 pub(crate) use groups::Groups;
-pub(crate) use join::receive as join;
+pub(crate) use join::{discard_key_package, receive as join};
 pub(crate) use open::{opened, refused};
 pub(crate) use pages::MlsRows;
 pub(crate) use provider::{Crypto, Provider};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::authorize;
+use super::authorize::{self, Proven, Roster};
 use super::facts::Facts;
 use super::key_package;
 use super::row::{self, NO_PARENT, Phase, SessionRow};
@@ -24,7 +24,7 @@ use crate::time::{MINUTE, Time};
 /// How long to wait before looking again for a user who has no device.
 const NOBODY_THERE: u64 = 5 * MINUTE;
 
-/// A device that the directory lists, whose certificate is proven and acceptable.
+/// A device that the directory lists, whose certificate is proven and not revoked.
 pub(super) struct Listed {
     pub certificate: Certificate,
     pub key_package: Option<Vec<u8>>,
@@ -37,7 +37,7 @@ pub(crate) fn opened(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUs
         return Ok(());
     }
     let listed = take_listing(ctx, &mut conversation, users)?;
-    let adds = key_packages(ctx, &listed);
+    let adds = key_packages(ctx, &listed)?;
     let reached = |user: &UserId| adds.iter().any(|add| add.user == *user);
     if !conversation.others.iter().all(|member| reached(&member.user)) && known_denial(ctx, &conversation)?.is_none() {
         let at = ctx.now.plus(NOBODY_THERE);
@@ -50,11 +50,14 @@ pub(crate) fn opened(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUs
         ctx.busy(id);
         return conversation::store(&mut ctx.tx, &conversation);
     }
-    open(ctx, &mut conversation, adds)?;
+    if !open(ctx, &mut conversation, adds)? {
+        intent::postpone(ctx, id, Intent::Open, ctx.now.plus(NOBODY_THERE))?;
+    }
     conversation::store(&mut ctx.tx, &conversation)
 }
 
-/// Proves what the directory lists and learns from it; what does not prove is left out.
+/// Proves what the directory lists and learns from it; what does not prove, or was revoked, is left out. Only a device
+/// whose certificate is valid now is one to be reached.
 pub(super) fn take_listing(
     ctx: &mut Ctx<'_>,
     conversation: &mut ConversationRow,
@@ -72,7 +75,8 @@ pub(super) fn take_listing(
             listed.push(Listed { certificate, key_package: device.key_package.clone() });
         }
     }
-    let mut devices: BTreeSet<DeviceId> = listed.iter().map(|l| l.certificate.device()).collect();
+    let acceptable = listed.iter().filter(|l| member::acceptable(ctx, &l.certificate).is_ok());
+    let mut devices: BTreeSet<DeviceId> = acceptable.map(|l| l.certificate.device()).collect();
     devices.insert(ctx.account.id);
     conversation.devices = devices.into_iter().collect();
     for other in &mut conversation.others {
@@ -84,7 +88,9 @@ pub(super) fn take_listing(
 pub(super) fn proven(ctx: &Ctx<'_>, bytes: &[u8], user: &UserId) -> Result<Certificate, PeerFault> {
     let certificate = Certificate::decode(bytes)?;
     certificate.verify(&ctx.config.authorities)?;
-    member::acceptable(ctx, &certificate)?;
+    if member::is_revoked(ctx, &certificate) {
+        return Err(PeerFault::Revoked);
+    }
     if certificate.user() == user { Ok(certificate) } else { Err(PeerFault::Certificate) }
 }
 
@@ -107,14 +113,37 @@ fn known_denial(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Option<
     Ok(roles.map(|role| ctx.config.policy.decide(own, action, role)).find_map(|d| d.reason().cloned()))
 }
 
-fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, adds: Vec<Add>) -> Result<()> {
+/// Opens a session with these devices; `false` when the library refuses the key packages of the other members. What is
+/// wrong with one of our own user's devices keeps nobody from talking: it comes later.
+fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, adds: Vec<Add>) -> Result<bool> {
     if conversation.token.is_empty() || is_worthless(ctx, conversation) {
         conversation.token = sign_token(ctx, conversation)?.into();
     }
-    let generation =
-        row::of_conversation(&ctx.tx, conversation.id)?.iter().map(|s| s.generation + 1).max().unwrap_or(0);
+    let known = row::of_conversation(&ctx.tx, conversation.id)?.iter().map(|s| s.generation).max();
+    let generation = known.map_or(0, |known| known.saturating_add(1));
+    let id = SessionId::fresh(ctx.rng);
+    let facts = facts(ctx, conversation, generation).encode()?;
+    let (others, own): (Vec<Add>, Vec<Add>) = adds.into_iter().partition(|add| add.user != ctx.account.user);
+    let all: Vec<&Add> = others.iter().chain(&own).collect();
+    for adds in [all, others.iter().collect()] {
+        if let Some(welcome) = create(ctx, id, &facts, &adds)? {
+            let recipients = adds.iter().map(|add| add.device).collect();
+            return launch(ctx, conversation, (id, generation), recipients, welcome).map(|()| true);
+        }
+    }
+    Ok(false)
+}
+
+/// Hands the welcome of a session out that was made.
+fn launch(
+    ctx: &mut Ctx<'_>,
+    conversation: &ConversationRow,
+    (id, generation): (SessionId, u64),
+    recipients: Vec<DeviceId>,
+    welcome: Vec<u8>,
+) -> Result<()> {
     let session = SessionRow {
-        id: SessionId::fresh(ctx.rng),
+        id,
         conversation: conversation.id,
         generation,
         phase: Phase::Opening,
@@ -126,9 +155,6 @@ fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, adds: Vec<Add>) -
         updated_next: conversation.next,
         reconciled: (0, Time::ZERO),
     };
-    let recipients: Vec<DeviceId> = adds.iter().map(|add| add.device).collect();
-    let facts = facts(ctx, conversation, generation).encode()?;
-    let welcome = create(ctx, session.id, &facts, adds.into_iter().map(|add| add.key_package).collect())?;
     let mut envelope = outbox::new_envelope(ctx, EnvelopeKind::Welcome, session.id, recipients)?;
     envelope.token = Some(conversation.token.to_vec());
     envelope.body = welcome;
@@ -136,18 +162,23 @@ fn open(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, adds: Vec<Add>) -
     row::create(&ctx.tx, &SessionRow { pending: Some(transmit), ..session })
 }
 
-/// Makes the group with everybody in it; the commit stays pending until the relay has the welcome.
-fn create(ctx: &mut Ctx<'_>, id: SessionId, facts: &[u8], adds: Vec<Vec<u8>>) -> Result<Vec<u8>> {
+/// Makes the group with everybody in it; the commit stays pending until the relay has the welcome. `None` when a key
+/// package is not valid: then there is no group.
+fn create(ctx: &mut Ctx<'_>, id: SessionId, facts: &[u8], adds: &[&Add]) -> Result<Option<Vec<u8>>> {
     let certificate = ctx.account.certificate()?.as_bytes().to_vec();
     let provider = Provider::new(ctx.crypto, &ctx.tx);
     let mut group = Group::create(&provider, &ctx.account.device, &certificate, id, facts)?;
-    let pending = group.commit(&provider, &ctx.account.device, Changes { adds, ..Changes::default() })?;
+    let adds = adds.iter().map(|add| add.key_package.clone()).collect();
+    let pending = match group.commit(&provider, &ctx.account.device, Changes { adds, ..Changes::default() }) {
+        Err(Error::Peer(_)) => return Group::delete(&provider, id).map(|()| None),
+        made => made?,
+    };
     #[cfg(feature = "sabotage")]
     if ctx.config.sabotaged(crate::sabotage::Sabotage::CommitMergedBeforeAccepted) {
         group.merge_pending(&provider)?;
     }
     ctx.groups.put_back(id, group);
-    pending.welcome.ok_or(Error::Bug("open.no_welcome"))
+    pending.welcome.map(Some).ok_or(Error::Bug("open.no_welcome"))
 }
 
 /// A device that can be added.
@@ -157,21 +188,34 @@ pub(super) struct Add {
     pub key_package: Vec<u8>,
 }
 
-/// The key packages of listed devices that fit their certificates.
-pub(super) fn key_packages(ctx: &Ctx<'_>, listed: &[Listed]) -> Vec<Add> {
-    let mut seen = BTreeSet::from([ctx.account.id]);
-    let fitting = |l: &Listed| -> Option<Add> {
-        let package = l.key_package.as_ref()?;
-        let checked = key_package::check(ctx.crypto, package).ok()?;
-        let proven = authorize::prove(&checked.certificate, &checked.key, &ctx.config.authorities).ok()?;
-        // A package may be older than the certificate that the directory lists: who is revoked must not come in by it.
-        member::acceptable(ctx, &proven.certificate).ok()?;
-        let same =
-            proven.certificate.device() == l.certificate.device() && proven.certificate.user() == l.certificate.user();
-        let user = l.certificate.user().clone();
-        same.then(|| Add { device: l.certificate.device(), user, key_package: package.clone() })
-    };
-    listed.iter().filter_map(fitting).filter(|add| seen.insert(add.device)).collect()
+/// The key packages of listed devices that fit their certificates, each device once, of no user too many.
+pub(super) fn key_packages(ctx: &Ctx<'_>, listed: &[Listed]) -> Result<Vec<Add>> {
+    let mut roster = Roster::default();
+    roster.enter_device(ctx.account.certificate()?);
+    let mut adds = Vec::new();
+    for listed in listed {
+        if let Some(add) = key_package_of(ctx, listed)?.filter(|_| roster.enter_device(&listed.certificate)) {
+            adds.push(add);
+        }
+    }
+    Ok(adds)
+}
+
+/// A listed device's key package. It may be older than the certificate that the directory lists: as for leaves, the
+/// newest certificate known of the device says whether it is welcome.
+fn key_package_of(ctx: &Ctx<'_>, listed: &Listed) -> Result<Option<Add>> {
+    let Some(package) = &listed.key_package else { return Ok(None) };
+    let checked = key_package::check(ctx.crypto, package)
+        .and_then(|checked| authorize::prove(&checked.certificate, &checked.key, &ctx.config.authorities));
+    let Ok(Proven { certificate }) = checked else { return Ok(None) };
+    let same = certificate.device() == listed.certificate.device()
+        && certificate.user() == listed.certificate.user()
+        && certificate.identity_key() == listed.certificate.identity_key();
+    let counting = member::counting(ctx, &certificate)?;
+    let welcome =
+        same && member::acceptable(ctx, &listed.certificate).is_ok() && member::acceptable(ctx, &counting).is_ok();
+    let (device, user) = (certificate.device(), certificate.user().clone());
+    Ok(welcome.then(|| Add { device, user, key_package: package.clone() }))
 }
 
 /// Whether the start token is this user's, and was signed by a device that is revoked now: another one signs anew.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::open;
+use super::authorize::{self, Roster};
+use super::open::{self, Add};
+use super::patience::{self, Again};
 use super::row::{self, Phase, SessionRow};
 use super::{Changes, Leaf, commit};
-use crate::authority::Certificate;
 use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{ConversationId, DeviceId, SessionId, UserId};
 use crate::input::DirectoryUser;
 use crate::intent::{self, Intent};
@@ -16,19 +17,19 @@ use crate::limits;
 use crate::member;
 use crate::output::Request;
 use crate::request::{self, Purpose};
-use crate::time::{HOUR, Time};
+use crate::time::Time;
 
 /// How long to wait for key packages that the directory does not have.
 const NO_PACKAGES: u64 = limits::INTENT_WAIT;
-/// Changes of members that are made without a pause.
-const RECONCILE_FREELY: u32 = 3;
-/// How long earlier changes of members make the next one wait.
-const RECONCILE_MEMORY: u64 = HOUR;
 
 /// Fulfils what is due, and says when to look again: [`Time::NEVER`] after an answer, `None` for no wish at all.
 pub(crate) fn pursue(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<Option<Time>> {
+    if own_revoked(ctx) {
+        // What is encrypted under a certificate that was taken back is refused everywhere.
+        return Ok(Some(Time::NEVER));
+    }
     renew_in_time(ctx, conversation)?;
-    remove_revoked(ctx, conversation)?;
+    heed_revocations(ctx, conversation)?;
     let wishes = intent::all(&ctx.tx, conversation.id)?;
     let mut next = None;
     for (wish, at) in wishes {
@@ -42,12 +43,17 @@ pub(crate) fn pursue(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> R
 
 /// The session to encrypt for, if messages may flow now.
 pub(crate) fn sendable(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<Option<SessionId>> {
-    let Some(id) = conversation.session else { return Ok(None) };
+    let Some(id) = conversation.session.filter(|_| !own_revoked(ctx)) else { return Ok(None) };
     match row::load(&ctx.tx, id)? {
         Some(session) if session.phase == Phase::Live && conversation.reached => {}
         _ => return Ok(None),
     }
     Ok(if holds_revoked(ctx, id)? { None } else { Some(id) })
+}
+
+/// Whether the authority has taken this device's certificate back.
+fn own_revoked(ctx: &Ctx<'_>) -> bool {
+    ctx.account.certificate.as_ref().is_some_and(|own| member::is_revoked(ctx, own))
 }
 
 /// A device that is known to be revoked must not read what is sent from now on.
@@ -59,11 +65,25 @@ fn holds_revoked(ctx: &mut Ctx<'_>, session: SessionId) -> Result<bool> {
     Ok(!revoked(ctx, &leaves)?.is_empty())
 }
 
-/// Wants revoked devices out of the session in use, before anything is pursued.
-fn remove_revoked(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<()> {
-    match conversation.session {
-        Some(id) if holds_revoked(ctx, id)? => intent::want(ctx, conversation.id, Intent::Reconcile, ctx.now),
-        _ => Ok(()),
+/// Wants revoked devices out of the session in use, and the own leaf renewed when its certificate was revoked and this
+/// device has a newer one, before anything is pursued.
+fn heed_revocations(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<()> {
+    let Some(id) = conversation.session.filter(|_| !ctx.memory.revoked.is_empty()) else { return Ok(()) };
+    let leaves = ctx.with_group(id, |group, _, _| group.members())?.unwrap_or_default();
+    if !revoked(ctx, &leaves)?.is_empty() {
+        want_unless_wanted(ctx, conversation.id, Intent::Reconcile)?;
+    }
+    let own = leaves.iter().find(|leaf| DeviceId::of_key(&leaf.key) == ctx.account.id);
+    let outdated =
+        own.and_then(|leaf| authorize::certificate_of(leaf).ok()).is_some_and(|c| member::is_revoked(ctx, &c));
+    if outdated { want_unless_wanted(ctx, conversation.id, Intent::Update) } else { Ok(()) }
+}
+
+/// Wants something now, unless it is wanted already: what was put off stays put off.
+fn want_unless_wanted(ctx: &mut Ctx<'_>, conversation: ConversationId, wish: Intent) -> Result<()> {
+    match intent::get(&ctx.tx, conversation, wish)? {
+        Some(_) => Ok(()),
+        None => intent::want(ctx, conversation, wish, ctx.now),
     }
 }
 
@@ -73,7 +93,7 @@ fn renew_in_time(ctx: &mut Ctx<'_>, conversation: &ConversationRow) -> Result<()
     let Some(session) = row::load(&ctx.tx, id)? else { return Ok(()) };
     let worn = conversation.next.saturating_sub(session.updated_next) >= ctx.config.update_after_messages;
     if worn || ctx.now.since(session.updated_at) >= ctx.config.update_after {
-        intent::want(ctx, conversation.id, Intent::Update, ctx.now)?;
+        want_unless_wanted(ctx, conversation.id, Intent::Update)?;
     }
     Ok(())
 }
@@ -94,27 +114,11 @@ fn fulfil(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, wish: Intent) -
         Intent::Update => {
             if let Some(mut session) = free_session(ctx, conversation)? {
                 session.updated_next = conversation.next;
-                let certificate = Some(ctx.account.certificate()?.as_bytes().to_vec());
-                commit::propose(ctx, &mut session, Changes { certificate, ..Changes::default() }, Vec::new())?;
+                commit::propose(ctx, &mut session, Changes::default(), Vec::new())?;
             }
             Ok(None)
         }
     }
-}
-
-/// When this device may change a session's members again. Two that disagree on who belongs, each sure of itself, would
-/// else answer each other's commits for ever.
-fn may_reconcile_at(session: &SessionRow) -> Time {
-    let (times, last) = session.reconciled;
-    let wait = limits::RECONCILE_AFTER.saturating_mul(1 << times.min(16)).min(limits::INTENT_WAIT);
-    if times < RECONCILE_FREELY { Time::ZERO } else { last.plus(wait) }
-}
-
-/// Notes that this device is about to change a session's members.
-fn note_reconciled(ctx: &Ctx<'_>, session: &mut SessionRow) {
-    let (times, last) = session.reconciled;
-    let times = if ctx.now.since(last) > RECONCILE_MEMORY { 0 } else { times };
-    session.reconciled = (times.saturating_add(1), ctx.now);
 }
 
 /// The session in use, if no commit of ours is under way in it.
@@ -123,19 +127,15 @@ fn free_session(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<Option<
     Ok(row::load(&ctx.tx, id)?.filter(|s| s.phase == Phase::Live && s.pending.is_none()))
 }
 
-/// Removes revoked leaves at once; else asks the directory whether the leaves are the devices, or says when it may.
-fn reconcile(ctx: &mut Ctx<'_>, conversation: &ConversationRow, mut session: SessionRow) -> Result<Option<Time>> {
-    let leaves = ctx.with_group(session.id, |group, _, _| group.members())?.unwrap_or_default();
-    let removes = revoked(ctx, &leaves)?;
-    if removes.is_empty() {
-        let at = may_reconcile_at(&session);
-        if at > ctx.now && at.since(ctx.now) <= limits::INTENT_WAIT {
-            return Ok(Some(at));
-        }
-        look_up(ctx, conversation, Purpose::Compare(conversation.id), false)?;
-    } else {
-        commit::propose(ctx, &mut session, Changes { removes, ..Changes::default() }, Vec::new())?;
+/// Asks the directory whether the leaves are the devices, or says when it may. For a leaf whose certificate is revoked it
+/// asks at once; not before the answer is it removed, for the device may have a newer certificate that is not known here.
+fn reconcile(ctx: &mut Ctx<'_>, conversation: &ConversationRow, session: SessionRow) -> Result<Option<Time>> {
+    let at = patience::may_reconcile_at(&session);
+    let waits = at > ctx.now && at.since(ctx.now) <= limits::INTENT_WAIT;
+    if waits && !holds_revoked(ctx, session.id)? {
+        return Ok(Some(at));
     }
+    look_up(ctx, conversation, Purpose::Compare(conversation.id), false)?;
     Ok(None)
 }
 
@@ -157,10 +157,14 @@ pub(crate) fn compared(ctx: &mut Ctx<'_>, id: ConversationId, users: &[Directory
         intent::drop_intent(&ctx.tx, id, Intent::Reconcile);
         return Ok(());
     };
+    if changes.missing.is_empty() && changes.dead.is_empty() {
+        // Who may not come into this session may come into a new one, where everybody sees the new identity key.
+        intent::drop_intent(&ctx.tx, id, Intent::Reconcile);
+        let at = patience::again(ctx, id, Again::Open)?;
+        return intent::want(ctx, id, Intent::Open, at);
+    }
     if changes.missing.is_empty() {
-        let mut session = session;
-        note_reconciled(ctx, &mut session);
-        return commit::propose(ctx, &mut session, Changes { removes: changes.dead, ..Changes::default() }, Vec::new());
+        return change(ctx, session, &[], &changes.dead);
     }
     let users: BTreeSet<UserId> = changes.missing.into_iter().map(|(_, user)| user).collect();
     let request = Request::LookUp { users: users.into_iter().collect(), key_packages: true };
@@ -182,7 +186,7 @@ pub(crate) fn looked_up(ctx: &mut Ctx<'_>, users: &[DirectoryUser]) -> Result<()
 /// Key packages for devices that are missing: they come, and dead ones go, in one commit.
 pub(crate) fn add(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUser]) -> Result<()> {
     let Some(conversation) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
-    let Some(mut session) = free_session(ctx, &conversation)? else { return Ok(()) };
+    let Some(session) = free_session(ctx, &conversation)? else { return Ok(()) };
     let Some(changes) = difference(ctx, &conversation, &session)? else {
         intent::drop_intent(&ctx.tx, id, Intent::Reconcile);
         return Ok(());
@@ -190,15 +194,32 @@ pub(crate) fn add(ctx: &mut Ctx<'_>, id: ConversationId, users: &[DirectoryUser]
     let mut scratch = conversation.clone();
     let listed = open::take_listing(ctx, &mut scratch, users)?;
     let missing: BTreeSet<DeviceId> = changes.missing.iter().map(|(device, _)| *device).collect();
-    let adds = open::key_packages(ctx, &listed).into_iter().filter(|add| missing.contains(&add.device));
-    let adds: Vec<(DeviceId, Vec<u8>)> = adds.map(|add| (add.device, add.key_package)).collect();
-    if adds.is_empty() && changes.dead.is_empty() {
-        let at = ctx.now.plus(NO_PACKAGES);
-        return intent::postpone(ctx, id, Intent::Reconcile, at);
+    let adds = open::key_packages(ctx, &listed)?.into_iter().filter(|add| missing.contains(&add.device));
+    let adds: Vec<Add> = adds.collect();
+    change(ctx, session, &adds, &changes.dead)
+}
+
+/// Commits a change of members. What the library refuses of a user's key packages keeps nobody else out: it is tried
+/// without them, and again later.
+pub(super) fn change(ctx: &mut Ctx<'_>, mut session: SessionRow, adds: &[Add], dead: &[u32]) -> Result<()> {
+    let users: BTreeSet<&UserId> = adds.iter().map(|add| &add.user).collect();
+    let without = users.iter().map(|user| adds.iter().filter(|add| add.user != **user).collect::<Vec<&Add>>());
+    let attempts = [adds.iter().collect::<Vec<&Add>>()].into_iter().chain(without).chain([Vec::new()]);
+    for adds in attempts.filter(|adds| !adds.is_empty() || !dead.is_empty()) {
+        let mut noted = session.clone();
+        patience::note_reconciled(ctx, &mut noted);
+        let newcomers = adds.iter().map(|add| add.device).collect();
+        let adds = adds.iter().map(|add| add.key_package.clone()).collect();
+        let changes = Changes { adds, removes: dead.to_vec(), ..Changes::default() };
+        match commit::propose(ctx, &mut noted, changes, newcomers) {
+            Err(Error::Peer(_)) => {}
+            done => return done,
+        }
     }
-    note_reconciled(ctx, &mut session);
-    let (newcomers, adds) = adds.into_iter().unzip();
-    commit::propose(ctx, &mut session, Changes { adds, removes: changes.dead, ..Changes::default() }, newcomers)
+    patience::note_reconciled(ctx, &mut session);
+    row::store(&ctx.tx, &session)?;
+    let at = ctx.now.plus(NO_PACKAGES);
+    intent::postpone(ctx, session.conversation, Intent::Reconcile, at)
 }
 
 /// How a session's leaves differ from the devices that the directory lists.
@@ -207,34 +228,48 @@ struct Difference {
     dead: Vec<u32>,
 }
 
-/// How a session differs from what the directory lists; `None` when it does not.
+/// How a session differs from what the directory lists; `None` when it does not. Empty when all that differs is a device
+/// under an identity key that its user does not have in this session: no commit may add it.
 fn difference(ctx: &mut Ctx<'_>, conversation: &ConversationRow, session: &SessionRow) -> Result<Option<Difference>> {
     let leaves = ctx.with_group(session.id, |group, _, _| group.members())?.unwrap_or_default();
     let held: BTreeSet<DeviceId> = leaves.iter().map(|l| DeviceId::of_key(&l.key)).collect();
     let listed: BTreeSet<DeviceId> = conversation.devices.iter().copied().collect();
-    let mut missing = Vec::new();
+    let mut dead: BTreeSet<u32> = replaced(ctx, &leaves, &listed)?.into_iter().collect();
+    dead.extend(revoked(ctx, &leaves)?);
+    let mut roster = Roster::default();
+    for leaf in leaves.iter().filter(|leaf| !dead.contains(&leaf.index)) {
+        roster.enter_device(&authorize::certificate_of(leaf)?);
+    }
+    let (mut missing, mut stranger) = (Vec::new(), false);
     for device in listed.difference(&held) {
-        if let Some(certificate) = member::newest(&ctx.tx, *device)? {
+        let Some(certificate) = member::newest(&ctx.tx, *device)? else { continue };
+        if member::acceptable(ctx, &certificate).is_err() {
+            continue;
+        }
+        if !roster.knows_identity(&certificate) {
+            stranger = true;
+        } else if roster.enter_device(&certificate) {
             missing.push((*device, certificate.user().clone()));
         }
     }
-    let dead = replaced(ctx, &leaves, &listed)?;
-    if missing.is_empty() && dead.is_empty() { Ok(None) } else { Ok(Some(Difference { missing, dead })) }
+    let differs = stranger || !missing.is_empty() || !dead.is_empty();
+    Ok(differs.then(|| Difference { missing, dead: dead.into_iter().collect() }))
 }
 
 /// Leaves that the directory does not list any more, of users of whom it lists another device: nobody is shut out
-/// by a directory that has forgotten everything.
+/// by a directory that has forgotten everything. A certificate that has run out suspends its device, and no more.
 fn replaced(ctx: &Ctx<'_>, leaves: &[Leaf], listed: &BTreeSet<DeviceId>) -> Result<Vec<u32>> {
-    let mut reachable = BTreeSet::from([ctx.account.user.clone()]);
-    for device in listed {
+    let mut reachable = BTreeSet::new();
+    for device in listed.iter().filter(|device| **device != ctx.account.id) {
         if let Some(certificate) = member::newest(&ctx.tx, *device)? {
             reachable.insert(certificate.user().clone());
         }
     }
     let mut dead = Vec::new();
     for leaf in leaves.iter().filter(|l| !listed.contains(&DeviceId::of_key(&l.key))) {
-        let Ok(certificate) = Certificate::decode(&leaf.certificate) else { continue };
-        if reachable.contains(certificate.user()) {
+        let Ok(certificate) = authorize::certificate_of(leaf) else { continue };
+        let suspended = member::counting(ctx, &certificate)?.valid_at(ctx.now).is_err();
+        if !suspended && reachable.contains(certificate.user()) {
             dead.push(leaf.index);
         }
     }
@@ -244,18 +279,20 @@ fn replaced(ctx: &Ctx<'_>, leaves: &[Leaf], listed: &BTreeSet<DeviceId>) -> Resu
 /// Whether this device is the first to act on a revocation: the lowest leaf that is not revoked itself.
 pub(crate) fn acts_first(ctx: &mut Ctx<'_>, session: SessionId) -> Result<bool> {
     let found = ctx.with_group(session, |group, _, _| Ok((group.own_leaf(), group.members()?)))?;
-    let Some((own, leaves)) = found else { return Ok(false) };
+    let Some((own, leaves)) = found.filter(|_| !own_revoked(ctx)) else { return Ok(false) };
     let revoked = revoked(ctx, &leaves)?;
     Ok(leaves.iter().map(|leaf| leaf.index).find(|index| !revoked.contains(index)) == Some(own))
 }
 
-/// Leaves whose certificate was revoked.
+/// Leaves of other devices that are revoked, judged by the newest certificate known of each, as for adding: a device
+/// that has renewed in time keeps its place, although the certificate in its leaf may have been taken back. Never our
+/// own: nobody removes itself.
 fn revoked(ctx: &Ctx<'_>, leaves: &[Leaf]) -> Result<Vec<u32>> {
     let mut revoked = Vec::new();
-    for leaf in leaves {
+    for leaf in leaves.iter().filter(|leaf| DeviceId::of_key(&leaf.key) != ctx.account.id) {
         // Leaves were proven when they came.
-        let Ok(certificate) = Certificate::decode(&leaf.certificate) else { continue };
-        if member::is_revoked(ctx, &certificate) || member::is_revoked(ctx, &member::counting(ctx, &certificate)?) {
+        let Ok(certificate) = authorize::certificate_of(leaf) else { continue };
+        if member::is_revoked(ctx, &member::counting(ctx, &certificate)?) {
             revoked.push(leaf.index);
         }
     }

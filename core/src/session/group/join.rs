@@ -21,7 +21,6 @@ pub(crate) struct StagedJoin {
     session: SessionId,
     members: Vec<Leaf>,
     facts: Vec<u8>,
-    #[allow(dead_code, reason = "part of what a session offers; the engine does not ask for it yet")]
     key_package: Hash32,
     last_resort: bool,
 }
@@ -88,7 +87,6 @@ impl StagedJoin {
 
     /// The reference of our key package that was used. Whoever refuses the Welcome deletes that key package, unless
     /// it is the last resort.
-    #[allow(dead_code, reason = "part of what a session offers; the engine does not ask for it yet")]
     pub(crate) fn key_package(&self) -> Hash32 {
         self.key_package
     }

@@ -3,9 +3,10 @@
 use openmls::framing::errors::{MessageDecryptionError, SecretTreeError};
 use openmls::prelude::{
     ContentType, LeafNode, MlsMessageIn, ProcessMessageError, ProcessedMessage, ProcessedMessageContent, Proposal,
-    ProposalOrRefType, ProtocolMessage, QueuedProposal, Sender, StagedCommit as MlsStagedCommit, ValidationError,
-    WireFormat,
+    ProposalOrRefType, ProtocolMessage, QueuedProposal, Sender, StageCommitError, StagedCommit as MlsStagedCommit,
+    ValidationError, WireFormat,
 };
+use openmls::treesync::errors::ApplyUpdatePathError;
 use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 use zeroize::Zeroizing;
@@ -80,6 +81,8 @@ pub(crate) enum ReceiveError {
     Malformed,
     /// A commit that is not valid, whoever receives it.
     InvalidCommit,
+    /// A commit that cannot be taken in here; what others can do with it depends on their keys and not on ours.
+    Unprocessable,
     /// By someone who is not a member.
     NotMember,
     /// Of another group.
@@ -239,7 +242,30 @@ fn receive_error(provider: &Provider<'_>, error: ProcessMessageError<StorageErro
             ValidationError::UnableToDecrypt(error) => decryption_error(error),
             _ => invalid,
         },
+        ProcessMessageError::InvalidCommit(error) if depends_on_keys(&error) => ReceiveError::Unprocessable,
         _ => invalid,
+    }
+}
+
+/// Whether a commit failed by something that is encrypted to each member apart: its sender may have made it good for
+/// some members and bad for others, so that the same bytes are a valid commit elsewhere. A failure inside the library
+/// counts as one: of it nobody knows what others saw.
+fn depends_on_keys(error: &StageCommitError) -> bool {
+    use ApplyUpdatePathError as Path;
+    match error {
+        StageCommitError::ConfirmationTagMismatch
+        | StageCommitError::MissingDecryptionKey
+        | StageCommitError::OwnKeyNotFound
+        | StageCommitError::LibraryError(_) => true,
+        StageCommitError::UpdatePathError(error) => !matches!(
+            error,
+            Path::PathLengthMismatch
+                | Path::ParentHashMismatch
+                | Path::MissingParentHash
+                | Path::TreeFull
+                | Path::InconsistentSenderIndex
+        ),
+        _ => false,
     }
 }
 

@@ -23,12 +23,24 @@ type Result<T> = core::result::Result<T, CryptoError>;
 /// Cryptography for [`SUITE`] and nothing else, with the engine's randomness.
 pub(crate) struct Crypto {
     randomness: Randomness,
+    /// Whether the next ciphertext of HPKE is to be spoilt, as a doctored member does.
+    #[cfg(test)]
+    spoils: core::sync::atomic::AtomicBool,
 }
 
 impl Crypto {
     /// `rng` is best a fork of the engine's generator of its own.
     pub(crate) fn new(rng: Rng) -> Crypto {
-        Crypto { randomness: Randomness::new(rng) }
+        Crypto {
+            randomness: Randomness::new(rng),
+            #[cfg(test)]
+            spoils: core::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn spoil_next_seal(&self) {
+        self.spoils.store(true, core::sync::atomic::Ordering::Relaxed);
     }
 
     pub(super) fn randomness(&self) -> &Randomness {
@@ -113,6 +125,8 @@ impl OpenMlsCrypto for Crypto {
         plaintext: &[u8],
     ) -> Result<HpkeCiphertext> {
         hpke::check(&config)?;
+        #[cfg(test)]
+        let plaintext = if self.spoils.swap(false, core::sync::atomic::Ordering::Relaxed) { b"" } else { plaintext };
         hpke::seal(&mut self.randomness.draw(), public, info, aad, plaintext)
     }
 
