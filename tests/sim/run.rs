@@ -88,6 +88,11 @@ pub fn run(options: Options) -> Outcome {
         heal::heal(&mut sim);
         check::healed(&mut sim);
     }
+    if options.shown.is_some() {
+        for (ix, device) in sim.world.devices.iter().enumerate() {
+            println!("device {ix} is {:?} of {}", device.id, device.profile.user.as_str());
+        }
+    }
     let net = sim.world.net.tally;
     for (name, count) in
         [("lost", net.lost), ("doubled", net.doubled), ("overtaken", net.overtaken), ("cut off", net.cut)]

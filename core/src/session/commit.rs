@@ -146,12 +146,25 @@ fn take_winner(ctx: &mut Ctx<'_>, session: SessionRow, winner: &[u8]) -> Result<
     if envelope.kind != EnvelopeKind::Commit || envelope.tag != session.id {
         return pass_over(ctx, session, winner);
     }
-    receive(ctx, &envelope, winner).map(|_| ())
+    take(ctx, &envelope, winner, Word::Relay).map(|_| ())
+}
+
+/// Whose word it is that an envelope holds a slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// The relay's, asked for it.
+    Relay,
+    /// The envelope's own, which anybody on the way may have changed.
+    Header,
 }
 
 /// Takes in a commit that arrived. One that is not in the slot that we wait for is not even decrypted: its key could
 /// be used only once.
 pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8]) -> Result<Verdict> {
+    take(ctx, envelope, bytes, Word::Header)
+}
+
+fn take(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8], word: Word) -> Result<Verdict> {
     let Some(session) = row::load(&ctx.tx, envelope.tag)? else { return Ok(Verdict::Park) };
     let place = ctx.with_group(session.id, |group, _, _| Ok(group.place(&envelope.body)))?;
     let Some(place) = place else { return Ok(Verdict::Park) };
@@ -165,24 +178,39 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8]) -> R
             return Ok(Verdict::Park);
         }
         Err(ReceiveError::PastEpoch | ReceiveError::Inactive) => return Ok(Verdict::Repeat),
-        Err(_) if in_slot => return pass_over(ctx, session, bytes).map(|()| Verdict::Done),
+        Err(_) if in_slot => return invalid(ctx, session, bytes, word),
         Err(_) => return Ok(Verdict::Refuse(PeerFault::Malformed("commit"))),
     }
     let received = ctx.with_group(session.id, |group, provider, _| Ok(group.receive(provider, &envelope.body)))?;
     match received {
-        Some(Ok(Received::Commit(staged))) => judge(ctx, session, *staged, bytes),
+        Some(Ok(Received::Commit(staged))) => judge(ctx, session, *staged, (bytes, word)),
         Some(Ok(Received::OwnCommit)) => won(ctx, session.id).map(|()| Verdict::Done),
         Some(Err(ReceiveError::Failed(error))) => Err(error),
         Some(Err(ReceiveError::Unprocessable)) => {
             ctx.tx.event(Event::Refused(PeerFault::Commit));
             replace(ctx, session).map(|()| Verdict::Done)
         }
-        Some(Ok(_) | Err(_)) | None => pass_over(ctx, session, bytes).map(|()| Verdict::Done),
+        Some(Ok(_) | Err(_)) | None => invalid(ctx, session, bytes, word),
     }
 }
 
+/// What claims the slot is no valid commit: passed over if the relay says that it holds the slot. If only its header
+/// does, what holds it is asked for: a damaged copy must not make this device go on without the others.
+fn invalid(ctx: &mut Ctx<'_>, session: SessionRow, bytes: &[u8], word: Word) -> Result<Verdict> {
+    match word {
+        Word::Relay => pass_over(ctx, session, bytes)?,
+        Word::Header => ask_for_slot(ctx, &session)?,
+    }
+    Ok(Verdict::Done)
+}
+
 /// A commit in the right slot: merged when valid, passed over when not.
-fn judge(ctx: &mut Ctx<'_>, mut session: SessionRow, staged: StagedCommit, bytes: &[u8]) -> Result<Verdict> {
+fn judge(
+    ctx: &mut Ctx<'_>,
+    mut session: SessionRow,
+    staged: StagedCommit,
+    (bytes, word): (&[u8], Word),
+) -> Result<Verdict> {
     let before = ctx.with_group(session.id, |group, _, _| Ok((group.members()?, group.facts()?)))?;
     let (members, facts) = before.ok_or(Error::Bug("commit.no_group"))?;
     let facts = Facts::decode(&facts).map_err(|_| Error::Bug("commit.facts"))?;
@@ -193,7 +221,7 @@ fn judge(ctx: &mut Ctx<'_>, mut session: SessionRow, staged: StagedCommit, bytes
         Ok(newcomers) => newcomers,
         Err(fault) => {
             ctx.tx.event(Event::Refused(fault));
-            return pass_over(ctx, session, bytes).map(|()| Verdict::Done);
+            return invalid(ctx, session, bytes, word);
         }
     };
     for newcomer in &newcomers {
