@@ -15,7 +15,7 @@ use crate::limits;
 use crate::memory::Effect;
 use crate::policy::Role;
 use crate::store::Table;
-use crate::time::{DAY, Time};
+use crate::time::{DAY, HOUR, Time};
 use crate::tx::Tx;
 
 /// What is known of a user.
@@ -100,10 +100,14 @@ pub(crate) fn acceptable(ctx: &Ctx<'_>, certificate: &Certificate) -> Result<(),
 }
 
 /// Whether a certificate was acceptable when the relay accepted something of its owner: what was sent in time counts
-/// however late it arrives, as long as a relay may keep it. Only so long: a relay that says “accepted years ago” of
-/// everything would else keep certificates alive for ever. Revocation counts from the moment it is known.
+/// however late it arrives, as long as a relay may keep it, and whatever the clock here shows. Only so long: a relay
+/// that says “accepted years ago” of one thing and not of others would else keep a certificate alive for ever.
+/// Revocation counts from the moment it is known. When the certificate began does not matter: the newest one counts, and
+/// what was sent under the one before may arrive after it.
 pub(crate) fn was_acceptable(ctx: &Ctx<'_>, certificate: &Certificate, accepted_at: Time) -> Result<(), PeerFault> {
-    certificate.valid_at(accepted_at.max(ctx.now.minus(limits::MAILBOX_AGE + DAY)))?;
+    if accepted_at.max(ctx.memory.relay_clock.minus(limits::MAILBOX_AGE + DAY)) >= certificate.not_after() {
+        return Err(PeerFault::CertificateTime);
+    }
     if is_revoked(ctx, certificate) { Err(PeerFault::Revoked) } else { Ok(()) }
 }
 
@@ -120,6 +124,23 @@ pub(crate) fn counting(ctx: &Ctx<'_>, leaf: &Certificate) -> Result<Certificate>
         Some(known) if known.serial() > leaf.serial() => known,
         _ => leaf.clone(),
     })
+}
+
+const RELAY_CLOCK: &[u8] = b"relay clock";
+
+/// Notes that the relay accepted something at `accepted_at`: its clock shows no less. Kept by the hour.
+pub(crate) fn note_relay_clock(ctx: &mut Ctx<'_>, accepted_at: Time) -> Result<()> {
+    let shown = accepted_at.min(ctx.now.plus(limits::STAMP_AHEAD));
+    if shown.since(ctx.memory.relay_clock) > HOUR {
+        ctx.tx.put_row(Table::Meta, RELAY_CLOCK.to_vec(), &shown)?;
+        ctx.tx.effect(Effect::RelayClock(shown));
+    }
+    Ok(())
+}
+
+/// What the relay's clock showed at least, for a start.
+pub(crate) fn relay_clock(tx: &Tx<'_>) -> Result<Time> {
+    Ok(tx.row(Table::Meta, RELAY_CLOCK, "relay clock")?.unwrap_or(Time::ZERO))
 }
 
 const REVOCATIONS: &[u8] = b"revocations";

@@ -19,6 +19,8 @@ pub(crate) enum Link {
 pub(crate) struct Memory {
     /// What the clock showed last.
     pub clock: Time,
+    /// What the relay's clock showed at least, by the times at which it accepted things.
+    pub relay_clock: Time,
     pub link: Link,
     /// Whether the mailbox was read to its end since the link came up. Before that, nothing is encrypted: what waits
     /// there moves sessions on, and what is encrypted for an epoch long gone nobody can read.
@@ -66,6 +68,7 @@ pub(crate) enum Effect {
     Request(RequestId, Option<Option<Time>>),
     Unpark(SessionId),
     Unparked(SessionId),
+    RelayClock(Time),
     /// A receipt was put aside, or taken up again.
     Confirm(Vec<u8>, bool),
     Revoked(BTreeSet<([u8; 32], u64)>),
@@ -78,6 +81,7 @@ impl Memory {
     pub fn new() -> Memory {
         Memory {
             clock: Time::ZERO,
+            relay_clock: Time::ZERO,
             link: Link::Down,
             caught_up: false,
             work: BTreeMap::new(),
@@ -156,6 +160,7 @@ impl Memory {
             Effect::Request(id, at) => set(&mut self.requests, id, at),
             Effect::Unpark(session) => drop(self.unpark.insert(session)),
             Effect::Unparked(session) => drop(self.unpark.remove(&session)),
+            Effect::RelayClock(time) => self.relay_clock = time,
             Effect::Confirm(key, true) => drop(self.confirm.insert(key)),
             Effect::Confirm(key, false) => drop(self.confirm.remove(&key)),
             Effect::Freezing(freezing) => self.freezing = freezing,

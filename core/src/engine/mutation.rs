@@ -191,6 +191,7 @@ impl Engine {
         memory.flights = outbox::flights(&tx)?.into_iter().collect();
         memory.requests = request::all_ids(&tx)?.into_iter().map(|id| (id, None)).collect();
         memory.unpark = inbox::parked_sessions(&tx)?.into_iter().collect();
+        memory.relay_clock = member::relay_clock(&tx)?;
         memory.confirm = receipt::unfinished(&tx)?;
         memory.freezing = session::is_freezing(&tx)?;
         memory.revoked = member::revoked_serials(&tx)?;

@@ -16,6 +16,7 @@ use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{PeerFault, Result};
 use crate::id::UserId;
 use crate::input::{Delivery, DeliveryId};
+use crate::member;
 use crate::memory::Effect;
 use crate::output::{Output, Request};
 use crate::policy::Reason;
@@ -52,6 +53,7 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict>
         Verdict::Park => parked::park(ctx, &envelope, delivery)?,
         Verdict::Done | Verdict::Repeat => {}
     }
+    member::note_relay_clock(ctx, delivery.accepted_at)?;
     dedup::note(ctx, &envelope)?;
     acknowledge(ctx, delivery.id);
     Ok(verdict)
