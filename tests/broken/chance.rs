@@ -34,11 +34,6 @@ fn output_before_commit() {
 }
 
 #[test]
-fn dedup_off() {
-    engines(Sabotage::DedupOff, &["does not show"]);
-}
-
-#[test]
 fn authorise_skipped() {
     engines_beside_a_hostile_one(Sabotage::AuthorizeSkipped, &["shows a conversation that the rules deny"]);
 }

@@ -5,4 +5,5 @@ mod chance;
 mod commits;
 mod offline;
 mod repeat;
+mod repeats;
 mod sessions;

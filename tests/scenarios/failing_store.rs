@@ -119,6 +119,9 @@ impl Day {
     /// All is there, once, in one order, and has arrived.
     fn check(&mut self, talk: ConversationId, what: &str) {
         self.pass(10 * MINUTE);
+        // What came late is read late.
+        self.world.read_all(self.bea, talk);
+        self.pass(2 * MINUTE);
         self.world.check();
         let mut texts = self.texts(talk);
         assert_eq!(texts, self.world.texts(self.bea, talk), "{what}");

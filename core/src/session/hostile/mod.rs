@@ -181,11 +181,18 @@ impl Stage {
         by.with(|group, provider, _| commit::slot(group, provider, NO_PARENT)).unwrap()
     }
 
-    /// A device's commit wins the slot and comes to bea.
+    /// A device's commit wins the slot and comes to bea, who may ask the relay whether it did.
     fn commit(&mut self, by: &mut Device, changes: Changes) -> Result<()> {
         let slot = Stage::slot(by);
         let commit = by.committed(changes).commit;
-        self.deliver(by, EnvelopeKind::Commit, Some(slot), commit)
+        let winner = self.envelope(by, EnvelopeKind::Commit, Some(slot), commit.clone()).encode()?;
+        self.deliver(by, EnvelopeKind::Commit, Some(slot), commit)?;
+        self.drain();
+        let asks = |(_, request): &&(_, Request)| matches!(request, Request::Slot { name } if *name == slot);
+        if let Some(request) = self.requests.iter().find(asks).map(|(id, _)| *id) {
+            self.engine.request_done(request, Answer::Slot(Some(winner)), self.now)?;
+        }
+        Ok(())
     }
 
     fn revoke(&mut self, serials: &[u64]) {
