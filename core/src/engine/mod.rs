@@ -68,7 +68,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Misuse::Config`] for values out of bounds; [`Misuse::AlreadyEnrolled`] when the store is another user's;
-    /// [`Misuse::Clock`]; any [`StoreError`](crate::error::StoreError).
+    /// [`Misuse::Clock`]; any [`StoreError`].
     pub fn open(
         config: Config,
         store: Box<dyn Store>,
@@ -95,7 +95,7 @@ impl Engine {
             closed: None,
         };
         engine.recall()?;
-        engine.mutate(now, |ctx| wake::keep_sweeping(ctx))?;
+        engine.mutate(now, wake::keep_sweeping)?;
         Ok(engine)
     }
 
@@ -197,7 +197,7 @@ impl Engine {
     /// The transport says that more waits in the mailbox than it delivers by itself.
     ///
     /// # Errors
-    /// Any [`StoreError`](crate::error::StoreError).
+    /// Any [`StoreError`].
     pub fn mail_waiting(&mut self, now: Time) -> Result<()> {
         self.mutate(now, inbox::fetch)
     }
@@ -205,7 +205,7 @@ impl Engine {
     /// The directory has changed for this user: a device came or went.
     ///
     /// # Errors
-    /// Any [`StoreError`](crate::error::StoreError).
+    /// Any [`StoreError`].
     pub fn directory_changed(&mut self, user: &UserId, now: Time) -> Result<()> {
         let conversations = self.concerned(user)?;
         for conversation in conversations {
@@ -217,7 +217,7 @@ impl Engine {
     /// A deadline has come, or may have.
     ///
     /// # Errors
-    /// Any [`StoreError`](crate::error::StoreError).
+    /// Any [`StoreError`].
     pub fn handle_timeout(&mut self, now: Time) -> Result<()> {
         loop {
             let more = self.mutate(now, |ctx| {
@@ -238,7 +238,7 @@ impl Engine {
     /// [`handle_timeout`](Engine::handle_timeout), when its files have grown far beyond what they hold.
     ///
     /// # Errors
-    /// Any [`StoreError`](crate::error::StoreError).
+    /// Any [`StoreError`].
     pub fn compact(&mut self, budget: u64) -> Result<Progress> {
         self.check_open()?;
         self.vault.compact(budget).map_err(|error| self.close(error.into()))
@@ -247,7 +247,7 @@ impl Engine {
     /// Bytes of the store's files, and of the rows that they hold.
     ///
     /// # Errors
-    /// Any [`StoreError`](crate::error::StoreError).
+    /// Any [`StoreError`].
     pub fn usage(&self) -> Result<Usage> {
         self.check_open()?;
         Ok(self.vault.usage()?)
@@ -256,7 +256,7 @@ impl Engine {
     /// What the host must do next. The first call after a change makes it durable.
     ///
     /// # Errors
-    /// Any [`StoreError`](crate::error::StoreError) when it cannot be made durable: nothing since the last flush is put
+    /// Any [`StoreError`] when it cannot be made durable: nothing since the last flush is put
     /// out, and the engine is closed until reopened.
     pub fn poll_output(&mut self) -> Result<Output> {
         self.check_open()?;
@@ -279,7 +279,7 @@ impl Engine {
     /// Makes everything durable and releases every lock and file, so that an operating system may freeze the process.
     ///
     /// # Errors
-    /// Any [`StoreError`](crate::error::StoreError).
+    /// Any [`StoreError`].
     pub fn suspend(&mut self) -> Result<()> {
         self.check_open()?;
         self.vault.suspend().map_err(|error| self.close(error.into()))
@@ -288,7 +288,7 @@ impl Engine {
     /// Takes the locks and files back. Caches are dropped when another process has written.
     ///
     /// # Errors
-    /// [`StoreError::Locked`](crate::error::StoreError::Locked) when another process has the store now.
+    /// [`StoreError::Locked`] when another process has the store now.
     pub fn resume(&mut self) -> Result<()> {
         self.check_open()?;
         if self.vault.resume()? {
