@@ -15,7 +15,7 @@ impl Engine {
     /// Says something between engines, whatever it is: `kind` and `body` go to the members as they are.
     ///
     /// # Errors
-    /// [`Misuse::UnknownConversation`](crate::error::Misuse::UnknownConversation).
+    /// [`Misuse::UnknownConversation`].
     pub fn say(&mut self, conversation: ConversationId, kind: Kind, body: Vec<u8>, now: Time) -> Result<()> {
         self.mutate(now, |ctx| {
             let mut row = conversation::require(&ctx.tx, conversation)?;
@@ -27,7 +27,7 @@ impl Engine {
     /// The body of a receipt that says that messages of `author` were delivered.
     ///
     /// # Errors
-    /// [`Error::Bug`](crate::error::Error::Bug) when it cannot be encoded.
+    /// [`Error::Bug`] when it cannot be encoded.
     pub fn receipt_for(author: &UserId, ids: &[MessageId]) -> Result<Vec<u8>> {
         crate::receipt::body(Mark::Delivered, author, ids)
     }
