@@ -11,11 +11,7 @@ fn an_old_envelope_again(fault: Option<Sabotage>) -> usize {
     world.sabotage = fault;
     world.update_after = DAY;
     world.period = -1;
-    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
-    world.settle();
-    let talk = world.start(ann, bea);
-    world.send(ann, talk, "first");
-    world.settle();
+    let (ann, bea, talk) = world.acquaint();
     let is_message = |bytes: &&Vec<u8>| Envelope::decode(bytes).unwrap().kind == EnvelopeKind::Message;
     let first = world.wire.iter().map(|(_, bytes)| bytes).find(is_message).unwrap().clone();
     for n in 0..8 {

@@ -32,11 +32,7 @@ fn encrypted(world: &mut World, ix: DeviceIx, talk: undertone::id::ConversationI
 #[test]
 fn a_message_that_overtakes_its_commit_waits_for_it() {
     let mut world = World::new(70);
-    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
-    world.settle();
-    let talk = world.start(ann, bea);
-    world.send(ann, talk, "first");
-    world.settle();
+    let (ann, bea, talk) = world.acquaint();
     hold(&mut world, bea, EnvelopeKind::Commit);
     // A second device makes ann's engine commit.
     let tablet = world.another(ann);
@@ -75,11 +71,7 @@ fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
     let mut world = World::new(72);
     world.update_after = DAY;
     world.period = -1;
-    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
-    world.settle();
-    let talk = world.start(ann, bea);
-    world.send(ann, talk, "first");
-    world.settle();
+    let (ann, bea, talk) = world.acquaint();
     hold(&mut world, bea, EnvelopeKind::Message);
     world.send(ann, talk, "lost on the way");
     world.run(1_000);
@@ -146,11 +138,7 @@ fn a_device_that_missed_its_welcome_says_so_and_gets_a_new_session() {
 #[test]
 fn garbage_in_a_slot_is_passed_over() {
     let mut world = World::new(74);
-    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
-    world.settle();
-    let talk = world.start(ann, bea);
-    world.send(ann, talk, "first");
-    world.settle();
+    let (ann, bea, talk) = world.acquaint();
     // Ann's next commit is on its way; a doctored bea, who can name the slot, is faster.
     world.tap = Some(Box::new(move |packet| match &packet.body {
         Body::Up(ToRelay::Submit(_, bundle))

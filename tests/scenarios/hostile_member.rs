@@ -14,11 +14,7 @@ fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
     let mut world = World::new(seed);
     world.update_after = DAY;
     world.period = -1;
-    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
-    world.settle();
-    let talk = world.start(ann, bea);
-    world.send(ann, talk, "first");
-    world.settle();
+    let (ann, bea, talk) = world.acquaint();
     (world, ann, bea, talk)
 }
 

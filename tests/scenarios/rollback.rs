@@ -10,11 +10,7 @@ use undertone_tests::sim::{DeviceIx, World};
 
 fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
     let mut world = World::new(seed);
-    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
-    world.settle();
-    let talk = world.start(ann, bea);
-    world.send(ann, talk, "first");
-    world.settle();
+    let (ann, bea, talk) = world.acquaint();
     (world, ann, bea, talk)
 }
 

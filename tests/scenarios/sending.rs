@@ -13,11 +13,7 @@ use undertone_tests::sim::{DeviceIx, World};
 /// A client and an escort who have talked.
 fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
     let mut world = World::new(seed);
-    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
-    world.settle();
-    let talk = world.start(ann, bea);
-    world.send(ann, talk, "first");
-    world.settle();
+    let (ann, bea, talk) = world.acquaint();
     world.read_all(bea, talk);
     world.settle();
     (world, ann, bea, talk)

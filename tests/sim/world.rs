@@ -691,6 +691,16 @@ impl World {
         self.call(ix, |engine, now| engine.conversations().start(&user, now)).expect("may start")
     }
 
+    /// A client and an escort who know each other: `ann` has started, and said “first” to `bea`.
+    pub fn acquaint(&mut self) -> (DeviceIx, DeviceIx, ConversationId) {
+        let (ann, bea) = (self.device("ann", "client"), self.device("bea", "escort"));
+        self.settle();
+        let talk = self.start(ann, bea);
+        self.send(ann, talk, "first");
+        self.settle();
+        (ann, bea, talk)
+    }
+
     pub fn send(&mut self, ix: DeviceIx, conversation: ConversationId, text: &str) -> MessageId {
         self.call(ix, |engine, now| engine.messages().send(conversation, Draft::text(text), now)).expect("may send")
     }
