@@ -174,6 +174,8 @@ pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, asker:
     if envelopes.len() > limits::UNDECRYPTABLE {
         return Err(PeerFault::TooLarge("unreadable").into());
     }
+    let mut row = conversation::require(&ctx.tx, conversation)?;
+    let before = row.next;
     for (envelope, accepted) in envelopes {
         let Some(mut sent) = outbox::sent(ctx, envelope)? else { continue };
         if sent.conversation != conversation || !sent.went_to(asker) || sent.again >= limits::SENT_AGAIN {
@@ -181,11 +183,9 @@ pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, asker:
         }
         sent.again += 1;
         outbox::note_sent(ctx, envelope, &sent)?;
-        let mut row = conversation::require(&ctx.tx, conversation)?;
         outbox::push(ctx, &mut row, Item::Again(sent.message, envelope, accepted))?;
-        conversation::store(&mut ctx.tx, &row)?;
     }
-    Ok(())
+    if row.next == before { Ok(()) } else { conversation::store(&mut ctx.tx, &row) }
 }
 
 fn statement(tag: SessionId, device: DeviceId, at: Time) -> Vec<u8> {
