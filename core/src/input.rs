@@ -38,6 +38,9 @@ pub struct Login {
     pub accepted_sequence: Option<u64>,
     /// How many of this device's key packages it still has; `None` when it does not count.
     pub key_packages: Option<u32>,
+    /// The relay's time; `None` when it does not say. Without it, what only a jump of this device's clock makes due is
+    /// hidden and not deleted until something is accepted.
+    pub time: Option<Time>,
 }
 
 /// Number of a transmit of this device.

@@ -34,7 +34,7 @@
 //! // A message is in the conversation at once; it goes out when there is a connection.
 //! let conversation = engine.conversations().start(&bea, now)?;
 //! engine.messages().send(conversation, Draft::text("Hello, Bea"), now)?;
-//! assert_eq!(engine.conversations().newest()?.conversations.len(), 1);
+//! assert_eq!(engine.conversations().newest(now)?.conversations.len(), 1);
 //!
 //! // The loop: feed one thing, or many; then drain.
 //! loop {
@@ -87,15 +87,19 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod account;
+mod act;
 pub mod authority;
+mod change;
 mod codec;
 pub mod config;
 pub mod conversation;
 mod ctx;
+mod early;
 pub mod engine;
 pub mod envelope;
 pub mod error;
 pub mod event;
+mod expiry;
 pub mod id;
 mod inbox;
 pub mod input;

@@ -88,6 +88,10 @@ pub const WINDOW: usize = 32;
 pub const BACKOFF_MIN: u64 = SECOND;
 /// Longest back-off.
 pub const BACKOFF_MAX: u64 = 5 * MINUTE;
+/// How long a message whose time depends on reading is kept unread, and at its sender's without a notice of reading.
+pub const UNREAD_KEPT: u64 = 7 * DAY;
+/// Messages that one expiry notice names at most.
+pub const NOTICE: usize = 64;
 /// Messages that one receipt names at most.
 pub const RECEIPT_BATCH: usize = 256;
 /// How long receipts gather before they are sent.

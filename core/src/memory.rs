@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::authority::Certificate;
+use crate::expiry::Trust;
 use crate::id::{ConversationId, SessionId};
 use crate::input::{Login, RequestId, TransmitId};
 use crate::time::Time;
@@ -19,6 +20,10 @@ pub(crate) enum Link {
 pub(crate) struct Memory {
     /// What the clock showed last.
     pub clock: Time,
+    /// What is believed of it where messages are to be destroyed.
+    pub trust: Trust,
+    /// Whether messages went by an event just now: they are deleted without waiting for a deadline.
+    pub expire: bool,
     /// What the relay's clock showed at least, by the times at which it accepted things.
     pub relay_clock: Time,
     pub link: Link,
@@ -69,6 +74,10 @@ pub(crate) enum Effect {
     Unpark(SessionId),
     Unparked(SessionId),
     RelayClock(Time),
+    /// The relay says that it is about this late.
+    RelayTime(Time),
+    /// A message is due by an event.
+    Expire,
     /// A receipt was put aside, or taken up again.
     Confirm(Vec<u8>, bool),
     Revoked(BTreeSet<([u8; 32], u64)>),
@@ -81,6 +90,8 @@ impl Memory {
     pub fn new() -> Memory {
         Memory {
             clock: Time::ZERO,
+            trust: Trust::NONE,
+            expire: false,
             relay_clock: Time::ZERO,
             link: Link::Down,
             caught_up: false,
@@ -141,6 +152,7 @@ impl Memory {
             retries.chain(requests).chain(rest).for_each(|at| *at = Time::ZERO);
         }
         self.clock = now;
+        self.trust.tick(now);
     }
 
     /// Makes a change whose commit is done. [`Effect::Enrolled`] is the engine's own.
@@ -160,6 +172,8 @@ impl Memory {
             Effect::Request(id, at) => set(&mut self.requests, id, at),
             Effect::Unpark(session) => drop(self.unpark.insert(session)),
             Effect::Unparked(session) => drop(self.unpark.remove(&session)),
+            Effect::RelayTime(time) => self.trust.confirm(time, self.clock),
+            Effect::Expire => self.expire = true,
             Effect::RelayClock(time) => self.relay_clock = time,
             Effect::Confirm(key, true) => drop(self.confirm.insert(key)),
             Effect::Confirm(key, false) => drop(self.confirm.remove(&key)),

@@ -88,6 +88,8 @@ pub enum Wake {
     Missing = 7,
     /// The own certificate runs out.
     Certificate = 8,
+    /// A message goes.
+    Expire = 9,
 }
 
 impl Wake {
@@ -102,6 +104,7 @@ impl Wake {
             6 => Wake::Request,
             7 => Wake::Missing,
             8 => Wake::Certificate,
+            9 => Wake::Expire,
             _ => return None,
         })
     }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::{Change, Reader};
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
+use crate::early::{self, Early, Waiting, short_hash};
 use crate::error::{PeerFault, Result};
 use crate::event::Event;
-use crate::id::{ConversationId, Hash32, MessageId, UserId};
+use crate::id::{ConversationId, MessageId, UserId};
 use crate::limits;
 use crate::memory::Effect;
 use crate::message::{self, MessageRow, SendState};
@@ -202,6 +204,7 @@ fn confirm(
     } else if !row.own && own && mark == Mark::Read && row.unread {
         row.unread = false;
         message::store(&ctx.tx, conversation, place, &row)?;
+        ctx.tx.change(Change::Read(conversation, place, Box::new(row), Reader::Elsewhere));
         ctx.tx.delete(Table::Unread, &place.row(conversation));
         let mut conversation = conversation::require(&ctx.tx, conversation)?;
         conversation.unread = conversation.unread.saturating_sub(1);
@@ -210,16 +213,7 @@ fn confirm(
     Ok(true)
 }
 
-/// A receipt that came before its message.
-#[derive(Serialize, Deserialize)]
-struct Early {
-    from: UserId,
-    read: bool,
-    at: Time,
-}
-
-/// Keeps receipts whose messages are not here yet: they may have overtaken them. So many per conversation; the oldest
-/// go.
+/// Keeps receipts whose messages are not here yet: they may have overtaken them.
 fn keep_early(
     ctx: &mut Ctx<'_>,
     conversation: ConversationId,
@@ -229,46 +223,28 @@ fn keep_early(
 ) -> Result<()> {
     let own = *from == ctx.account.user;
     early.retain(|(mark, author, _)| if *author == ctx.account.user { !own } else { own && *mark == Mark::Read });
-    if early.is_empty() {
-        return Ok(());
-    }
-    let waiting = ctx.tx.scan_prefix(Table::Early, conversation.as_bytes(), limits::EARLY)?;
-    let surplus = (waiting.len() + early.len()).saturating_sub(limits::EARLY);
-    for (oldest, _) in waiting.iter().take(surplus) {
-        ctx.tx.delete(Table::Early, oldest);
-    }
-    for (mark, author, id) in early {
-        let key = [early_key(conversation, &author, id).as_slice(), &short_hash(from), &[mark as u8]].concat();
-        ctx.tx.put_row(Table::Early, key, &Early { from: from.clone(), read: mark == Mark::Read, at })?;
-    }
-    Ok(())
+    let waiting: Vec<Waiting<'_>> = early
+        .iter()
+        .map(|(mark, author, id)| {
+            let what = Early::Receipt { from: from.clone(), read: *mark == Mark::Read, at };
+            Waiting { author, id: *id, from, tag: if *mark == Mark::Read { &[2] } else { &[1] }, what }
+        })
+        .collect();
+    early::keep(ctx, conversation, &waiting)
 }
 
-/// A message has come: what was said of it before counts now.
+/// The message of `author` named `id` has come: what `from` said of it before counts now.
 pub(crate) fn apply_early(
     ctx: &mut Ctx<'_>,
     conversation: ConversationId,
-    author: &UserId,
-    id: MessageId,
+    (author, id): (&UserId, MessageId),
+    from: &UserId,
+    read: bool,
+    at: Time,
 ) -> Result<()> {
-    for (key, bytes) in ctx.tx.scan_prefix(Table::Early, &early_key(conversation, author, id), limits::EARLY)? {
-        let early: Early = codec::decode_row(&bytes, "early receipt")?;
-        ctx.tx.delete(Table::Early, &key);
-        let mark = if early.read { Mark::Read } else { Mark::Delivered };
-        confirm(ctx, conversation, &early.from, mark, author, id, early.at)?;
-    }
+    let mark = if read { Mark::Read } else { Mark::Delivered };
+    confirm(ctx, conversation, from, mark, author, id, at)?;
     Ok(())
-}
-
-/// conversation · message · hash of author.
-fn early_key(conversation: ConversationId, author: &UserId, id: MessageId) -> Vec<u8> {
-    [conversation.as_bytes().as_slice(), id.as_bytes(), &short_hash(author)].concat()
-}
-
-fn short_hash(user: &UserId) -> [u8; 8] {
-    let mut short = [0; 8];
-    short.copy_from_slice(&Hash32::of(user.as_str().as_bytes()).as_bytes()[..8]);
-    short
 }
 
 /// Moves a recipient's mark forward; says whether it moved.

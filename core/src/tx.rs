@@ -3,11 +3,12 @@
 //! A [`Tx`] knows rows and outputs and no feature. It commits atomically or is dropped; dropped, it leaves no trace.
 
 use core::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
+use crate::change::Change;
 use crate::codec;
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -23,6 +24,7 @@ type Overlay = BTreeMap<(Table, Vec<u8>), Option<Zeroizing<Vec<u8>>>>;
 pub(crate) struct Tx<'e> {
     vault: &'e Vault,
     rows: RefCell<Overlay>,
+    changes: VecDeque<Change>,
     outputs: Vec<Output>,
     effects: Vec<Effect>,
 }
@@ -36,7 +38,7 @@ pub(crate) struct Staged {
 
 impl<'e> Tx<'e> {
     pub fn new(vault: &'e Vault) -> Tx<'e> {
-        Tx { vault, rows: RefCell::default(), outputs: Vec::new(), effects: Vec::new() }
+        Tx { vault, rows: RefCell::default(), changes: VecDeque::new(), outputs: Vec::new(), effects: Vec::new() }
     }
 
     /// The bytes of a row, as this mutation sees it.
@@ -101,6 +103,16 @@ impl<'e> Tx<'e> {
     /// A keyed hash for what a key must not tell.
     pub fn blind(&self, bytes: &[u8]) -> [u8; 16] {
         self.vault.blind(bytes)
+    }
+
+    /// Stages what happened to a message, for whoever reacts to it.
+    pub fn change(&mut self, change: Change) {
+        self.changes.push_back(change);
+    }
+
+    /// The first change that nobody has reacted to yet.
+    pub fn next_change(&mut self) -> Option<Change> {
+        self.changes.pop_front()
     }
 
     /// Stages an output: released after the commit is durable.

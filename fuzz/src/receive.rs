@@ -45,7 +45,7 @@ fn receive(scene: &Scene, envelope: Vec<u8>) {
         Ok(()) | Err(Error::Peer(_) | Error::Denied(_)) => {}
         Err(other) => panic!("a delivery must not fail the engine: {other}"),
     }
-    let page = bea.messages().page(scene.conversation, Cursor::Newest, 50).expect("the engine is usable");
+    let page = bea.messages().page(scene.conversation, Cursor::Newest, 50, NOW).expect("the engine is usable");
     assert!(page.messages.iter().any(|message| message.sent_at <= NOW), "the first message is gone");
     let outputs = drain(&mut bea);
     assert!(outputs.iter().any(|o| matches!(o, Output::Acknowledge(DeliveryId(1_000)))), "not acknowledged");

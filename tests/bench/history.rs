@@ -61,7 +61,7 @@ fn pages(pair: &mut Pair, messages: usize) -> Result<(Duration, Duration), Box<d
         let mut times = Vec::new();
         for _ in 0..200 {
             let start = Instant::now();
-            let page = view.page(pair.conversation, cursor, limits::PAGE)?;
+            let page = view.page(pair.conversation, cursor, limits::PAGE, START)?;
             times.push(start.elapsed());
             if page.messages.len() != limits::PAGE {
                 return Err("a page is not full".into());
@@ -107,9 +107,9 @@ fn open_and_report(kind: &str, dir: &str) -> Result<String, Box<dyn Error>> {
     let before = peak_kb()?;
     let start = Instant::now();
     let mut engine = Engine::open(config("bea", authority)?, kind.open(Path::new(dir))?, &host_key(), [4; 32], START)?;
-    let list = engine.conversations().newest()?;
+    let list = engine.conversations().newest(START)?;
     let conversation: ConversationId = list.conversations.first().ok_or("no conversation")?.id;
-    let page = engine.messages().page(conversation, Cursor::Newest, limits::PAGE)?;
+    let page = engine.messages().page(conversation, Cursor::Newest, limits::PAGE, START)?;
     let elapsed = start.elapsed();
     std::hint::black_box(page);
     Ok(format!("{} {}", elapsed.as_micros(), peak_kb()?.saturating_sub(before)))

@@ -97,7 +97,8 @@ fn garbage_in_the_slot(fault: Option<Sabotage>) -> bool {
     assert!(matches!(taken, TransmitResult::Accepted { .. }));
     world.release();
     world.run(10 * MINUTE);
-    world.devices[tablet].engine().conversations().get(talk).is_ok()
+    let now = world.now;
+    world.devices[tablet].engine().conversations().get(talk, now).is_ok()
 }
 
 #[test]

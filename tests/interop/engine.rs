@@ -78,7 +78,10 @@ impl<C: MlsConfig> Network<C> {
         let mut engine = Engine::open(config, store, &HostKey::from_bytes([9; 32]), [7; 32], NOW)?;
         let certificate = platform.certify(&engine.identity().enrolment_request()?);
         engine.identity().enrol(certificate.as_bytes(), NOW)?;
-        engine.connection(Connection::Up(Login { accepted_sequence: Some(0), key_packages: Some(50) }), NOW)?;
+        engine.connection(
+            Connection::Up(Login { accepted_sequence: Some(0), key_packages: Some(50), time: Some(NOW) }),
+            NOW,
+        )?;
         Ok(Network {
             engine,
             theirs,
@@ -223,7 +226,7 @@ impl<C: MlsConfig> Network<C> {
     fn shown(&mut self, conversation: ConversationId) -> Result<Vec<String>> {
         let (mut texts, mut cursor) = (Vec::new(), Cursor::Newest);
         loop {
-            let page = self.engine.messages().page(conversation, cursor, 500)?;
+            let page = self.engine.messages().page(conversation, cursor, 500, NOW)?;
             for message in &page.messages {
                 if let MessageContent::Text(text) = &message.content {
                     texts.push(text.clone());

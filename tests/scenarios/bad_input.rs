@@ -67,8 +67,8 @@ fn unknown_conversations_messages_and_requests() {
     assert_eq!(refused(&mut world, ann, |e, now| e.messages().send(nowhere, Draft::text("x"), now)), unknown);
     assert_eq!(refused(&mut world, ann, |e, now| e.messages().mark_read(nowhere, key, now)), unknown);
     assert_eq!(refused(&mut world, ann, |e, now| e.conversations().archive(nowhere, true, now)), unknown);
-    assert_eq!(refused(&mut world, ann, |e, _| e.messages().page(nowhere, Cursor::Newest, 1)), unknown);
-    assert_eq!(refused(&mut world, ann, |e, _| e.conversations().get(nowhere)), unknown);
+    assert_eq!(refused(&mut world, ann, |e, now| e.messages().page(nowhere, Cursor::Newest, 1, now)), unknown);
+    assert_eq!(refused(&mut world, ann, |e, now| e.conversations().get(nowhere, now)), unknown);
     let theirs = world.send(bea, talk, "mine");
     world.settle();
     let unknown = Error::Misuse(Misuse::UnknownMessage);
@@ -132,7 +132,8 @@ fn foreign_damaged_and_replayed_envelopes() {
     world.smuggle(bea, welcome).unwrap();
     world.settle();
     assert_eq!(world.texts(bea, talk), texts);
-    assert_eq!(world.devices[bea].engine().conversations().newest().unwrap().conversations.len(), 1);
+    let now = world.now;
+    assert_eq!(world.devices[bea].engine().conversations().newest(now).unwrap().conversations.len(), 1);
     world.check();
 }
 

@@ -66,7 +66,7 @@ impl Day {
     }
 
     fn texts(&mut self, talk: ConversationId) -> Vec<String> {
-        let page = self.call(|engine, _| engine.messages().page(talk, Cursor::Newest, 100));
+        let page = self.call(|engine, now| engine.messages().page(talk, Cursor::Newest, 100, now));
         let text = |content| if let MessageContent::Text(text) = content { text } else { "?".to_owned() };
         page.messages.into_iter().rev().map(|message| text(message.content)).collect()
     }
@@ -84,7 +84,8 @@ impl Day {
     /// What failed is tried again after a while.
     fn until_bea_knows(&mut self, talk: ConversationId) {
         for _ in 0..60 {
-            if self.world.devices[self.bea].engine().conversations().get(talk).is_ok() {
+            let now = self.world.now;
+            if self.world.devices[self.bea].engine().conversations().get(talk, now).is_ok() {
                 return;
             }
             self.pass(10 * SECOND);
@@ -102,7 +103,7 @@ impl Day {
         self.until_bea_knows(talk);
         self.world.send(self.bea, talk, "hello yourself");
         self.pass(20 * SECOND);
-        let newest = self.call(|engine, _| engine.messages().page(talk, Cursor::Newest, 1)).messages[0].key;
+        let newest = self.call(|engine, now| engine.messages().page(talk, Cursor::Newest, 1, now)).messages[0].key;
         self.call(|engine, now| engine.messages().mark_read(talk, newest, now));
         self.world.disconnect(self.ann);
         self.mend();
@@ -127,7 +128,7 @@ impl Day {
         assert_eq!(texts, self.world.texts(self.bea, talk), "{what}");
         texts.sort();
         assert_eq!(texts, ["hello", "hello yourself", "said meanwhile", "said offline"], "{what}");
-        let page = self.call(|engine, _| engine.messages().page(talk, Cursor::Newest, 100));
+        let page = self.call(|engine, now| engine.messages().page(talk, Cursor::Newest, 100, now));
         assert!(page.messages.iter().all(|m| !m.own || m.state == SendState::Read), "{what}");
         let bea = self.bea;
         assert!(self.world.messages(bea, talk).iter().all(|m| !m.own || m.state >= SendState::Delivered), "{what}");

@@ -58,7 +58,8 @@ fn a_message_that_overtakes_its_welcome_waits_for_it() {
     let talk = world.start(ann, bea);
     world.send(ann, talk, "early");
     world.run(20_000);
-    assert!(world.devices[bea].engine().conversations().newest().unwrap().conversations.is_empty());
+    let now = world.now;
+    assert!(world.devices[bea].engine().conversations().newest(now).unwrap().conversations.is_empty());
     world.release();
     world.settle();
     world.check();

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod certificates;
+mod deleting;
 mod devices;
 mod failing_store;
 mod healing;

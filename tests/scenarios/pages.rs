@@ -17,7 +17,8 @@ fn texts(page: &Page) -> Vec<&str> {
 }
 
 fn page(world: &mut World, ix: DeviceIx, talk: ConversationId, cursor: Cursor) -> Page {
-    world.devices[ix].engine().messages().page(talk, cursor, limits::PAGE).unwrap()
+    let now = world.now;
+    world.devices[ix].engine().messages().page(talk, cursor, limits::PAGE, now).unwrap()
 }
 
 fn talk_of(world: &mut World, lines: usize) -> (DeviceIx, DeviceIx, ConversationId) {

@@ -29,7 +29,8 @@ fn doctored(world: &mut World, name: &str) -> DeviceIx {
 }
 
 fn is_empty(world: &mut World, ix: DeviceIx) -> bool {
-    world.devices[ix].engine().conversations().newest().unwrap().conversations.is_empty()
+    let now = world.now;
+    world.devices[ix].engine().conversations().newest(now).unwrap().conversations.is_empty()
 }
 
 fn kind(bytes: &[u8]) -> EnvelopeKind {

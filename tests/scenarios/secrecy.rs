@@ -46,7 +46,8 @@ fn day() -> (World, Vec<String>) {
     printed.push(format!("{errors:?} {:?}", errors.iter().map(ToString::to_string).collect::<Vec<_>>()));
     printed.push(format!("{unknown:?} {:?}", Draft::text(TEXTS[0])));
     for ix in [ann, tablet, bea, sue] {
-        let conversations = world.devices[ix].engine().conversations().newest().unwrap();
+        let now = world.now;
+        let conversations = world.devices[ix].engine().conversations().newest(now).unwrap();
         printed.push(format!("{conversations:?}"));
         for conversation in conversations.conversations {
             printed.push(format!("{conversation:?} {:?}", world.messages(ix, conversation.id)));

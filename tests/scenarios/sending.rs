@@ -21,7 +21,8 @@ fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
 
 fn state(world: &mut World, ix: DeviceIx, talk: ConversationId, id: MessageId) -> SendState {
     let reference = MessageRef { author: world.user(ix), id };
-    world.devices[ix].engine().messages().get(talk, &reference).unwrap().state
+    let now = world.now;
+    world.devices[ix].engine().messages().get(talk, &reference, now).unwrap().state
 }
 
 fn kinds(world: &World, from: DeviceIx, since: usize) -> Vec<EnvelopeKind> {

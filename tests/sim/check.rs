@@ -52,7 +52,7 @@ pub fn shown(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) -> Option<Vec<Me
 
 /// A page, newest first; `None` when the device does not know the conversation, or its store fails.
 pub fn page(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, cursor: Cursor, size: usize) -> Option<Vec<Message>> {
-    let found = sim.ask(ix, |engine| engine.messages().page(talk, cursor, size))?;
+    let found = sim.ask(ix, |engine, now| engine.messages().page(talk, cursor, size, now))?;
     if found.more && found.messages.len() < size {
         sim.violation(format!("device {ix}: a page of {size} is not full, and says that there is more"));
     }
@@ -105,7 +105,7 @@ pub fn recent(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) -> Option<Vec<M
 /// As many are unread as the conversation says.
 fn unread_count(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, messages: &[Message]) {
     let unread = messages.iter().filter(|m| m.unread).count();
-    let Some(conversation) = sim.ask(ix, |engine| engine.conversations().get(talk)) else { return };
+    let Some(conversation) = sim.ask(ix, |engine, now| engine.conversations().get(talk, now)) else { return };
     if conversation.unread as usize != unread {
         sim.violation(format!("device {ix} counts {} unread and shows {unread}", conversation.unread));
     }
@@ -137,7 +137,7 @@ fn one_view(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId, messa
     if messages.windows(2).any(|two| two[0].key >= two[1].key) {
         sim.violation(format!("device {ix} shows messages out of order"));
     }
-    let Some(conversation) = sim.ask(ix, |engine| engine.conversations().get(talk)) else { return };
+    let Some(conversation) = sim.ask(ix, |engine, now| engine.conversations().get(talk, now)) else { return };
     let (preview, newest) = (conversation.last_message.map(|m| m.key), messages.last().map(|m| m.key));
     if preview != newest {
         sim.violation(format!("device {ix} previews {preview:?}, and its newest message is {newest:?}"));

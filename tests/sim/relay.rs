@@ -95,6 +95,7 @@ impl RelayHost {
         Some(input::Login {
             accepted_sequence: Some(login.highest_sequence),
             key_packages: u32::try_from(login.key_packages).ok(),
+            time: Some(now),
         })
     }
 

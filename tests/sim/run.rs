@@ -5,7 +5,7 @@ use undertone::error::Error;
 use undertone::limits;
 use undertone::rng::Rng;
 use undertone::sabotage::Sabotage;
-use undertone::time::{HOUR, MINUTE, SECOND};
+use undertone::time::{HOUR, MINUTE, SECOND, Time};
 use undertone_relay::logic::{Limits, Rate};
 
 use super::action::{self, ACTIONS, FAULTS};
@@ -216,10 +216,11 @@ impl Sim {
     }
 
     /// Asks an engine something; `None` when it does not know, or its store fails.
-    pub fn ask<T>(&mut self, ix: DeviceIx, f: impl FnOnce(&mut Engine) -> Result<T, Error>) -> Option<T> {
+    pub fn ask<T>(&mut self, ix: DeviceIx, f: impl FnOnce(&mut Engine, Time) -> Result<T, Error>) -> Option<T> {
+        let now = self.world.devices[ix].clock(self.world.now);
         let device = &mut self.world.devices[ix];
         let engine = device.engine.as_mut().filter(|_| !device.failed)?;
-        match f(engine) {
+        match f(engine, now) {
             Ok(answer) => Some(answer),
             Err(error) => {
                 self.world.note(ix, &error);

@@ -111,7 +111,7 @@ impl World {
             key_packages: 4,
             update_after_messages: limits::UPDATE_AFTER_MESSAGES,
             update_after: limits::UPDATE_AFTER,
-            period: 24 * 60,
+            period: -1,
             wire: Vec::new(),
             accepted: BTreeMap::new(),
             shown: None,
@@ -707,7 +707,8 @@ impl World {
 
     /// The newest messages of a conversation, oldest first.
     pub fn messages(&mut self, ix: DeviceIx, conversation: ConversationId) -> Vec<Message> {
-        let page = self.devices[ix].engine().messages().page(conversation, Cursor::Newest, limits::PAGE_MAX);
+        let now = self.devices[ix].clock(self.now);
+        let page = self.devices[ix].engine().messages().page(conversation, Cursor::Newest, limits::PAGE_MAX, now);
         let mut messages = page.expect("a known conversation").messages;
         messages.reverse();
         messages
@@ -724,7 +725,8 @@ impl World {
     }
 
     pub fn conversation(&mut self, ix: DeviceIx, conversation: ConversationId) -> Conversation {
-        self.devices[ix].engine().conversations().get(conversation).expect("a known conversation")
+        let now = self.devices[ix].clock(self.now);
+        self.devices[ix].engine().conversations().get(conversation, now).expect("a known conversation")
     }
 
     pub fn unread(&mut self, ix: DeviceIx, conversation: ConversationId) -> u32 {

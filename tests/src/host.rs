@@ -52,8 +52,12 @@ impl Host {
     pub fn down(&mut self, frame: &[u8], now: Time) -> Result<Option<Up>> {
         match Down::decode(frame).expect("a relay made it") {
             Down::Challenge { challenge } => return self.login(&challenge).map(Some),
-            Down::LoggedIn { highest_sequence, key_packages, .. } => {
-                let login = Login { accepted_sequence: Some(highest_sequence), key_packages: Some(key_packages) };
+            Down::LoggedIn { time, highest_sequence, key_packages, .. } => {
+                let login = Login {
+                    accepted_sequence: Some(highest_sequence),
+                    key_packages: Some(key_packages),
+                    time: Some(time),
+                };
                 self.engine.connection(Connection::Up(login), now)?;
             }
             Down::Transmitted { id, result } => self.engine.transmit_done(TransmitId(id), transmitted(result), now)?,

@@ -30,7 +30,7 @@ fn a_client_writes_and_an_escort_reads() {
     ann.host.engine.messages().send(conversation, Draft::text("hello"), now).unwrap();
     ann.run(&mut platform, now).unwrap();
     eve.run(&mut platform, now).unwrap();
-    let page = eve.host.engine.messages().page(conversation, Cursor::Newest, 50).unwrap();
+    let page = eve.host.engine.messages().page(conversation, Cursor::Newest, 50, now).unwrap();
     let texts: Vec<_> = page.messages.iter().map(|m| m.content.clone()).collect();
     assert_eq!(texts, [MessageContent::Text("hello".into())], "{:?} {:?}", ann.events, eve.events);
 }

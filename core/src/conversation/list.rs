@@ -2,11 +2,13 @@
 
 use super::row::{ConversationRow, State};
 use crate::codec;
+use crate::envelope::Clock;
 use crate::error::{Error, Misuse, Result, StoreError};
+use crate::expiry;
 use crate::id::{ConversationId, UserId};
 use crate::limits;
 use crate::member;
-use crate::message::{self, Message};
+use crate::message::{self, Cursor, Message};
 use crate::policy::{Policy, Role};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
@@ -33,10 +35,14 @@ pub struct Conversation {
     pub last_message: Option<Message>,
     /// Unread messages.
     pub unread: u32,
+    /// Messages that were auto-deleted before this user had read them, since the last time that something was read here.
+    pub expired_unseen: u32,
     /// Whether it is archived.
     pub archived: bool,
     /// Auto-delete period of new messages in minutes; 0 goes when read, −1 never.
     pub period: i32,
+    /// When that period starts.
+    pub clock: Clock,
 }
 
 crate::redact::redacted_debug!(Conversation, Member);
@@ -77,13 +83,14 @@ pub struct ConversationPage {
     pub next: Option<ConversationCursor>,
 }
 
-/// Reads a page of at most `limit` conversations behind `cursor`.
+/// Reads a page of at most `limit` conversations behind `cursor`. What went by `hidden` is not there.
 pub(crate) fn page(
     tx: &Tx<'_>,
     own_role: Option<&Role>,
     policy: &Policy,
     cursor: Option<&ConversationCursor>,
     limit: usize,
+    hidden: Time,
 ) -> Result<ConversationPage> {
     if limit == 0 || limit > limits::PAGE_MAX {
         return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
@@ -97,7 +104,7 @@ pub(crate) fn page(
     for (_, id) in rows {
         let id: ConversationId = codec::decode_row(&id, "activity")?;
         let row = super::load(tx, id)?.ok_or(Error::Store(StoreError::Corrupt("activity")))?;
-        conversations.push(Conversation::new(tx, own_role, policy, row)?);
+        conversations.push(Conversation::new(tx, own_role, policy, row, hidden)?);
     }
     let cursor = |last: &Conversation| ConversationCursor { activity: last.last_activity, id: last.id };
     let next = if more { conversations.last().map(cursor) } else { None };
@@ -110,10 +117,22 @@ impl Conversation {
         own_role: Option<&Role>,
         policy: &Policy,
         row: ConversationRow,
+        hidden: Time,
     ) -> Result<Conversation> {
-        let last_message = match row.last {
-            Some(key) => message::load(tx, row.id, key)?.map(|m| Message::new(row.id, key, m)),
+        let last = match row.last {
+            Some(key) => message::load(tx, row.id, key)?.map(|m| (key, m)),
             None => None,
+        };
+        let gone = last.as_ref().is_some_and(|(key, m)| m.goes_at(*key).is_some_and(|at| at <= hidden));
+        let last_message = if gone {
+            message::page(tx, row.id, Cursor::Newest, 1, hidden)?.messages.into_iter().next()
+        } else {
+            last.map(|(key, m)| Message::new(row.id, key, m))
+        };
+        let unread = if row.unread > 0 && expiry::waiting(tx, hidden)? {
+            message::count_unread(tx, row.id, hidden)?
+        } else {
+            row.unread
         };
         // The role that counts is that of the newest certificate, which may have come after the row was written.
         let mut others = Vec::with_capacity(row.others.len());
@@ -136,9 +155,11 @@ impl Conversation {
             created_at: row.created,
             last_activity: row.activity,
             last_message,
-            unread: row.unread,
+            unread,
+            expired_unseen: row.missed,
             archived: row.archived,
             period: row.period,
+            clock: row.clock,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod list;
 mod row;
+mod settings;
 
 pub use list::{Conversation, ConversationCursor, ConversationPage, ConversationState, Member};
 
@@ -9,3 +10,4 @@ pub(crate) use list::page;
 pub(crate) use row::{
     ConversationRow, MemberRow, State, added, load, moved, moved_in, new, removed, require, store, touch,
 };
+pub(crate) use settings::{received as settings_received, set as set_period, tell_again as tell_settings_again};

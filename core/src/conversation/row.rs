@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
 use crate::ctx::Ctx;
-use crate::error::{Error, Misuse, Result};
+use crate::envelope::Clock;
+use crate::error::{Error, Misuse, Result, StoreError};
 use crate::event::Event;
-use crate::id::{ConversationId, DeviceId, SessionId, UserId};
+use crate::id::{ConversationId, DeviceId, MessageId, SessionId, UserId};
 use crate::message::{self, MessageKey, MessageRow};
 use crate::policy::Role;
 use crate::store::Table;
@@ -33,9 +35,15 @@ pub(crate) struct ConversationRow {
     pub activity: Time,
     pub last: Option<MessageKey>,
     pub unread: u32,
+    /// Messages of others that went unseen since this user last read here.
+    pub missed: u32,
     pub archived: bool,
     /// Auto-delete period of new messages, in minutes.
     pub period: i32,
+    /// When the period of new messages starts.
+    pub clock: Clock,
+    /// How often the two above were set, and the act that did it last: what was set more often counts.
+    pub settings: (u64, MessageId),
     /// The next number in the outbox; counts what this device sent.
     pub next: u64,
     /// The serial number of the own certificate that the members know.
@@ -79,8 +87,11 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
         activity: created,
         last: None,
         unread: 0,
+        missed: 0,
         archived: false,
         period,
+        clock: Clock::FromSend,
+        settings: (0, MessageId::from_bytes([0; 16])),
         next: 0,
         told: None,
         last_stamp: Time::ZERO,
@@ -153,12 +164,15 @@ pub(crate) fn moved_in(
     message: &MessageRow,
 ) -> Result<()> {
     if from == to {
-        message::store(&ctx.tx, row.id, to, message)?;
+        let before = message::load(&ctx.tx, row.id, to)?.ok_or(Error::Store(StoreError::Corrupt("message index")))?;
+        message::reschedule(&ctx.tx, row.id, to, &before, message)?;
+        ctx.tx.change(Change::Moved(row.id, from, to, Box::new(message.clone())));
         ctx.tx.event(Event::MessageChanged(row.id, to));
         return Ok(());
     }
     message::remove(&ctx.tx, row.id, from)?;
     message::place(&ctx.tx, row.id, to, message)?;
+    ctx.tx.change(Change::Moved(row.id, from, to, Box::new(message.clone())));
     ctx.tx.event(Event::MessageRemoved(row.id, from));
     ctx.tx.event(Event::MessageAdded(row.id, to));
     let before = row.activity;
@@ -173,17 +187,19 @@ pub(crate) fn removed(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: Message
     if message.unread {
         row.unread = row.unread.saturating_sub(1);
     }
+    ctx.tx.change(Change::Removed(row.id, key, Box::new(message.clone())));
     ctx.tx.event(Event::MessageRemoved(row.id, key));
-    let before = row.activity;
-    row.last = message::newest(&ctx.tx, row.id)?;
-    row.activity = row.last.map_or(row.created, |key| key.at);
-    touch(&ctx.tx, row, Some(before))?;
+    // The conversation keeps its place in the list: that something went is no activity.
+    if row.last == Some(key) {
+        row.last = message::newest(&ctx.tx, row.id)?;
+    }
     Ok(message)
 }
 
 /// A message is new here: it counts, and the conversation moves up. The caller stores the row.
 pub(crate) fn added(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: MessageKey, message: &MessageRow) -> Result<()> {
     message::place(&ctx.tx, row.id, key, message)?;
+    ctx.tx.change(Change::Added(row.id, key, Box::new(message.clone())));
     if message.unread {
         row.unread = row.unread.saturating_add(1);
     }

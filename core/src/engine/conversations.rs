@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::conversation::{self, Conversation, ConversationCursor, ConversationPage, MemberRow, State};
+use crate::envelope::Clock;
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
 use crate::id::{ConversationId, UserId};
@@ -60,27 +61,34 @@ impl Conversations<'_> {
     ///
     /// # Errors
     /// [`Misuse::TooLarge`] for a limit of 0 or over [`limits::PAGE_MAX`].
-    pub fn page(&self, cursor: Option<&ConversationCursor>, limit: usize) -> Result<ConversationPage> {
+    pub fn page(&self, cursor: Option<&ConversationCursor>, limit: usize, now: Time) -> Result<ConversationPage> {
         let tx = self.0.read()?;
-        conversation::page(&tx, self.0.account().role().ok(), &self.0.config().policy, cursor, limit)
+        conversation::page(
+            &tx,
+            self.0.account().role().ok(),
+            &self.0.config().policy,
+            cursor,
+            limit,
+            self.0.hidden(now),
+        )
     }
 
     /// The first page of the usual size.
     ///
     /// # Errors
     /// Any [`StoreError`](crate::error::StoreError).
-    pub fn newest(&self) -> Result<ConversationPage> {
-        self.page(None, limits::PAGE)
+    pub fn newest(&self, now: Time) -> Result<ConversationPage> {
+        self.page(None, limits::PAGE, now)
     }
 
     /// One conversation.
     ///
     /// # Errors
     /// [`Misuse::UnknownConversation`].
-    pub fn get(&self, id: ConversationId) -> Result<Conversation> {
+    pub fn get(&self, id: ConversationId, now: Time) -> Result<Conversation> {
         let tx = self.0.read()?;
         let row = conversation::require(&tx, id)?;
-        Conversation::new(&tx, self.0.account().role().ok(), &self.0.config().policy, row)
+        Conversation::new(&tx, self.0.account().role().ok(), &self.0.config().policy, row, self.0.hidden(now))
     }
 
     /// Whether this user may do something to another, by the newest role known of them: what a button shows.
@@ -94,6 +102,15 @@ impl Conversations<'_> {
         let own = self.0.account().role()?;
         let role = member::user_row(&tx, user)?.map(|row| row.role);
         Ok(role.map(|role| self.0.config().policy.decide(own, action, &role)))
+    }
+
+    /// Sets the auto-delete period of new messages for both sides, in minutes (0 goes when read, −1 never), and when it
+    /// starts. A line in the conversation tells of it. Messages that are there keep theirs.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`]; [`Misuse::Config`] for a period below −1.
+    pub fn set_period(&mut self, id: ConversationId, period: i32, clock: Clock, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| conversation::set_period(ctx, id, period, clock))
     }
 
     /// Archives a conversation, or takes it back. A new message does not take it back.

@@ -1,6 +1,7 @@
 //! The view of messages.
 
 use super::Engine;
+use crate::change::{Change, Reader};
 use crate::conversation::{self, State};
 use crate::ctx::Ctx;
 use crate::envelope::{Clock, MessageRef};
@@ -23,8 +24,8 @@ pub struct Draft {
     pub text: String,
     /// Auto-delete period in minutes; 0 goes when read, −1 never; `None` as the conversation has it.
     pub period: Option<i32>,
-    /// When the period starts.
-    pub clock: Clock,
+    /// When the period starts; `None` as the conversation has it.
+    pub clock: Option<Clock>,
     /// What it answers.
     pub target: Option<MessageRef>,
 }
@@ -34,7 +35,7 @@ crate::redact::redacted_debug!(Draft);
 impl Draft {
     /// Plain text.
     pub fn text(text: impl Into<String>) -> Draft {
-        Draft { text: text.into(), period: None, clock: Clock::FromSend, target: None }
+        Draft { text: text.into(), period: None, clock: None, target: None }
     }
 }
 
@@ -65,13 +66,15 @@ impl Messages<'_> {
                 stamp: key.at,
                 accepted: None,
                 period: draft.period.unwrap_or(row.period),
-                clock: draft.clock,
+                clock: draft.clock.unwrap_or(row.clock),
                 target: draft.target,
                 counts: true,
                 body: Body::Text(text),
                 state: SendState::Queued,
                 recipients: row.others.iter().map(unknown).collect(),
                 unread: false,
+                read: None,
+                readers: Vec::new(),
                 envelope: None,
                 opening: Hash32::from_bytes([0; 32]),
                 frank: None,
@@ -87,27 +90,31 @@ impl Messages<'_> {
     ///
     /// # Errors
     /// [`Misuse::UnknownConversation`]; [`Misuse::TooLarge`] for a limit of 0 or over [`limits::PAGE_MAX`].
-    pub fn page(&self, conversation: ConversationId, cursor: Cursor, limit: usize) -> Result<Page> {
+    pub fn page(&self, conversation: ConversationId, cursor: Cursor, limit: usize, now: Time) -> Result<Page> {
         let tx = self.0.read()?;
         conversation::require(&tx, conversation)?;
         #[cfg(feature = "sabotage")]
         let cursor = self.sabotage(conversation, cursor)?;
-        message::page(&tx, conversation, cursor, limit)
+        message::page(&tx, conversation, cursor, limit, self.0.hidden(now))
     }
 
     /// One message.
     ///
     /// # Errors
     /// [`Misuse::UnknownMessage`].
-    pub fn get(&self, conversation: ConversationId, reference: &MessageRef) -> Result<Message> {
+    pub fn get(&self, conversation: ConversationId, reference: &MessageRef, now: Time) -> Result<Message> {
         let tx = self.0.read()?;
         let key = message::find(&tx, conversation, &reference.author, reference.id)?;
         let key = key.ok_or(Error::Misuse(Misuse::UnknownMessage))?;
         let row = message::load(&tx, conversation, key)?.ok_or(Error::Misuse(Misuse::UnknownMessage))?;
+        if row.goes_at(key).is_some_and(|at| at <= self.0.hidden(now)) {
+            return Err(Error::Misuse(Misuse::UnknownMessage));
+        }
         Ok(Message::new(conversation, key, row))
     }
 
-    /// Marks everything up to a message, it included, as read; what arrives later above it stays unread.
+    /// Marks everything up to a message, it included, as read; what arrives later above it stays unread. What goes when
+    /// read goes by this, and messages that had gone unseen are no longer counted.
     ///
     /// # Errors
     /// [`Misuse::UnknownConversation`].
@@ -150,12 +157,28 @@ impl Messages<'_> {
         })
     }
 
+    /// Deletes a message of this user for everyone: here at once, elsewhere as soon as this can be told.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownMessage`] when it is not here, or another's.
+    pub fn delete_for_everyone(&mut self, conversation: ConversationId, id: MessageId, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| message::delete_for_everyone(ctx, conversation, id))
+    }
+
+    /// Deletes a message on this device only.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownMessage`].
+    pub fn delete_here(&mut self, conversation: ConversationId, reference: &MessageRef, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| message::delete_here(ctx, conversation, reference))
+    }
+
     #[cfg(feature = "sabotage")]
     fn sabotage(&self, conversation: ConversationId, cursor: Cursor) -> Result<Cursor> {
         let off = self.0.config().sabotaged(crate::sabotage::Sabotage::CursorOffByOne);
         let Cursor::Before(key) = cursor else { return Ok(cursor) };
         let tx = self.0.read()?;
-        let next = message::page(&tx, conversation, cursor, 1)?.messages.first().map(|m| m.key);
+        let next = message::page(&tx, conversation, cursor, 1, Time::ZERO)?.messages.first().map(|m| m.key);
         Ok(if off { Cursor::Before(next.unwrap_or(key)) } else { cursor })
     }
 }
@@ -210,11 +233,13 @@ fn mark_some_read(ctx: &mut Ctx<'_>, id: ConversationId, up_to: MessageKey) -> R
         message.unread = false;
         row.unread = row.unread.saturating_sub(1);
         conversation::moved(ctx, id, place, place, &message)?;
+        ctx.tx.change(Change::Read(id, place, Box::new(message.clone()), Reader::Here));
         if !matches!(message.body, Body::Encrypted(_)) {
             receipt::owe(ctx, id, Mark::Read, &message.author, place.id)?;
         }
     }
-    if !unread.is_empty() {
+    if !unread.is_empty() || row.missed > 0 {
+        row.missed = 0;
         conversation::store(&mut ctx.tx, &row)?;
     }
     Ok(more)

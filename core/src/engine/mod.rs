@@ -6,6 +6,7 @@ mod doctored;
 mod identity;
 mod messages;
 mod mutation;
+mod reactions;
 #[cfg(test)]
 pub(crate) mod testing;
 mod wake;
@@ -33,7 +34,7 @@ use crate::session::{self, Crypto, Groups};
 use crate::store::{Direction, HostKey, KeyRange, Progress, Store, Table, Usage, Vault};
 use crate::time::{SECOND, Time};
 use crate::tx::Tx;
-use crate::{outbox, request, timer};
+use crate::{expiry, outbox, request, timer};
 
 /// Bytes that one step of a compaction copies.
 const COMPACT_STEP: u64 = 4 << 20;
@@ -229,9 +230,12 @@ impl Engine {
                 Ok(more)
             })?;
             if !more {
-                return self.compact_if_due(now);
+                break;
             }
         }
+        self.transact(now, |ctx| expiry::save(ctx))?;
+        self.expire(now)?;
+        self.compact_if_due(now)
     }
 
     /// Gives space back to the disk, in steps that copy about `budget` bytes each. The engine does so by itself, from
@@ -328,10 +332,19 @@ impl Engine {
         Ok(Tx::new(&self.vault))
     }
 
+    /// Messages that went by this instant are invisible to queries at `now`.
+    pub(crate) fn hidden(&self, now: Time) -> Time {
+        self.memory.trust.hides_until(now)
+    }
+
     fn deadline(&self) -> Result<(Time, Wake)> {
         let rows = self.vault.scan(Table::Timer, KeyRange { from: &[], to: &[] }, Direction::Forward, 1)?;
         let stored = rows.first().map(|(key, _)| timer::deadline(key)).transpose()?;
-        Ok(stored.into_iter().chain(self.memory.deadline()).min().unwrap_or((Time::NEVER, Wake::Never)))
+        let (now, trust) = (self.memory.clock, self.memory.trust);
+        let expiry = expiry::deadline(&self.vault, trust.destroys_until(now), trust.hides_until(now))?;
+        let expiry = expiry.map(|at| (at, Wake::Expire));
+        let deadlines = stored.into_iter().chain(expiry).chain(self.memory.deadline());
+        Ok(deadlines.min().unwrap_or((Time::NEVER, Wake::Never)))
     }
 
     fn push_event(&mut self, event: Event) {

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroize;
 
-use super::Engine;
+use super::{Engine, reactions};
 use crate::ctx::Ctx;
 use crate::error::{Error, PeerFault, Result, StoreError};
 use crate::event::Event;
@@ -13,7 +13,10 @@ use crate::session;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::{Staged, Tx};
-use crate::{intent, member, outbox, receipt, request};
+use crate::{expiry, intent, member, outbox, receipt, request};
+
+/// Steps in which messages are deleted before the host is asked for another deadline.
+const EXPIRE_STEPS: usize = 8;
 
 impl Engine {
     /// Runs one mutation: all of it, or nothing; then whatever became due by it.
@@ -44,7 +47,8 @@ impl Engine {
             crypto: &self.crypto,
             rng: &mut self.rng,
         };
-        match f(&mut ctx) {
+        let done = f(&mut ctx).and_then(|result| reactions::react(&mut ctx).map(|()| result));
+        match done {
             Ok(result) => {
                 let staged = ctx.tx.finish();
                 self.commit(staged)?;
@@ -120,8 +124,23 @@ impl Engine {
             self.confirm(now)?;
         }
         self.confirm(now)?;
+        if self.memory.expire {
+            self.expire(now)?;
+        }
         while let Some(conversation) = self.memory.next_work(now) {
             self.transact(now, |ctx| outbox::pump(ctx, conversation))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes messages that are due, as many as a host that waits can bear; what is left has a deadline.
+    pub(super) fn expire(&mut self, now: Time) -> Result<()> {
+        self.memory.expire = false;
+        let until = self.memory.trust.destroys_until(now);
+        for _ in 0..EXPIRE_STEPS {
+            if !self.transact(now, |ctx| expiry::sweep(ctx, until))? {
+                break;
+            }
         }
         Ok(())
     }
@@ -178,6 +197,7 @@ impl Engine {
         memory.clock = self.memory.clock;
         memory.link = link;
         memory.caught_up = self.memory.caught_up;
+        memory.trust = expiry::load(&tx)?;
         let whole = KeyRange { from: &[], to: &[] };
         for (_, row) in tx.scan(Table::Outbox, whole, Direction::Forward, usize::MAX)? {
             memory.work.insert(outbox::conversation_of(&row)?, Time::ZERO);

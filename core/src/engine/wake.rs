@@ -11,7 +11,7 @@ use crate::memory::{Effect, Link};
 use crate::output::Wake;
 use crate::store::Table;
 use crate::time::{HOUR, SECOND, Time};
-use crate::{inbox, key_package, member, outbox, request, session, timer};
+use crate::{act, inbox, key_package, member, outbox, request, session, timer};
 
 /// Timers that one mutation handles.
 const DUE_STEP: usize = 32;
@@ -19,6 +19,8 @@ const DUE_STEP: usize = 32;
 const ENOUGH_ROWS: usize = 32;
 /// Between two steps of one sweep.
 const SWEEP_PAUSE: u64 = SECOND;
+/// Between two sweeps: often enough that a clock which runs is told from one that jumps.
+const SWEEP_EVERY: u64 = HOUR / 2;
 /// When the next sweep is due.
 const SWEEPING: &[u8] = b"sweeping";
 
@@ -29,6 +31,10 @@ pub(super) fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
         ctx.tx.event(Event::CertificateNeeded);
     }
     ctx.tx.effect(Effect::Link(Link::Up(login)));
+    if let Some(time) = login.time {
+        ctx.tx.effect(Effect::RelayTime(time));
+        ctx.tx.effect(Effect::Expire);
+    }
     let own = outbox::sequence(ctx)?;
     let rolled_back = login.accepted_sequence.filter(|accepted| *accepted > own);
     if rolled_back.is_some_and(|accepted| accepted - own > limits::SEQUENCE_AHEAD) {
@@ -66,12 +72,12 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
             Wake::Missing => inbox::missing_due(ctx, &due.reference)?,
             Wake::Sweep => {
                 let inbox = inbox::sweep_seen(ctx)? | inbox::sweep_parked(ctx)?;
-                let more = [inbox, outbox::sweep_sent(ctx)?, session::sweep(ctx)?].contains(&true);
+                let more = [inbox, outbox::sweep_sent(ctx)?, act::sweep(ctx)?, session::sweep(ctx)?].contains(&true);
                 ctx.tx.effect(Effect::Compact(Some(ctx.now)));
-                sweep_in(ctx, if more { SWEEP_PAUSE } else { HOUR })?;
+                sweep_in(ctx, if more { SWEEP_PAUSE } else { SWEEP_EVERY })?;
             }
             Wake::Certificate => certificate_due(ctx),
-            Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request => {}
+            Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request | Wake::Expire => {}
         }
     }
     Ok(more)
@@ -80,12 +86,12 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
 /// There is always a next sweep, and never one further off than it was meant to be by a clock that was wrong.
 pub(super) fn keep_sweeping(ctx: &mut Ctx<'_>) -> Result<()> {
     match ctx.tx.row::<Time>(Table::Meta, SWEEPING, "sweep")? {
-        Some(at) if at.since(ctx.now) <= HOUR => Ok(()),
+        Some(at) if at.since(ctx.now) <= SWEEP_EVERY => Ok(()),
         Some(at) => {
             timer::unset(&ctx.tx, at, Wake::Sweep, b"");
             sweep_in(ctx, 0)
         }
-        None => sweep_in(ctx, HOUR),
+        None => sweep_in(ctx, SWEEP_EVERY),
     }
 }
 

@@ -60,8 +60,8 @@ impl fmt::Debug for MessageRef {
     }
 }
 
-/// What a content is. Numbers below 64 are shown to people, the others are between engines.
-/// The numbers are part of the wire format.
+/// What a content is. Numbers below 32 are messages; 32 to 63 are acts that people see the effect of, and can report;
+/// the others are between engines. The numbers are part of the wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Kind(pub u16);
@@ -69,6 +69,30 @@ pub struct Kind(pub u16);
 impl Kind {
     /// Text.
     pub const TEXT: Kind = Kind(1);
+    /// An image, by where it is and its key.
+    pub const IMAGE: Kind = Kind(2);
+    /// A file, by where it is and its key.
+    pub const FILE: Kind = Kind(3);
+    /// A voice message.
+    pub const VOICE: Kind = Kind(4);
+    /// A video.
+    pub const VIDEO: Kind = Kind(5);
+    /// A place.
+    pub const LOCATION: Kind = Kind(6);
+    /// Somebody's address card.
+    pub const CONTACT: Kind = Kind(7);
+    /// A calendar event.
+    pub const EVENT: Kind = Kind(8);
+    /// A request for a payment.
+    pub const PAYMENT_REQUEST: Kind = Kind(9);
+    /// A call that was, made by its caller's engine.
+    pub const CALL: Kind = Kind(10);
+    /// What engines note of what happened, for themselves: never sent, and refused when it comes.
+    pub const SYSTEM: Kind = Kind(31);
+    /// Another text for a message of the same author.
+    pub const EDIT: Kind = Kind(32);
+    /// A reaction to a message, or taking it back.
+    pub const REACTION: Kind = Kind(33);
     /// Delivery and read receipts of several messages.
     pub const RECEIPT: Kind = Kind(64);
     /// Asks for messages that could not be read.
@@ -77,10 +101,27 @@ impl Kind {
     pub const CERTIFICATE: Kind = Kind(66);
     /// A message once more, for whoever could not read an envelope of it.
     pub const AGAIN: Kind = Kind(67);
+    /// A message is deleted for everyone.
+    pub const DELETE: Kind = Kind(68);
+    /// A message whose time depends on reading was read: from when on its period counts.
+    pub const EXPIRY_NOTICE: Kind = Kind(69);
+    /// A setting of the conversation that both sides share.
+    pub const SETTINGS: Kind = Kind(70);
+    /// What became of a payment request.
+    pub const PAYMENT_STATE: Kind = Kind(71);
+    /// A call's signal, while it lasts.
+    pub const CALL_SIGNAL: Kind = Kind(72);
+    /// What a user decided on one device, for the user's other devices.
+    pub const OWN_STATE: Kind = Kind(73);
 
-    /// Whether a person is to see it.
+    /// Whether a person is to see it, or what it does to a message.
     pub const fn is_shown(self) -> bool {
         self.0 < 64
+    }
+
+    /// Whether it is an act that this version knows: it changes something here and is no message.
+    pub const fn is_act(self) -> bool {
+        matches!(self, Kind(32 | 33 | 68..=73))
     }
 }
 

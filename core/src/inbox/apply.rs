@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::open::{Opened, is_control};
-use super::{Verdict, dedup, missing};
+use super::open::Opened;
+use super::{Verdict, act, dedup, missing};
 use crate::authority::Certificate;
 use crate::codec;
 use crate::conversation;
@@ -24,16 +24,20 @@ use crate::time::DAY;
 const PLACEHOLDER_LABEL: &[u8] = b"undertone unreadable v1";
 /// What counts the rows that stand for unreadable envelopes.
 const UNREADABLE: &[u8] = b"unreadable";
+/// What counts the requests for what engines say to each other.
+const UNSEEN: &[u8] = b"unseen";
 /// For so long one such row counts against the next ones of its device and session.
 const UNREADABLE_COUNTS: u64 = DAY;
 
 /// Takes in what was decrypted.
 pub(super) fn apply(ctx: &mut Ctx<'_>, opened: Opened, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     let Opened { content, sender, session } = opened;
-    let done = if is_control(content.kind) {
+    let done = if content.kind.is_act() {
+        act::apply(ctx, session.conversation, &sender, &content, delivery.accepted_at)
+    } else if !content.kind.is_shown() {
         control(ctx, &session, &sender, &content, envelope, delivery)
     } else {
-        show(ctx, session.conversation, &sender, content, envelope, delivery)
+        insert(ctx, session.conversation, &sender, content, envelope.id, delivery)
     };
     match done {
         Ok(()) => Ok(Verdict::Done),
@@ -75,7 +79,7 @@ fn heal(
 ) -> Result<()> {
     let Again(lost, content, accepted) = codec::decode(body, "message sent again")?;
     let content = Content::decode(&content)?;
-    if is_control(content.kind) {
+    if !content.kind.is_shown() && !content.kind.is_act() {
         return Err(PeerFault::Malformed("message sent again").into());
     }
     // Its place is that of the first time. What the sender says of that can only bring it nearer to the stamp.
@@ -92,7 +96,11 @@ fn heal(
     }
     dedup::forget_wanted(ctx, sender.device(), lost);
     dedup::note_again(ctx, sender.device(), lost)?;
-    let delivery = Delivery { accepted_at: first.min(delivery.accepted_at), ..delivery.clone() };
+    let accepted_at = first.min(delivery.accepted_at);
+    if content.kind.is_act() {
+        return act::apply(ctx, conversation, sender, &content, accepted_at);
+    }
+    let delivery = Delivery { accepted_at, ..delivery.clone() };
     insert(ctx, conversation, sender, content, carrier, &delivery)
 }
 
@@ -118,17 +126,6 @@ fn renewed(ctx: &mut Ctx<'_>, sender: &Certificate, body: &[u8]) -> Result<()> {
         return Err(PeerFault::Certificate.into());
     }
     member::learn(ctx, &certificate)
-}
-
-fn show(
-    ctx: &mut Ctx<'_>,
-    conversation: ConversationId,
-    sender: &Certificate,
-    content: Content,
-    envelope: &Envelope,
-    delivery: &Delivery,
-) -> Result<()> {
-    insert(ctx, conversation, sender, content, envelope.id, delivery)
 }
 
 /// Puts a message in its place, unless it is there: the first one stays.
@@ -160,6 +157,8 @@ fn insert(
         state: SendState::Sent,
         recipients: recipients(own, &row),
         unread: !own && content.head.counts,
+        read: None,
+        readers: Vec::new(),
         envelope: Some(envelope),
         opening: content.opening,
         frank: delivery.frank,
@@ -171,7 +170,7 @@ fn insert(
     if !own {
         receipt::owe(ctx, conversation, Mark::Delivered, &author, id)?;
     }
-    receipt::apply_early(ctx, conversation, &author, id)
+    act::apply_early(ctx, conversation, &author, id)
 }
 
 fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {
@@ -185,6 +184,8 @@ fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {
             }
             Body::Text(text)
         }
+        // Only this engine says what happened here.
+        Kind::SYSTEM => return Err(PeerFault::Malformed("system message").into()),
         other => Body::Unknown(other, bytes.to_vec().into()),
     })
 }
@@ -208,16 +209,23 @@ pub(super) fn unreadable(
     if message::find(&ctx.tx, session.conversation, sender.user(), id)?.is_some() {
         return Ok(Verdict::Repeat);
     }
-    let Some(label) = free_slot(ctx, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
+    let Some(label) = free_slot(ctx, UNREADABLE, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
     dedup::note_said(ctx, &label, sender.device(), session.id, ctx.now.plus(UNREADABLE_COUNTS))?;
     stand_in(ctx, session.conversation, sender.user().clone(), sender.device(), envelope.id, delivery, cause)?;
     Ok(Verdict::Done)
 }
 
+/// Whether what engines say to each other, which cannot be read, is asked for: as often as rows are made for messages.
+pub(super) fn unseen(ctx: &mut Ctx<'_>, session: &SessionRow, sender: &Certificate) -> Result<Verdict> {
+    let Some(label) = free_slot(ctx, UNSEEN, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
+    dedup::note_said(ctx, &label, sender.device(), session.id, ctx.now.plus(UNREADABLE_COUNTS))?;
+    Ok(Verdict::Done)
+}
+
 /// The label of a slot that no row of a device and session takes up now.
-fn free_slot(ctx: &Ctx<'_>, device: DeviceId, session: SessionId) -> Result<Option<Vec<u8>>> {
+fn free_slot(ctx: &Ctx<'_>, what: &[u8], device: DeviceId, session: SessionId) -> Result<Option<Vec<u8>>> {
     for slot in 0..limits::UNDECRYPTABLE as u32 {
-        let label = [UNREADABLE, &slot.to_be_bytes()].concat();
+        let label = [what, &slot.to_be_bytes()].concat();
         if dedup::said(ctx, &label, device, session)?.is_none_or(|until| until <= ctx.now) {
             return Ok(Some(label));
         }
@@ -251,6 +259,8 @@ fn stand_in(
         state: SendState::Sent,
         recipients: Vec::new(),
         unread: !own,
+        read: None,
+        readers: Vec::new(),
         envelope: Some(envelope),
         opening: Hash32::from_bytes([0; 32]),
         frank: delivery.frank,

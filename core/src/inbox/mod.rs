@@ -1,5 +1,6 @@
 //! What arrives, in stages, one file each: decode → dedup → open → authorize → apply. What lacks something is parked.
 
+mod act;
 mod apply;
 mod dedup;
 mod missing;

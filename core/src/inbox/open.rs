@@ -4,7 +4,7 @@ use super::{Verdict, apply, missing};
 use crate::authority::Certificate;
 use crate::conversation;
 use crate::ctx::Ctx;
-use crate::envelope::{Content, Envelope, EnvelopeKind, Kind};
+use crate::envelope::{Content, Envelope, EnvelopeKind};
 use crate::error::{PeerFault, Result};
 use crate::input::Delivery;
 use crate::member;
@@ -90,25 +90,20 @@ fn forbidden(ctx: &Ctx<'_>, sender: &Certificate) -> Result<Option<Verdict>> {
     })
 }
 
-/// Its keys are gone. A message makes a row and is asked for again; what engines say to each other comes again anyway.
-/// Nothing of it can be verified any more, so that at least its sender must belong to the conversation.
+/// Its keys are gone. It is asked for again, and a message makes a row until it has come. Nothing of it can be verified any more, so that at least its sender must belong to the conversation.
 fn lost(ctx: &mut Ctx<'_>, session: &session::SessionRow, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
-    if envelope.kind != EnvelopeKind::Message {
-        return Ok(Verdict::Repeat);
-    }
     let Some(sender) = member::newest(&ctx.tx, envelope.sender)? else { return Ok(Verdict::Refuse(PeerFault::Forged)) };
     let members = conversation::require(&ctx.tx, session.conversation)?.others;
     if *sender.user() != ctx.account.user && !members.iter().any(|member| member.user == *sender.user()) {
         return Ok(Verdict::Refuse(PeerFault::Forged));
     }
-    let verdict = apply::unreadable(ctx, session, &sender, envelope, delivery, Cause::TooOld)?;
+    let verdict = if envelope.kind == EnvelopeKind::Message {
+        apply::unreadable(ctx, session, &sender, envelope, delivery, Cause::TooOld)?
+    } else {
+        apply::unseen(ctx, session, &sender)?
+    };
     if matches!(verdict, Verdict::Done) {
         missing::ask_again(ctx, session.conversation, sender.device(), envelope.id, delivery.accepted_at)?;
     }
     Ok(verdict)
-}
-
-/// Whether a kind is between engines.
-pub(super) fn is_control(kind: Kind) -> bool {
-    !kind.is_shown()
 }

@@ -1,13 +1,17 @@
 //! Messages: rows, order, states, pages.
 
+mod delete;
 mod key;
 mod page;
 mod row;
 mod state;
+mod system;
 
 pub use key::MessageKey;
 pub use page::{Cursor, Message, MessageContent, Page};
 pub use state::{Cause, FailedReason, Recipient, SendState};
+pub use system::SystemNote;
 
-pub(crate) use page::page;
-pub(crate) use row::{Body, MessageRow, find, load, newest, place, remove, store};
+pub(crate) use delete::{delete_for_everyone, delete_here, deleted};
+pub(crate) use page::{count_unread, page};
+pub(crate) use row::{Body, MessageRow, find, load, newest, place, remove, reschedule, store};

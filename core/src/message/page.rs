@@ -1,7 +1,7 @@
 //! Pages of messages, as a host shows them.
 
 use super::row::{Body, MessageRow};
-use super::{Cause, MessageKey, Recipient, SendState};
+use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
 use crate::envelope::{Clock, Kind, MessageRef};
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::id::{ConversationId, UserId};
@@ -29,6 +29,9 @@ pub struct Message {
     pub period: i32,
     /// When the period starts.
     pub clock: Clock,
+    /// When it goes, as far as is known now: what goes by reading goes at a limit while it is unread. `None` for never,
+    /// and while it was not sent.
+    pub goes_at: Option<Time>,
     /// What it answers.
     pub target: Option<MessageRef>,
     /// What it says.
@@ -49,6 +52,8 @@ pub enum MessageContent {
     Text(String),
     /// Of a kind that this version does not know.
     Unsupported(Kind),
+    /// What this engine notes of something that happened, from verified facts; its author is who did it.
+    System(SystemNote),
     /// Not readable; show “[Encrypted Message]” and the cause.
     Encrypted(Cause),
 }
@@ -77,25 +82,48 @@ pub struct Page {
     pub first_unread: Option<MessageKey>,
 }
 
-/// Reads a page of at most `limit` messages.
-pub(crate) fn page(tx: &Tx<'_>, conversation: ConversationId, cursor: Cursor, limit: usize) -> Result<Page> {
+/// Reads a page of at most `limit` messages. What went by `hidden` is not there.
+pub(crate) fn page(
+    tx: &Tx<'_>,
+    conversation: ConversationId,
+    cursor: Cursor,
+    limit: usize,
+    hidden: Time,
+) -> Result<Page> {
     if limit == 0 || limit > limits::PAGE_MAX {
         return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
     }
     let (from, to, direction) = bounds(conversation, cursor);
-    let mut rows = tx.scan(Table::Message, KeyRange { from: &from, to: &to }, direction, limit + 1)?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let mut messages = Vec::with_capacity(rows.len());
-    for (key, bytes) in rows {
-        let key = MessageKey::from_row(&key).ok_or(Error::Store(StoreError::Corrupt("message key")))?;
-        let row = crate::codec::decode_row(&bytes, "message")?;
-        messages.push(Message::new(conversation, key, row));
+    let (mut from, mut to) = (from, to);
+    let mut messages = Vec::with_capacity(limit.min(limits::PAGE));
+    let mut more = false;
+    loop {
+        let rows = tx.scan(Table::Message, KeyRange { from: &from, to: &to }, direction, limit + 1)?;
+        let end = rows.len() <= limit;
+        for (key, bytes) in &rows {
+            let place = MessageKey::from_row(key).ok_or(Error::Store(StoreError::Corrupt("message key")))?;
+            let row: MessageRow = crate::codec::decode_row(bytes, "message")?;
+            if row.goes_at(place).is_some_and(|at| at <= hidden) {
+                continue;
+            }
+            if messages.len() == limit {
+                more = true;
+                break;
+            }
+            messages.push(Message::new(conversation, place, row));
+        }
+        match rows.last().and_then(|(key, _)| MessageKey::from_row(key)) {
+            Some(last) if !end && !more => match direction {
+                Direction::Forward => from = behind(conversation, last),
+                Direction::Backward => to = last.row(conversation),
+            },
+            _ => break,
+        }
     }
     if direction == Direction::Forward {
         messages.reverse();
     }
-    Ok(Page { messages, more, first_unread: first_unread(tx, conversation)? })
+    Ok(Page { messages, more, first_unread: first_unread(tx, conversation, hidden)? })
 }
 
 fn bounds(conversation: ConversationId, cursor: Cursor) -> (Vec<u8>, Vec<u8>, Direction) {
@@ -103,22 +131,46 @@ fn bounds(conversation: ConversationId, cursor: Cursor) -> (Vec<u8>, Vec<u8>, Di
     match cursor {
         Cursor::Newest => (start, Vec::new(), Direction::Backward),
         Cursor::Before(key) => (start, key.row(conversation), Direction::Backward),
-        Cursor::After(key) => {
-            let mut from = key.row(conversation);
-            from.push(0);
-            (from, Vec::new(), Direction::Forward)
-        }
+        Cursor::After(key) => (behind(conversation, key), Vec::new(), Direction::Forward),
     }
 }
 
-fn first_unread(tx: &Tx<'_>, conversation: ConversationId) -> Result<Option<MessageKey>> {
-    let rows = tx.scan_prefix(Table::Unread, conversation.as_bytes(), 1)?;
-    Ok(rows.first().and_then(|(key, _)| MessageKey::from_row(key)))
+/// The first key behind a place.
+fn behind(conversation: ConversationId, key: MessageKey) -> Vec<u8> {
+    let mut from = key.row(conversation);
+    from.push(0);
+    from
+}
+
+/// The oldest unread message that did not go by `hidden`.
+fn first_unread(tx: &Tx<'_>, conversation: ConversationId, hidden: Time) -> Result<Option<MessageKey>> {
+    let first = tx.scan_prefix(Table::Unread, conversation.as_bytes(), 1)?;
+    match first.first() {
+        Some((_, goes_at)) if went(goes_at, hidden) => {
+            let rows = tx.scan_prefix(Table::Unread, conversation.as_bytes(), usize::MAX)?;
+            let there = rows.iter().find(|(_, goes_at)| !went(goes_at, hidden));
+            Ok(there.and_then(|(key, _)| MessageKey::from_row(key)))
+        }
+        first => Ok(first.and_then(|(key, _)| MessageKey::from_row(key))),
+    }
+}
+
+/// How many unread messages did not go by `hidden`: looks at each, so only for when some have.
+pub(crate) fn count_unread(tx: &Tx<'_>, conversation: ConversationId, hidden: Time) -> Result<u32> {
+    let rows = tx.scan_prefix(Table::Unread, conversation.as_bytes(), usize::MAX)?;
+    let there = rows.iter().filter(|(_, goes_at)| !went(goes_at, hidden)).count();
+    Ok(u32::try_from(there).unwrap_or(u32::MAX))
+}
+
+/// Whether a row of [`Table::Unread`] is of a message that went.
+fn went(goes_at: &[u8], hidden: Time) -> bool {
+    goes_at.try_into().is_ok_and(|at| Time::from_ms(u64::from_be_bytes(at)) <= hidden)
 }
 
 impl Message {
     pub(crate) fn new(conversation: ConversationId, key: MessageKey, row: MessageRow) -> Message {
         Message {
+            goes_at: row.goes_at(key),
             key,
             conversation,
             author: row.author,
@@ -131,6 +183,7 @@ impl Message {
             content: match row.body {
                 Body::Text(text) => MessageContent::Text(text),
                 Body::Unknown(kind, _) => MessageContent::Unsupported(kind),
+                Body::System(note) => MessageContent::System(note),
                 Body::Encrypted(cause) => MessageContent::Encrypted(cause),
             },
             state: row.state,

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, MessageKey, Recipient, SendState};
+use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
 use crate::envelope::{Clock, Kind, MessageRef};
 use crate::error::{Error, Result, StoreError};
+use crate::expiry::Terms;
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
@@ -28,10 +29,25 @@ pub(crate) struct MessageRow {
     pub recipients: Vec<Recipient>,
     /// For messages of others.
     pub unread: bool,
+    /// When it was read by all whose reading counts, if its time depends on that; and who has read a message of this user.
+    pub read: Option<Time>,
+    pub readers: Vec<(UserId, Time)>,
     /// The envelope that carried it last, and the relay's franking tag.
     pub envelope: Option<EnvelopeId>,
     pub opening: Hash32,
     pub frank: Option<Hash32>,
+}
+
+impl MessageRow {
+    /// What says when it goes.
+    pub fn terms(&self, place: MessageKey) -> Terms {
+        Terms { period: self.period, clock: self.clock, sent: place.at, read: self.read }
+    }
+
+    /// When it goes, as far as is known. What was never sent waits for that.
+    pub fn goes_at(&self, place: MessageKey) -> Option<Time> {
+        if self.own && self.envelope.is_none() { None } else { self.terms(place).instant() }
+    }
 }
 
 /// What a message says.
@@ -42,6 +58,8 @@ pub(crate) enum Body {
     Unknown(Kind, serde_bytes::ByteBuf),
     /// Not readable, yet or ever.
     Encrypted(Cause),
+    /// What this engine notes of what happened.
+    System(SystemNote),
 }
 
 /// The key of a message's index row: conversation · message · hash of author.
@@ -76,8 +94,13 @@ pub(crate) fn store(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey, 
 /// Writes a row at a place that is new to it, and indexes it.
 pub(crate) fn place(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey, row: &MessageRow) -> Result<()> {
     store(tx, conversation, key, row)?;
+    let goes_at = row.goes_at(key);
     if row.unread {
-        tx.put(Table::Unread, key.row(conversation), Vec::new());
+        let goes_at = goes_at.map_or_else(Vec::new, |at| at.as_ms().to_be_bytes().to_vec());
+        tx.put(Table::Unread, key.row(conversation), goes_at);
+    }
+    if let Some(at) = goes_at {
+        tx.put_row(Table::Expiry, expiry_key(at, &row.author, key.id), &(conversation, key))?;
     }
     tx.put_row(Table::MessageIndex, index_key(conversation, &row.author, key.id), &key)
 }
@@ -95,5 +118,37 @@ pub(crate) fn remove(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey)
     tx.delete(Table::Message, &key.row(conversation));
     tx.delete(Table::Unread, &key.row(conversation));
     tx.delete(Table::MessageIndex, &index_key(conversation, &row.author, key.id));
+    if let Some(at) = row.goes_at(key) {
+        tx.delete(Table::Expiry, &expiry_key(at, &row.author, key.id));
+    }
     Ok(row)
+}
+
+/// Writes a row at its place that may go at another instant than before.
+pub(crate) fn reschedule(
+    tx: &Tx<'_>,
+    conversation: ConversationId,
+    key: MessageKey,
+    before: &MessageRow,
+    row: &MessageRow,
+) -> Result<()> {
+    store(tx, conversation, key, row)?;
+    let (old, new) = (before.goes_at(key), row.goes_at(key));
+    if old == new {
+        return Ok(());
+    }
+    if let Some(at) = old {
+        tx.delete(Table::Expiry, &expiry_key(at, &row.author, key.id));
+    }
+    match new {
+        Some(at) => tx.put_row(Table::Expiry, expiry_key(at, &row.author, key.id), &(conversation, key)),
+        None => Ok(()),
+    }
+}
+
+fn expiry_key(at: Time, author: &UserId, id: MessageId) -> Vec<u8> {
+    let mut key = at.as_ms().to_be_bytes().to_vec();
+    key.extend_from_slice(id.as_bytes());
+    key.extend_from_slice(&Hash32::of(author.as_str().as_bytes()).as_bytes()[..8]);
+    key
 }

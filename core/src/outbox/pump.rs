@@ -4,6 +4,7 @@
 use super::queue::{self, Item};
 use super::sent::{Sent, note_sent, sent};
 use super::transmit::{Purpose, launch, new_envelope};
+use crate::act::{self, Audience};
 use crate::codec;
 use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
@@ -14,7 +15,7 @@ use crate::limits;
 use crate::memory::Effect;
 use crate::message::{self, Body, FailedReason, MessageKey, MessageRow, SendState};
 use crate::store::Table;
-use crate::time::{MINUTE, SECOND, Time};
+use crate::time::{SECOND, Time};
 use crate::{receipt, session};
 
 /// A queued message whose stamp is younger than this keeps it when it is encrypted.
@@ -109,6 +110,7 @@ fn drain_queue(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId)
         ctx.tx.delete(Table::Outbox, &key);
         match item {
             Item::Message(id) => changed |= send(ctx, row, session, id)?,
+            Item::Act(id) => changed |= perform(ctx, row, session, id)?,
             Item::Again(id, envelope, accepted) => again(ctx, row, session, id, (envelope, accepted))?,
             Item::Control(kind, body) => control(ctx, row, session, kind, body.into_vec())?,
         }
@@ -130,17 +132,47 @@ fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: Me
     row.last_stamp = row.last_stamp.max(stamp);
     message.state = message.state.max(SendState::Sending);
     let mut envelope = encrypt(ctx, session, &content)?;
-    if message.clock == Clock::FromSend && message.period > 0 {
-        // A relay need not keep what its recipient could not show any more. The stamp is of this device's clock, and the
-        // relay refuses what has expired by its own: a clock that is behind must not make that so.
-        let gone = stamp.plus(u64::from(message.period.unsigned_abs()) * MINUTE + limits::EXPIRY_SLACK);
-        envelope.expires_at = envelope.expires_at.min(gone);
-    }
     message.envelope = Some(envelope.id);
+    let settled = MessageKey { at: stamp, ..place };
+    // A relay need not keep what its recipient could not show any more. The stamp is of this device's clock, and the
+    // relay refuses what has expired by its own: a clock that is behind must not make that so.
+    if let Some(gone) = message.goes_at(settled) {
+        envelope.expires_at = envelope.expires_at.min(gone.plus(limits::EXPIRY_SLACK));
+    }
     note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, id, &envelope.recipients))?;
     launch(ctx, Purpose::Message(row.id, id), &[envelope])?;
-    let settled = MessageKey { at: stamp, ..place };
     conversation::moved_in(ctx, row, place, settled, &message)?;
+    Ok(true)
+}
+
+/// Encrypts an act and hands it out; says whether the conversation's row changed.
+fn perform(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: MessageId) -> Result<bool> {
+    let Some(mut act) = act::load(ctx, id)? else { return Ok(false) };
+    if act.is_over(ctx.now) {
+        act::withdraw(ctx, id);
+        return Ok(false);
+    }
+    let own = match act.audience {
+        Audience::Members => None,
+        Audience::OwnDevices => ctx.with_group(session, |group, _, _| session::devices_of(group, &ctx.account.user))?,
+    };
+    if own.as_ref().is_some_and(Vec::is_empty) {
+        act::withdraw(ctx, id);
+        return Ok(false);
+    }
+    let stamp = stamp(ctx.now, act.made(), row.sent_stamp);
+    act.stamped(ctx, id, stamp)?;
+    let mut envelope = encrypt(ctx, session, &act.content(id))?;
+    envelope.push = act.push;
+    if let Some(at) = act.expires_at() {
+        envelope.expires_at = at;
+    }
+    if let Some(own) = own {
+        envelope.recipients = own;
+    }
+    row.sent_stamp = stamp;
+    note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, id, &envelope.recipients))?;
+    launch(ctx, Purpose::Act(row.id, id), &[envelope])?;
     Ok(true)
 }
 
@@ -153,17 +185,31 @@ fn again(
     id: MessageId,
     (lost, accepted): (EnvelopeId, Time),
 ) -> Result<()> {
-    let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(()) };
-    let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(()) };
-    let Some(original) = content_of(ctx, id, &mut message)? else { return Ok(()) };
-    message::store(&ctx.tx, row.id, place, &message)?;
-    let body = codec::encode(&Again(lost, original.encode()?.into(), message.accepted.unwrap_or(accepted)))?;
+    let Some((original, accepted)) = original(ctx, row, id, accepted)? else { return Ok(()) };
+    let body = codec::encode(&Again(lost, original.encode()?.into(), accepted))?;
     let Some(sent) = sent(ctx, lost)? else { return Ok(()) };
     let content = between_engines(ctx, Kind::AGAIN, body);
     let mut envelope = encrypt(ctx, session, &content)?;
     envelope.recipients.retain(|device| sent.went_to(*device));
     launch(ctx, Purpose::Control(row.id), &[envelope])?;
     Ok(())
+}
+
+/// What a message or act of this device says, if it is still here, and when the relay accepted it as far as it is known.
+fn original(
+    ctx: &mut Ctx<'_>,
+    row: &ConversationRow,
+    id: MessageId,
+    accepted: Time,
+) -> Result<Option<(Content, Time)>> {
+    if let Some(act) = act::load(ctx, id)? {
+        return Ok((!act.is_over(ctx.now)).then(|| (act.content(id), accepted)));
+    }
+    let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(None) };
+    let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(None) };
+    let Some(original) = content_of(ctx, id, &mut message)? else { return Ok(None) };
+    message::store(&ctx.tx, row.id, place, &message)?;
+    Ok(Some((original, message.accepted.unwrap_or(accepted))))
 }
 
 /// Encrypts something between engines.
@@ -212,7 +258,7 @@ fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Res
     let (kind, body) = match &message.body {
         Body::Text(text) => (Kind::TEXT, codec::encode(text)?),
         Body::Unknown(kind, body) => (*kind, body.to_vec()),
-        Body::Encrypted(_) => return Ok(None),
+        Body::Encrypted(_) | Body::System(_) => return Ok(None),
     };
     if message.opening == Hash32::from_bytes([0; 32]) {
         message.opening = Hash32::from_bytes(ctx.rng.bytes());

@@ -20,7 +20,9 @@ pub(crate) enum Item {
     Message(MessageId),
     /// A message once more, for whoever could not read the envelope that the relay accepted at that time.
     Again(MessageId, EnvelopeId, Time),
-    /// Something between engines.
+    /// An act of this device, in the table of acts.
+    Act(MessageId),
+    /// Something between engines: lost, it is made again when it is missed.
     Control(Kind, serde_bytes::ByteBuf),
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Purpose {
     Commit(ConversationId, SessionId),
     /// A message of this device.
     Message(ConversationId, MessageId),
+    /// An act of this device.
+    Act(ConversationId, MessageId),
     /// Something between engines: lost, it is made again when it is missed.
     Control(ConversationId),
     /// A statement that this device has no keys for a tag.
@@ -80,10 +82,7 @@ pub(crate) fn launch(ctx: &mut Ctx<'_>, purpose: Purpose, envelopes: &[Envelope]
     let number = envelopes.first().map(|e| e.sequence).ok_or(Error::Bug("transmit.empty"))?;
     let id = TransmitId(number);
     let encoded = envelopes.iter().map(Envelope::encode).collect::<Result<Vec<_>>>()?;
-    let window = match &purpose {
-        Purpose::Message(conversation, _) => Some(*conversation),
-        _ => None,
-    };
+    let window = purpose.window();
     let kept = encoded.iter().cloned().map(serde_bytes::ByteBuf::from).collect();
     ctx.tx.put_row(Table::Transmit, key(id), &TransmitRow { purpose, envelopes: kept, attempts: 0 })?;
     ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None })));
@@ -141,8 +140,20 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
 impl Purpose {
     pub(crate) fn conversation(&self) -> Option<ConversationId> {
         match self {
-            Purpose::Open(c, _) | Purpose::Commit(c, _) | Purpose::Message(c, _) | Purpose::Control(c) => Some(*c),
+            Purpose::Open(c, _)
+            | Purpose::Commit(c, _)
+            | Purpose::Message(c, _)
+            | Purpose::Act(c, _)
+            | Purpose::Control(c) => Some(*c),
             Purpose::NoSession => None,
+        }
+    }
+
+    /// The conversation whose window it counts against.
+    fn window(&self) -> Option<ConversationId> {
+        match self {
+            Purpose::Message(conversation, _) | Purpose::Act(conversation, _) => Some(*conversation),
+            Purpose::Open(..) | Purpose::Commit(..) | Purpose::Control(_) | Purpose::NoSession => None,
         }
     }
 }
@@ -153,10 +164,7 @@ pub(crate) fn flights(tx: &crate::tx::Tx<'_>) -> Result<Vec<(TransmitId, Flight)
     rows.into_iter()
         .map(|(key, bytes)| {
             let row: TransmitRow = crate::codec::decode_row(&bytes, "transmit")?;
-            let window = match row.purpose {
-                Purpose::Message(conversation, _) => Some(conversation),
-                _ => None,
-            };
+            let window = row.purpose.window();
             Ok((parse_key(&key)?, Flight { window, retry_at: None }))
         })
         .collect()
@@ -170,7 +178,7 @@ fn accepted(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, at: Time) -> R
             if waits { session::won(ctx, *session) } else { Ok(()) }
         }
         Purpose::Message(conversation, id) => sent(ctx, *conversation, *id, at),
-        Purpose::Control(_) | Purpose::NoSession => Ok(()),
+        Purpose::Act(..) | Purpose::Control(_) | Purpose::NoSession => Ok(()),
     }
 }
 
@@ -192,17 +200,14 @@ fn refused(ctx: &mut Ctx<'_>, row: &TransmitRow, refusal: Refusal) -> Result<()>
         Purpose::Open(_, session) => session::refused(ctx, *session, refusal),
         Purpose::Commit(_, session) => session::commit_refused(ctx, *session, refusal),
         Purpose::Message(conversation, id) => queue::fail(ctx, *conversation, *id, FailedReason::Refused),
-        Purpose::Control(_) | Purpose::NoSession => Ok(()),
+        Purpose::Act(..) | Purpose::Control(_) | Purpose::NoSession => Ok(()),
     }
 }
 
 fn postpone(ctx: &mut Ctx<'_>, id: TransmitId, mut row: TransmitRow) -> Result<()> {
     let wait = backoff(ctx, row.attempts);
     row.attempts = row.attempts.saturating_add(1);
-    let window = match row.purpose {
-        Purpose::Message(conversation, _) => Some(conversation),
-        _ => None,
-    };
+    let window = row.purpose.window();
     ctx.tx.put_row(Table::Transmit, key(id), &row)?;
     ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: Some(ctx.now.plus(wait)) })));
     Ok(())
@@ -215,10 +220,7 @@ pub(crate) fn backoff(ctx: &mut Ctx<'_>, attempts: u32) -> u64 {
 }
 
 fn hand_out(ctx: &mut Ctx<'_>, id: TransmitId, row: TransmitRow) {
-    let window = match row.purpose {
-        Purpose::Message(conversation, _) => Some(conversation),
-        _ => None,
-    };
+    let window = row.purpose.window();
     ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None })));
     let envelopes = row.envelopes.into_iter().map(serde_bytes::ByteBuf::into_vec).collect();
     ctx.tx.output(Output::Transmit(Transmit { id, envelopes }));

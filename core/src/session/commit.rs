@@ -7,12 +7,13 @@ use super::facts::Facts;
 use super::patience::{self, Again};
 use super::row::{self, NO_PARENT, Phase, SessionRow};
 use super::{Changes, Group, ReceiveError, Received, StagedCommit, authorize, choose};
+use crate::authority::Certificate;
 use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
-use crate::id::{ConversationId, DeviceId, Hash32, SessionId, SlotName};
+use crate::id::{ConversationId, DeviceId, Hash32, SessionId, SlotName, UserId};
 use crate::inbox::Verdict;
 use crate::input::{Refusal, TransmitId};
 use crate::intent::{self, Intent};
@@ -72,10 +73,13 @@ pub(crate) fn won(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
     if session.pending.take().is_none() {
         return Ok(());
     }
+    let mut newcomers = session.phase == Phase::Opening;
     let merged = ctx.with_group(id, |group, provider, _| {
         let pending = group.has_pending();
         if pending {
+            let before = group.members()?.len();
             group.merge_pending(provider)?;
+            newcomers |= group.members()?.len() > before;
         }
         Ok(pending)
     })?;
@@ -90,6 +94,12 @@ pub(crate) fn won(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
         intent::drop_intent(&ctx.tx, session.conversation, Intent::Update);
     }
     session.updated_at = ctx.now;
+    if newcomers {
+        let mut row = conversation::require(&ctx.tx, session.conversation)?;
+        if conversation::tell_settings_again(ctx, &mut row)? {
+            conversation::store(&mut ctx.tx, &row)?;
+        }
+    }
     new_epoch(ctx, session)
 }
 
@@ -355,6 +365,18 @@ pub(super) fn slot(group: &Group, provider: &super::Provider<'_>, parent: Hash32
 pub(crate) fn recipients(group: &Group) -> Result<Vec<DeviceId>> {
     let own = group.own_leaf();
     Ok(group.members()?.iter().filter(|l| l.index != own).map(|l| DeviceId::of_key(&l.key)).collect())
+}
+
+/// The other devices of a user in a group.
+pub(crate) fn devices_of(group: &Group, user: &UserId) -> Result<Vec<DeviceId>> {
+    let own = group.own_leaf();
+    let mut devices = Vec::new();
+    for leaf in group.members()?.iter().filter(|leaf| leaf.index != own) {
+        if Certificate::decode(&leaf.certificate)?.user() == user {
+            devices.push(DeviceId::of_key(&leaf.key));
+        }
+    }
+    Ok(devices)
 }
 
 /// The signing key of a device, if it is a member.

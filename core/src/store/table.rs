@@ -14,7 +14,7 @@ pub enum Table {
     Message = 4,
     /// `conversation · message · hash of author (8)` → where it stands in [`Table::Message`].
     MessageIndex = 5,
-    /// `conversation · order (8) · device · message` → nothing. Unread messages.
+    /// `conversation · order (8) · device · message` → when it goes (8), or nothing. Unread messages.
     Unread = 6,
     /// `conversation · number (8)` → a content that waits to be encrypted.
     Outbox = 7,
@@ -48,7 +48,7 @@ pub enum Table {
     Sent = 21,
     /// `name` → key packages published and their state.
     KeyPackage = 22,
-    /// `conversation · message · hash of author (8) · sender` → an edit, deletion or the like that came before its message.
+    /// `conversation · message · hash of author (8) · sender (8) · tag` → a receipt or act that came before its message.
     Early = 23,
     /// `name` → revocation lists and policies.
     Authority = 24,
@@ -60,11 +60,15 @@ pub enum Table {
     Attachment = 27,
     /// `table (1) · stored key · piece (2)` → what did not fit into a row. Only the vault writes here.
     Overflow = 28,
+    /// `act` → an act of this device, for as long as somebody may ask for it again.
+    Act = 29,
+    /// `instant (8) · message · hash of author (8)` → conversation and place of a message that goes at that instant.
+    Expiry = 33,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 28] = [
+    pub const ALL: [Table; 30] = [
         Table::Meta,
         Table::Conversation,
         Table::Activity,
@@ -93,6 +97,8 @@ impl Table {
         Table::Call,
         Table::Attachment,
         Table::Overflow,
+        Table::Act,
+        Table::Expiry,
     ];
 
     /// The byte that stands for it in files.
@@ -116,6 +122,7 @@ impl Table {
                 | Table::KeyPackage
                 | Table::Early
                 | Table::Authority
+                | Table::Act
         )
     }
 
@@ -168,7 +175,9 @@ impl Table {
             | Table::Authority
             | Table::Call
             | Table::Attachment
-            | Table::Overflow => Blinding::None,
+            | Table::Overflow
+            | Table::Act
+            | Table::Expiry => Blinding::None,
         }
     }
 }

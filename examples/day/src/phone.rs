@@ -84,7 +84,7 @@ impl Phone {
             self.warnings.extend(warning(notice));
         }
         let Ok(status) = self.host.status().await else { return failed(undertone_host::Stopped) };
-        match self.engine(|engine, _| chats(engine)).await {
+        match self.engine(|engine, now| chats(engine, now)).await {
             Ok(chats) => Report::View(View {
                 online: status.online,
                 busy: busy(&status),
@@ -107,7 +107,7 @@ fn conversation(engine: &mut Engine, user: &str, now: Time) -> Result<Conversati
 }
 
 fn read(engine: &mut Engine, user: &str, now: Time) -> Result<(), Error> {
-    let newest = engine.conversations().newest()?.conversations;
+    let newest = engine.conversations().newest(now)?.conversations;
     let Some(chat) = newest.iter().find(|chat| chat.others.iter().any(|other| other.user.as_str() == user)) else {
         return Ok(());
     };
@@ -117,12 +117,12 @@ fn read(engine: &mut Engine, user: &str, now: Time) -> Result<(), Error> {
     }
 }
 
-fn chats(engine: &mut Engine) -> Result<Vec<Chat>, Error> {
-    let conversations = engine.conversations().newest()?.conversations;
+fn chats(engine: &mut Engine, now: Time) -> Result<Vec<Chat>, Error> {
+    let conversations = engine.conversations().newest(now)?.conversations;
     conversations
         .into_iter()
         .map(|chat| {
-            let page = engine.messages().page(chat.id, Cursor::Newest, LINES)?;
+            let page = engine.messages().page(chat.id, Cursor::Newest, LINES, now)?;
             let with = chat.others.iter().map(|other| other.user.as_str()).collect::<Vec<_>>().join(", ");
             Ok(Chat { with, unread: chat.unread, lines: page.messages.iter().rev().map(line).collect() })
         })

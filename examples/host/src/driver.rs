@@ -213,7 +213,11 @@ impl Driver {
         self.attempt = 0;
         self.link = Link::Up(Wire::new(client));
         self.tell(Notice::Online);
-        let counted = Login { accepted_sequence: Some(login.highest_sequence), key_packages: Some(login.key_packages) };
+        let counted = Login {
+            accepted_sequence: Some(login.highest_sequence),
+            key_packages: Some(login.key_packages),
+            time: Some(login.time),
+        };
         check(self.engine.connection(Connection::Up(counted), now()))?;
         if login.revocations {
             self.ask_own(Pending::Revocations, |request| Up::Revocations { request });

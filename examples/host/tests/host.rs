@@ -80,7 +80,8 @@ impl Phone {
 
     /// Texts oldest first, with the state of the own ones.
     async fn texts(&self, conversation: ConversationId) -> Vec<(String, Option<SendState>)> {
-        let page = self.host.run(move |engine, _| engine.messages().page(conversation, Cursor::Newest, 50)).await;
+        let page =
+            self.host.run(move |engine, now| engine.messages().page(conversation, Cursor::Newest, 50, now)).await;
         // A conversation that is not there yet has no texts.
         let Ok(page) = page.unwrap() else { return Vec::new() };
         let line = |message: &undertone::message::Message| match &message.content {

@@ -119,15 +119,15 @@ impl Chat {
         if here {
             self.paper.line("36", &text::message(&message));
             let _ = self.engine(move |engine, now| engine.messages().mark_read(id, key, now)).await;
-        } else if let Ok(chat) = self.engine(move |engine, _| engine.conversations().get(id)).await {
+        } else if let Ok(chat) = self.engine(move |engine, now| engine.conversations().get(id, now)).await {
             let with = text::others(&chat);
             self.paper.line("33", &format!("{with}: {} unread. /start {with} to read", chat.unread));
         }
     }
 
     async fn message(&self, id: ConversationId, key: MessageKey) -> Option<Message> {
-        let after = self.engine(move |engine, _| {
-            let newest = engine.messages().page(id, Cursor::Newest, 100)?;
+        let after = self.engine(move |engine, now| {
+            let newest = engine.messages().page(id, Cursor::Newest, 100, now)?;
             Ok(newest.messages.into_iter().find(|message| message.key == key))
         });
         after.await.ok().flatten()
@@ -156,7 +156,7 @@ impl Chat {
     }
 
     async fn chats(&self) {
-        match self.engine(|engine, _| engine.conversations().newest()).await {
+        match self.engine(|engine, now| engine.conversations().newest(now)).await {
             Ok(page) if page.conversations.is_empty() => self.paper.line("2", "no conversations yet"),
             Ok(page) => page.conversations.iter().for_each(|chat| self.paper.line("0", &text::chat(chat))),
             Err(error) => self.fail(&error),
@@ -169,7 +169,7 @@ impl Chat {
             return self.paper.line("31", "of which conversation? /start USER first");
         };
         let page = self.engine(move |engine, now| {
-            let page = engine.messages().page(id, Cursor::Newest, count)?;
+            let page = engine.messages().page(id, Cursor::Newest, count, now)?;
             if let Some(newest) = page.messages.first() {
                 engine.messages().mark_read(id, newest.key, now)?;
             }

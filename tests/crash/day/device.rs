@@ -62,7 +62,7 @@ impl Device {
             ("read", [conversation]) => self.read(conversation, now),
             ("timeout", []) => self.host()?.engine.handle_timeout(now).map_err(failed),
             ("drain", []) => self.drain(),
-            ("dump", [conversation]) => self.dump(conversation),
+            ("dump", [conversation]) => self.dump(conversation, now),
             ("hangup", []) => self.host()?.engine.connection(Connection::Down, now).map_err(failed),
             ("suspend", []) => self.suspend(),
             ("resume", []) => self.host()?.engine.resume().map_err(failed),
@@ -126,7 +126,7 @@ impl Device {
     fn read(&mut self, conversation: &str, now: Time) -> Result<(), Trouble> {
         let conversation = conversation_id(conversation)?;
         let engine = &mut self.host()?.engine;
-        let page = engine.messages().page(conversation, Cursor::Newest, 1).map_err(failed)?;
+        let page = engine.messages().page(conversation, Cursor::Newest, 1, now).map_err(failed)?;
         match page.messages.first() {
             Some(newest) => engine.messages().mark_read(conversation, newest.key, now).map_err(failed),
             None => Ok(()),
@@ -155,11 +155,11 @@ impl Device {
     }
 
     /// Says every message, newest first.
-    fn dump(&mut self, conversation: &str) -> Result<(), Trouble> {
+    fn dump(&mut self, conversation: &str, now: Time) -> Result<(), Trouble> {
         let conversation = conversation_id(conversation)?;
         let mut cursor = Cursor::Newest;
         loop {
-            let page = self.host()?.engine.messages().page(conversation, cursor, PAGE).map_err(failed)?;
+            let page = self.host()?.engine.messages().page(conversation, cursor, PAGE, now).map_err(failed)?;
             page.messages.iter().for_each(say_message);
             match page.messages.last().filter(|_| page.more) {
                 Some(oldest) => cursor = Cursor::Before(oldest.key),

@@ -347,7 +347,7 @@ impl World {
 
     fn bea_reads(&mut self) {
         let id = self.conversation_id();
-        let page = self.bea.host.engine.messages().page(id, Cursor::Newest, 1).expect("a page");
+        let page = self.bea.host.engine.messages().page(id, Cursor::Newest, 1, self.now).expect("a page");
         if let Some(newest) = page.messages.first() {
             self.bea.host.engine.messages().mark_read(id, newest.key, self.now).expect("what is there can be read");
         }
@@ -362,7 +362,7 @@ impl World {
     fn bea_list(&mut self) -> Vec<String> {
         let (id, mut cursor, mut texts) = (self.conversation_id(), Cursor::Newest, Vec::new());
         loop {
-            let page = self.bea.host.engine.messages().page(id, cursor, 200).expect("a page");
+            let page = self.bea.host.engine.messages().page(id, cursor, 200, self.now).expect("a page");
             texts.extend(page.messages.iter().map(|message| match &message.content {
                 MessageContent::Text(text) => text.clone(),
                 _ => "(not readable)".into(),

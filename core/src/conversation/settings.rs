@@ -1,0 +1,114 @@
+//! The auto-delete period of a conversation, which both sides share: either may set it, and the last one to do so counts.
+//!
+//! “Last” is by count, not by clock: each setting counts one up from the highest known, and of two with the same count
+//! the one with the greater id stays. So all devices agree however wrong their clocks are.
+
+use serde::{Deserialize, Serialize};
+
+use super::row::{self, ConversationRow};
+use crate::act::{self, Draft, Received, Taken};
+use crate::codec;
+use crate::ctx::Ctx;
+use crate::envelope::{Clock, Kind};
+use crate::error::{Error, Misuse, PeerFault, Result};
+use crate::id::{ConversationId, DeviceId, Hash32, MessageId, UserId};
+use crate::message::{Body, MessageKey, MessageRow, SendState, SystemNote};
+use crate::time::Time;
+
+/// The body of [`Kind::SETTINGS`].
+#[derive(Serialize, Deserialize)]
+struct Settings {
+    count: u64,
+    /// The act that set it first: it is told again to devices that come later.
+    id: MessageId,
+    period: i32,
+    clock: Clock,
+}
+
+/// A count that no conversation comes to by itself, with room behind it.
+const COUNT_MAX: u64 = 1 << 48;
+/// How far one setting may count ahead of what is known here: some may be under way.
+const COUNT_AHEAD: u64 = 1 << 20;
+
+/// This user sets the period of new messages.
+pub(crate) fn set(ctx: &mut Ctx<'_>, id: ConversationId, period: i32, clock: Clock) -> Result<()> {
+    if period < -1 {
+        return Err(Error::Misuse(Misuse::Config("a period is -1, 0 or a number of minutes")));
+    }
+    let mut row = row::require(&ctx.tx, id)?;
+    if (row.period, row.clock) == (period, clock) {
+        return Ok(());
+    }
+    let count = row.settings.0.saturating_add(1);
+    let setting = Settings { count, id: MessageId::fresh(ctx.rng, ctx.now), period, clock };
+    act::perform(ctx, &mut row, Draft::new(Kind::SETTINGS, None, codec::encode(&setting)?))?;
+    let (author, device) = (ctx.account.user.clone(), ctx.account.id);
+    let at = row.last_stamp.plus(1).max(ctx.now);
+    row.last_stamp = at;
+    apply(ctx, &mut row, &setting, (&author, device, at))?;
+    row::store(&mut ctx.tx, &row)
+}
+
+/// Tells the period to devices that have come: what they were let in with is as old as the session. Says whether there is
+/// anything to tell; the caller stores the row.
+pub(crate) fn tell_again(ctx: &mut Ctx<'_>, row: &mut ConversationRow) -> Result<bool> {
+    let (count, id) = row.settings;
+    if count == 0 {
+        return Ok(false);
+    }
+    let body = codec::encode(&Settings { count, id, period: row.period, clock: row.clock })?;
+    act::perform(ctx, row, Draft::new(Kind::SETTINGS, None, body)).map(|_| true)
+}
+
+/// A member has set the period.
+pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
+    let setting: Settings = codec::decode(act.body, "settings")?;
+    let mut row = row::require(&ctx.tx, act.conversation)?;
+    let ahead = setting.count > row.settings.0.saturating_add(COUNT_AHEAD) || setting.count > COUNT_MAX;
+    if setting.period < -1 || setting.count == 0 || ahead {
+        return Err(PeerFault::Malformed("settings").into());
+    }
+    if (setting.count, setting.id) > row.settings {
+        apply(ctx, &mut row, &setting, (act.author, act.device, act.at))?;
+        row::store(&mut ctx.tx, &row)?;
+    }
+    Ok(Taken::Done)
+}
+
+/// Makes a setting the one that counts; the caller stores the row. A change leaves a line in the conversation.
+fn apply(
+    ctx: &mut Ctx<'_>,
+    row: &mut ConversationRow,
+    setting: &Settings,
+    (author, device, at): (&UserId, DeviceId, Time),
+) -> Result<()> {
+    let changed = (row.period, row.clock) != (setting.period, setting.clock);
+    row.period = setting.period;
+    row.clock = setting.clock;
+    row.settings = (setting.count, setting.id);
+    if !changed || crate::message::find(&ctx.tx, row.id, author, setting.id)?.is_some() {
+        return Ok(());
+    }
+    let own = *author == ctx.account.user;
+    let note = SystemNote::PeriodChanged { period: setting.period, clock: setting.clock };
+    let message = MessageRow {
+        author: author.clone(),
+        own,
+        stamp: at,
+        accepted: Some(at),
+        period: -1,
+        clock: Clock::FromSend,
+        target: None,
+        counts: false,
+        body: Body::System(note),
+        state: SendState::Sent,
+        recipients: Vec::new(),
+        unread: false,
+        read: None,
+        readers: Vec::new(),
+        envelope: None,
+        opening: Hash32::from_bytes([0; 32]),
+        frank: None,
+    };
+    super::added(ctx, row, MessageKey { at, device, id: setting.id }, &message)
+}

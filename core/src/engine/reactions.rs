@@ -1,0 +1,31 @@
+//! Who reacts when a message comes, changes or goes: one list, in order. What a reaction changes is reacted to as well.
+
+use crate::change::{Change, Reader};
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::expiry;
+use crate::limits;
+
+/// Lets every feature do what follows from what this mutation has done.
+pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
+    let mut noticed = Vec::new();
+    while let Some(change) = ctx.tx.next_change() {
+        match change {
+            Change::Added(_conversation, _place, _message) => {}
+            Change::Moved(_conversation, _from, _to, _message) => {}
+            Change::Read(conversation, place, message, Reader::Here) => {
+                let notice = expiry::read(ctx, conversation, place, &message)?;
+                noticed.extend(notice.map(|target| (conversation, target)));
+            }
+            Change::Read(_conversation, _place, _message, Reader::Elsewhere) => {}
+            Change::Edited(_conversation, _place, _before, _message) => {}
+            Change::Removed(_conversation, _place, _message) => {}
+        }
+    }
+    for same in noticed.chunk_by(|a, b| a.0 == b.0) {
+        for some in same.chunks(limits::NOTICE) {
+            expiry::tell(ctx, some[0].0, some.iter().map(|(_, target)| target.clone()).collect())?;
+        }
+    }
+    Ok(())
+}

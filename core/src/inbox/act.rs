@@ -1,0 +1,79 @@
+//! Acts of members: which feature each one concerns.
+
+use crate::act::{Received, Taken};
+use crate::authority::Certificate;
+use crate::conversation;
+use crate::ctx::Ctx;
+use crate::early::{self, Early, Waiting};
+use crate::envelope::{Content, Kind, MessageRef};
+use crate::error::{Error, PeerFault, Result};
+use crate::expiry;
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::message;
+use crate::receipt;
+use crate::time::Time;
+
+/// Takes in what a member did; what refers to a message that is not here waits for it.
+pub(super) fn apply(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    sender: &Certificate,
+    content: &Content,
+    accepted: Time,
+) -> Result<()> {
+    if taken(ctx, conversation, sender, content, accepted)? == Taken::Done {
+        return Ok(());
+    }
+    let Some(target) = &content.head.target else { return Ok(()) };
+    let what =
+        Early::Act { certificate: sender.as_bytes().to_vec().into(), content: content.encode()?.into(), accepted };
+    let id = content.head.id;
+    let waiting = Waiting { author: &target.author, id: target.id, from: sender.user(), tag: id.as_bytes(), what };
+    early::keep(ctx, conversation, &[waiting])
+}
+
+fn taken(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    sender: &Certificate,
+    content: &Content,
+    accepted: Time,
+) -> Result<Taken> {
+    let received = Received::new(conversation, sender, content, accepted);
+    match content.kind {
+        Kind::EXPIRY_NOTICE => expiry::received(ctx, &received),
+        Kind::SETTINGS => conversation::settings_received(ctx, &received),
+        Kind::DELETE => message::deleted(ctx, &received),
+        // A newer version's business: nothing is shown, nothing is lost.
+        _ => Ok(Taken::Done),
+    }
+}
+
+/// A message has come: what came before it counts now, in the order of its making.
+pub(super) fn apply_early(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    author: &UserId,
+    id: MessageId,
+) -> Result<()> {
+    for early in early::take(ctx, conversation, author, id)? {
+        match early {
+            Early::Receipt { from, read, at } => {
+                receipt::apply_early(ctx, conversation, (author, id), &from, read, at)?
+            }
+            Early::Notice { from, at } => {
+                let target = MessageRef { author: author.clone(), id };
+                expiry::apply_early(ctx, conversation, &target, &from, at)?;
+            }
+            Early::Act { certificate, content, accepted } => {
+                let (sender, content) = (Certificate::decode(&certificate)?, Content::decode(&content)?);
+                match taken(ctx, conversation, &sender, &content, accepted) {
+                    // It was let in when it came; now that its message is here, it turns out to be no right of its sender.
+                    Ok(_) | Err(Error::Peer(PeerFault::Malformed(_) | PeerFault::Forbidden)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(())
+}
