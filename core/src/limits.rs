@@ -90,6 +90,9 @@ pub const BACKOFF_MIN: u64 = SECOND;
 pub const BACKOFF_MAX: u64 = 5 * MINUTE;
 /// How long a message whose time depends on reading is kept unread, and at its sender's without a notice of reading.
 pub const UNREAD_KEPT: u64 = 7 * DAY;
+/// While a message has an instant at which it goes, the engine looks at the clock this often. A clock that moves on by
+/// more than twice as much between two looks has jumped.
+pub const CLOCK_WATCHED: u64 = HOUR / 2;
 /// Messages that one expiry notice names at most.
 pub const NOTICE: usize = 64;
 /// Messages that one receipt names at most.

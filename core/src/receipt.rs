@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Change, Reader};
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -202,13 +201,7 @@ fn confirm(
             ctx.tx.event(Event::MessageChanged(conversation, place));
         }
     } else if !row.own && own && mark == Mark::Read && row.unread {
-        row.unread = false;
-        message::store(&ctx.tx, conversation, place, &row)?;
-        ctx.tx.change(Change::Read(conversation, place, Box::new(row), Reader::Elsewhere));
-        ctx.tx.delete(Table::Unread, &place.row(conversation));
-        let mut conversation = conversation::require(&ctx.tx, conversation)?;
-        conversation.unread = conversation.unread.saturating_sub(1);
-        conversation::store(&mut ctx.tx, &conversation)?;
+        conversation::read_elsewhere(ctx, conversation, place, &mut row)?;
     }
     Ok(true)
 }

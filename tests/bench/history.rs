@@ -53,7 +53,7 @@ fn pages(pair: &mut Pair, messages: usize) -> Result<(Duration, Duration), Box<d
     let mut cursor = Cursor::Newest;
     let mut seen = 0;
     while seen < messages / 2 {
-        let page = view.page(pair.conversation, cursor, limits::PAGE_MAX)?;
+        let page = view.page(pair.conversation, cursor, limits::PAGE_MAX, START)?;
         seen += page.messages.len();
         cursor = Cursor::Before(page.messages.last().ok_or("the history ends early")?.key);
     }

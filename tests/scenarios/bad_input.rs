@@ -269,7 +269,7 @@ fn a_relay_that_counts_absurdly_many_envelopes_of_ours() {
     let (mut world, ann, bea, talk) = acquainted(97);
     let own = world.wire.iter().filter(|(ix, _)| *ix == ann).count() as u64;
     for absurd in [u64::MAX, u64::MAX - 1, own + (1 << 33)] {
-        let login = Login { accepted_sequence: Some(absurd), key_packages: None };
+        let login = Login { accepted_sequence: Some(absurd), ..Login::default() };
         let error = refused(&mut world, ann, |e, now| e.connection(Connection::Up(login), now));
         assert_eq!(error, Error::Peer(PeerFault::TooLarge("sequence number")));
     }

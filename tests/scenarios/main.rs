@@ -4,6 +4,7 @@ mod bad_input;
 mod certificates;
 mod deleting;
 mod devices;
+mod expiry;
 mod failing_store;
 mod healing;
 mod hostile_member;

@@ -89,11 +89,12 @@ fn a_cursor_stays_right_while_messages_arrive_and_vanish() {
 fn a_page_has_a_size() {
     let mut world = World::new(22);
     let (_, bea, talk) = talk_of(&mut world, 3);
+    let now = world.now;
     let messages = world.devices[bea].engine().messages();
     for limit in [0, limits::PAGE_MAX + 1] {
-        assert!(matches!(messages.page(talk, Cursor::Newest, limit), Err(Error::Misuse(Misuse::TooLarge { .. }))));
+        assert!(matches!(messages.page(talk, Cursor::Newest, limit, now), Err(Error::Misuse(Misuse::TooLarge { .. }))));
     }
-    assert_eq!(messages.page(talk, Cursor::Newest, 2).unwrap().messages.len(), 2);
+    assert_eq!(messages.page(talk, Cursor::Newest, 2, now).unwrap().messages.len(), 2);
 }
 
 // R1 R20
@@ -111,9 +112,10 @@ fn the_list_of_conversations_goes_by_activity_and_by_page() {
     world.settle();
     world.send(escorts[2], talks[2], "hi");
     world.settle();
+    let now = world.now;
     let conversations = world.devices[ann].engine().conversations();
-    let first = conversations.page(None, 4).unwrap();
-    let second = conversations.page(first.next.as_ref(), 4).unwrap();
+    let first = conversations.page(None, 4, now).unwrap();
+    let second = conversations.page(first.next.as_ref(), 4, now).unwrap();
     assert!(second.next.is_none());
     let listed: Vec<_> = first.conversations.iter().chain(&second.conversations).map(|c| c.id).collect();
     let expected: Vec<_> = [2, 6, 5, 4, 3, 1, 0].iter().map(|n| talks[*n]).collect();

@@ -8,6 +8,7 @@ pub use list::{Conversation, ConversationCursor, ConversationPage, ConversationS
 
 pub(crate) use list::page;
 pub(crate) use row::{
-    ConversationRow, MemberRow, State, added, load, moved, moved_in, new, removed, require, store, touch,
+    ConversationRow, MemberRow, State, added, load, moved, moved_in, new, read_elsewhere, removed, require, store,
+    touch,
 };
 pub(crate) use settings::{received as settings_received, set as set_period, tell_again as tell_settings_again};

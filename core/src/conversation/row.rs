@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::Change;
+use crate::change::{Change, Reader};
 use crate::ctx::Ctx;
 use crate::envelope::Clock;
 use crate::error::{Error, Misuse, Result, StoreError};
@@ -179,6 +179,22 @@ pub(crate) fn moved_in(
     row.last = message::newest(&ctx.tx, row.id)?;
     row.activity = row.last.map_or(row.created, |key| key.at);
     touch(&ctx.tx, row, Some(before))
+}
+
+/// This user has read a message on another device.
+pub(crate) fn read_elsewhere(
+    ctx: &mut Ctx<'_>,
+    id: ConversationId,
+    place: MessageKey,
+    message: &mut MessageRow,
+) -> Result<()> {
+    message.unread = false;
+    message::store(&ctx.tx, id, place, message)?;
+    ctx.tx.delete(Table::Unread, &place.row(id));
+    ctx.tx.change(Change::Read(id, place, Box::new(message.clone()), Reader::Elsewhere));
+    let mut row = require(&ctx.tx, id)?;
+    row.unread = row.unread.saturating_sub(1);
+    store(&mut ctx.tx, &row)
 }
 
 /// A message goes, and with it its place in counters and preview. The caller stores the row.

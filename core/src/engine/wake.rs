@@ -19,8 +19,6 @@ const DUE_STEP: usize = 32;
 const ENOUGH_ROWS: usize = 32;
 /// Between two steps of one sweep.
 const SWEEP_PAUSE: u64 = SECOND;
-/// Between two sweeps: often enough that a clock which runs is told from one that jumps.
-const SWEEP_EVERY: u64 = HOUR / 2;
 /// When the next sweep is due.
 const SWEEPING: &[u8] = b"sweeping";
 
@@ -74,7 +72,7 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
                 let inbox = inbox::sweep_seen(ctx)? | inbox::sweep_parked(ctx)?;
                 let more = [inbox, outbox::sweep_sent(ctx)?, act::sweep(ctx)?, session::sweep(ctx)?].contains(&true);
                 ctx.tx.effect(Effect::Compact(Some(ctx.now)));
-                sweep_in(ctx, if more { SWEEP_PAUSE } else { SWEEP_EVERY })?;
+                sweep_in(ctx, if more { SWEEP_PAUSE } else { HOUR })?;
             }
             Wake::Certificate => certificate_due(ctx),
             Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request | Wake::Expire => {}
@@ -86,12 +84,12 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
 /// There is always a next sweep, and never one further off than it was meant to be by a clock that was wrong.
 pub(super) fn keep_sweeping(ctx: &mut Ctx<'_>) -> Result<()> {
     match ctx.tx.row::<Time>(Table::Meta, SWEEPING, "sweep")? {
-        Some(at) if at.since(ctx.now) <= SWEEP_EVERY => Ok(()),
+        Some(at) if at.since(ctx.now) <= HOUR => Ok(()),
         Some(at) => {
             timer::unset(&ctx.tx, at, Wake::Sweep, b"");
             sweep_in(ctx, 0)
         }
-        None => sweep_in(ctx, SWEEP_EVERY),
+        None => sweep_in(ctx, HOUR),
     }
 }
 

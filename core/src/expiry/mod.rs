@@ -23,7 +23,7 @@ pub(crate) struct Terms {
     /// Auto-delete period in minutes; 0 goes when read, −1 never.
     pub period: i32,
     pub clock: Clock,
-    /// Its place in the conversation's time: what the period counts from, unless it counts from reading.
+    /// What the period counts from, unless it counts from reading: see [`sent`].
     pub sent: Time,
     /// When its readers had read it, if it depends on that and all have.
     pub read: Option<Time>,
@@ -45,6 +45,13 @@ impl Terms {
             (true, None) => self.sent.plus(limits::UNREAD_KEPT),
         })
     }
+}
+
+/// When a message counts as sent: at its place in the conversation's time, or when the relay accepted it if that was
+/// later, which is the same for all devices. A clock that is behind must not make a message go before it came; nor may a
+/// relay keep one for ever by what it says of the time.
+pub(crate) fn sent(place: Time, accepted: Option<Time>) -> Time {
+    accepted.map_or(place, |accepted| place.max(accepted.min(place.plus(limits::EXPIRY_SLACK))))
 }
 
 #[cfg(test)]
@@ -78,6 +85,15 @@ mod tests {
         assert_eq!(instant(0, Clock::FromSend, Some(9_000)), Some(9_000));
         assert_eq!(instant(5, Clock::FromRead, None), Some(1_000 + limits::UNREAD_KEPT));
         assert_eq!(instant(5, Clock::FromRead, Some(9_000)), Some(9_000 + 5 * MINUTE));
+    }
+
+    #[test]
+    fn r25_a_clock_that_is_behind_does_not_shorten_a_period_and_a_relay_does_not_prolong_it() {
+        let place = Time::from_ms(1_000);
+        assert_eq!(sent(place, None), place);
+        assert_eq!(sent(place, Some(Time::ZERO)), place);
+        assert_eq!(sent(place, Some(Time::from_ms(9_000))), Time::from_ms(9_000));
+        assert_eq!(sent(place, Some(Time::from_ms(u64::MAX))), place.plus(limits::EXPIRY_SLACK));
     }
 
     #[test]

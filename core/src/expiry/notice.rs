@@ -89,6 +89,9 @@ fn noticed(
         return Ok(true);
     }
     if by_us {
+        if row.unread {
+            conversation::read_elsewhere(ctx, conversation, place, &mut row)?;
+        }
         start(ctx, conversation, place, &row, at)?;
         return Ok(true);
     }

@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::ctx::Ctx;
 use crate::error::Result;
+use crate::limits;
 use crate::store::Table;
-use crate::time::{HOUR, MINUTE, Time};
+use crate::time::{MINUTE, Time};
 use crate::tx::Tx;
 
 const ROW: &[u8] = b"expiry clock";
-/// A clock that moves further than this between two looks at it has jumped: the engine wants to be woken more often.
-const JUMP: u64 = HOUR;
+/// A clock that moves further than this between two looks at it has jumped.
+const JUMP: u64 = 2 * limits::CLOCK_WATCHED;
 /// How far what is kept in the store may be behind.
 const SAVED_EVERY: u64 = 10 * MINUTE;
 
@@ -76,7 +77,7 @@ mod tests {
     //! R25.
 
     use super::*;
-    use crate::time::DAY;
+    use crate::time::{DAY, HOUR};
 
     const NOON: Time = Time::from_ms(1_800_000_000_000);
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
 use crate::envelope::{Clock, Kind, MessageRef};
 use crate::error::{Error, Result, StoreError};
-use crate::expiry::Terms;
+use crate::expiry::{self, Terms};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
@@ -41,7 +41,7 @@ pub(crate) struct MessageRow {
 impl MessageRow {
     /// What says when it goes.
     pub fn terms(&self, place: MessageKey) -> Terms {
-        Terms { period: self.period, clock: self.clock, sent: place.at, read: self.read }
+        Terms { period: self.period, clock: self.clock, sent: expiry::sent(place.at, self.accepted), read: self.read }
     }
 
     /// When it goes, as far as is known. What was never sent waits for that.

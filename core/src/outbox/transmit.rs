@@ -189,9 +189,11 @@ fn sent(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, at: Time
     if row.accepted.is_some() {
         return Ok(());
     }
+    let before = row.clone();
     row.accepted = Some(at);
     row.state = row.state.max(SendState::Sent);
     let settled = MessageKey::new(row.stamp, Some(at), place.device, id);
+    message::reschedule(&ctx.tx, conversation, place, &before, &row)?;
     crate::conversation::moved(ctx, conversation, place, settled, &row)
 }
 
