@@ -55,6 +55,9 @@ pub enum Misuse {
     /// The engine was wiped, or closed by a failure.
     #[error("the engine is closed: open it again")]
     Closed,
+    /// No such user: no certificate was seen yet.
+    #[error("unknown user: look them up first")]
+    UnknownUser,
     /// No such conversation on this device.
     #[error("unknown conversation")]
     UnknownConversation,
@@ -90,6 +93,9 @@ pub enum Misuse {
     /// The answer given does not fit the request.
     #[error("the answer does not fit the request")]
     Answer,
+    /// This user has blocked the other one.
+    #[error("blocked: unblock the user first")]
+    Blocked,
     /// A value of the configuration is out of bounds.
     #[error("configuration: {0}")]
     Config(&'static str),
@@ -104,6 +110,7 @@ impl Misuse {
             Misuse::AlreadyEnrolled => "misuse.already_enrolled",
             Misuse::Expired => "misuse.expired",
             Misuse::Closed => "misuse.closed",
+            Misuse::UnknownUser => "misuse.unknown_user",
             Misuse::UnknownConversation => "misuse.unknown_conversation",
             Misuse::UnknownMessage => "misuse.unknown_message",
             Misuse::UnknownRequest => "misuse.unknown_request",
@@ -114,6 +121,7 @@ impl Misuse {
             Misuse::Cursor => "misuse.cursor",
             Misuse::State => "misuse.state",
             Misuse::Answer => "misuse.answer",
+            Misuse::Blocked => "misuse.blocked",
             Misuse::Config(_) => "misuse.config",
         }
     }

@@ -4,6 +4,10 @@ use crate::time::{DAY, HOUR, MINUTE, SECOND};
 
 /// A user id.
 pub const USER_ID: usize = 128;
+/// What a user calls another.
+pub const NAME: usize = 128;
+/// A draft that is kept for later.
+pub const DRAFT: usize = TEXT;
 /// A role's name.
 pub const ROLE: usize = 32;
 /// What people call a role, like “an escort”.

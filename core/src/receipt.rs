@@ -14,6 +14,8 @@ use crate::id::{ConversationId, MessageId, UserId};
 use crate::limits;
 use crate::memory::Effect;
 use crate::message::{self, MessageRow, SendState};
+use crate::person;
+use crate::privacy;
 use crate::store::Table;
 use crate::time::{SECOND, Time};
 use crate::tx::Tx;
@@ -58,8 +60,18 @@ pub(crate) fn owe(
     Ok(())
 }
 
-/// The body of the receipt that is due, if one is, and whether there are more.
-pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Result<Option<(Vec<u8>, bool)>> {
+/// Receipts that are due.
+pub(crate) struct Due {
+    /// The body of the one for everybody.
+    pub body: Option<Vec<u8>>,
+    /// What only the other devices of this user are told: who wrote it is not to know that it was read.
+    pub own: Vec<(UserId, Vec<MessageId>)>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// The receipts that are due, if some are.
+pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Result<Option<Due>> {
     match ctx.memory.receipts.get(&conversation) {
         Some(at) if *at <= ctx.now => {}
         _ => return Ok(None),
@@ -77,11 +89,22 @@ pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Resul
         return Ok(None);
     }
     let mut receipt = Receipt::default();
+    let mut own = Vec::new();
+    let told = privacy::load(&ctx.tx)?.read_receipts;
     for ((mark, author), ids) in marks {
-        let list = if mark == Mark::Read as u8 { &mut receipt.read } else { &mut receipt.delivered };
-        list.push((author, ids));
+        if mark != Mark::Read as u8 {
+            receipt.delivered.push((author, ids));
+        } else if told && !person::is_blocked(ctx, &author)? {
+            receipt.read.push((author, ids));
+        } else {
+            // What takes the place of the mark that it was read: it was delivered in any case.
+            receipt.delivered.push((author.clone(), ids.clone()));
+            own.push((author, ids));
+        }
     }
-    Ok(Some((codec::encode(&receipt)?, more)))
+    let body =
+        (!receipt.delivered.is_empty() || !receipt.read.is_empty()).then(|| codec::encode(&receipt)).transpose()?;
+    Ok(Some(Due { body, own, more }))
 }
 
 /// The body of a receipt for messages of one author.
@@ -122,6 +145,18 @@ pub(crate) fn apply(
     }
     let rest = confirm_some(ctx, Rest { conversation, from: from.clone(), at, marks })?;
     if rest.marks.is_empty() { Ok(()) } else { put_aside(ctx, rest_key(ctx, conversation)?, &rest) }
+}
+
+/// Another device of this user has read messages, and says so to this user's devices only.
+pub(crate) fn read_elsewhere(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    at: Time,
+    read: Vec<(UserId, Vec<MessageId>)>,
+) -> Result<()> {
+    let from = ctx.account.user.clone();
+    let body = codec::encode(&Receipt { delivered: Vec::new(), read })?;
+    apply(ctx, conversation, &from, at, &body)
 }
 
 /// What is left of a long receipt.
@@ -192,6 +227,9 @@ fn confirm(
     let Some(place) = message::find(&ctx.tx, conversation, author, id)? else { return Ok(false) };
     let Some(mut row) = message::load(&ctx.tx, conversation, place)? else { return Ok(false) };
     let own = *from == ctx.account.user;
+    if mark == Mark::Read && person::is_blocked(ctx, from)? {
+        return Ok(true);
+    }
     if row.own && !own {
         let moved = note(&mut row, from, mark, at);
         #[cfg(feature = "sabotage")]

@@ -8,6 +8,15 @@ pub(crate) fn clean(text: &str) -> String {
     text.nfc().filter(|c| !is_harmful(*c)).collect()
 }
 
+/// As much of a text as fits into so many bytes, and no half character.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
 fn is_harmful(c: char) -> bool {
     let kept = matches!(c, '\n' | '\t');
     let bidi = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}');
@@ -22,6 +31,11 @@ mod tests {
     fn text_cannot_reorder_what_is_around_it() {
         assert_eq!(clean("invoice\u{202e}gpj.exe"), "invoicegpj.exe");
         assert_eq!(clean("a\u{0007}b\nc\td\r"), "ab\nc\td");
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!((cut("aé", 3), cut("aé", 2), cut("aé", 0)), ("aé", "a", ""));
     }
 
     #[test]

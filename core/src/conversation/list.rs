@@ -9,6 +9,7 @@ use crate::id::{ConversationId, UserId};
 use crate::limits;
 use crate::member;
 use crate::message::{self, Cursor, Message};
+use crate::person::{self, Trust};
 use crate::policy::{Policy, Role};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
@@ -39,6 +40,12 @@ pub struct Conversation {
     pub expired_unseen: u32,
     /// Whether it is archived.
     pub archived: bool,
+    /// Until when it makes no notifications; [`Time::NEVER`] for always.
+    pub muted_until: Option<Time>,
+    /// Whether it stays at the top of the list.
+    pub pinned: bool,
+    /// What this user has begun to write, on this device.
+    pub draft: Option<String>,
     /// Auto-delete period of new messages in minutes; 0 goes when read, −1 never.
     pub period: i32,
     /// When that period starts.
@@ -54,6 +61,12 @@ pub struct Member {
     pub user: UserId,
     /// The role by the newest certificate; `None` until one was seen.
     pub role: Option<Role>,
+    /// What this user calls them.
+    pub name: Option<String>,
+    /// Whether this user has blocked them.
+    pub blocked: bool,
+    /// How far their identity is to be trusted. While it is [`Trust::Changed`], messages wait.
+    pub trust: Trust,
 }
 
 /// Whether messages flow.
@@ -70,6 +83,7 @@ pub enum ConversationState {
 /// Where a page of the list goes on: behind this conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversationCursor {
+    pinned: bool,
     activity: Time,
     id: ConversationId,
 }
@@ -77,7 +91,7 @@ pub struct ConversationCursor {
 /// A page of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversationPage {
-    /// Newest activity first.
+    /// Pinned ones first, then by newest activity.
     pub conversations: Vec<Conversation>,
     /// Where it goes on; `None` at the end.
     pub next: Option<ConversationCursor>,
@@ -96,7 +110,8 @@ pub(crate) fn page(
         return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
     }
     // A cursor is made of what the row says: the keys of this table come back with the conversation hidden.
-    let from = cursor.map_or_else(Vec::new, |c| [super::row::activity_key(c.activity, c.id), vec![0]].concat());
+    let from =
+        cursor.map_or_else(Vec::new, |c| [super::row::activity_key(c.pinned, c.activity, c.id), vec![0]].concat());
     let mut rows = tx.scan(Table::Activity, KeyRange { from: &from, to: &[] }, Direction::Forward, limit + 1)?;
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -106,7 +121,8 @@ pub(crate) fn page(
         let row = super::load(tx, id)?.ok_or(Error::Store(StoreError::Corrupt("activity")))?;
         conversations.push(Conversation::new(tx, own_role, policy, row, hidden)?);
     }
-    let cursor = |last: &Conversation| ConversationCursor { activity: last.last_activity, id: last.id };
+    let cursor =
+        |last: &Conversation| ConversationCursor { pinned: last.pinned, activity: last.last_activity, id: last.id };
     let next = if more { conversations.last().map(cursor) } else { None };
     Ok(ConversationPage { conversations, next })
 }
@@ -138,7 +154,8 @@ impl Conversation {
         let mut others = Vec::with_capacity(row.others.len());
         for other in row.others {
             let role = member::user_row(tx, &other.user)?.map(|known| known.role).or(other.role);
-            others.push(Member { user: other.user, role });
+            let (person, trust) = (person::load(tx, &other.user)?, person::trust(tx, &other.user)?);
+            others.push(Member { user: other.user, role, name: person.name, blocked: person.blocked, trust });
         }
         let roles: Option<Vec<Role>> =
             core::iter::once(own_role.cloned()).chain(others.iter().map(|m| m.role.clone())).collect();
@@ -158,6 +175,9 @@ impl Conversation {
             unread,
             expired_unseen: row.missed,
             archived: row.archived,
+            muted_until: row.muted_until,
+            pinned: row.pinned,
+            draft: row.draft,
             period: row.period,
             clock: row.clock,
         })

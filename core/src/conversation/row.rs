@@ -38,6 +38,13 @@ pub(crate) struct ConversationRow {
     /// Messages of others that went unseen since this user last read here.
     pub missed: u32,
     pub archived: bool,
+    /// Until when it makes no notifications.
+    pub muted_until: Option<Time>,
+    pub pinned: bool,
+    /// How often the three above were set, and by what last: the same on all devices of this user.
+    pub kept: (u64, MessageId),
+    /// What this user has begun to write, on this device.
+    pub draft: Option<String>,
     /// Auto-delete period of new messages, in minutes.
     pub period: i32,
     /// When the period of new messages starts.
@@ -89,6 +96,10 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
         unread: 0,
         missed: 0,
         archived: false,
+        muted_until: None,
+        pinned: false,
+        kept: (0, MessageId::from_bytes([0; 16])),
+        draft: None,
         period,
         clock: Clock::FromSend,
         settings: (0, MessageId::from_bytes([0; 16])),
@@ -132,9 +143,16 @@ pub(crate) fn touch(tx: &Tx<'_>, row: &ConversationRow, before: Option<Time>) ->
         return Ok(());
     }
     if let Some(before) = before {
-        tx.delete(Table::Activity, &activity_key(before, row.id));
+        tx.delete(Table::Activity, &activity_key(row.pinned, before, row.id));
     }
-    tx.put_row(Table::Activity, activity_key(row.activity, row.id), &row.id)
+    tx.put_row(Table::Activity, activity_key(row.pinned, row.activity, row.id), &row.id)
+}
+
+/// Pins a conversation to the top of the list, or lets it go. The caller stores the row.
+pub(crate) fn pin(tx: &Tx<'_>, row: &mut ConversationRow, pinned: bool) -> Result<()> {
+    tx.delete(Table::Activity, &activity_key(row.pinned, row.activity, row.id));
+    row.pinned = pinned;
+    touch(tx, row, None)
 }
 
 /// A message settles at another place, or changes at its own.
@@ -226,9 +244,11 @@ pub(crate) fn added(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: MessageKe
     touch(&ctx.tx, row, Some(before))
 }
 
-/// `!activity · conversation`, so that the newest comes first.
-pub(super) fn activity_key(at: Time, id: ConversationId) -> Vec<u8> {
-    let mut key = (!at.as_ms()).to_be_bytes().to_vec();
+/// `!activity · conversation`, so that the newest comes first; the first bit is free for those that come before all.
+pub(super) fn activity_key(pinned: bool, at: Time, id: ConversationId) -> Vec<u8> {
+    const UNPINNED: u64 = 1 << 63;
+    let order = !at.as_ms() & !UNPINNED | if pinned { 0 } else { UNPINNED };
+    let mut key = order.to_be_bytes().to_vec();
     key.extend_from_slice(id.as_bytes());
     key
 }

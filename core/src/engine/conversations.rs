@@ -1,7 +1,10 @@
 //! The view of conversations.
 
 use super::Engine;
-use crate::conversation::{self, Conversation, ConversationCursor, ConversationPage, MemberRow, State};
+use crate::conversation::{
+    self, Conversation, ConversationCursor, ConversationPage, ConversationRow, MemberRow, State,
+};
+use crate::ctx::Ctx;
 use crate::envelope::Clock;
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
@@ -9,6 +12,7 @@ use crate::id::{ConversationId, UserId};
 use crate::intent::{self, Intent};
 use crate::limits;
 use crate::member;
+use crate::own_state;
 use crate::policy::{Action, Decision};
 use crate::time::Time;
 
@@ -113,15 +117,66 @@ impl Conversations<'_> {
         self.0.mutate(now, |ctx| conversation::set_period(ctx, id, period, clock))
     }
 
-    /// Archives a conversation, or takes it back. A new message does not take it back.
+    /// Archives a conversation, or takes it back. A new message does not take it back. This user's other devices follow.
     ///
     /// # Errors
     /// [`Misuse::UnknownConversation`].
     pub fn archive(&mut self, id: ConversationId, archived: bool, now: Time) -> Result<()> {
         self.0.mutate(now, |ctx| {
+            keep(ctx, id, |_, row| {
+                row.archived = archived;
+                Ok(())
+            })
+        })
+    }
+
+    /// Lets a conversation make no notifications until then ([`Time::NEVER`] for ever), or again with `None`. This user's
+    /// other devices follow.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`].
+    pub fn mute(&mut self, id: ConversationId, until: Option<Time>, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| {
+            keep(ctx, id, |_, row| {
+                row.muted_until = until;
+                Ok(())
+            })
+        })
+    }
+
+    /// Pins a conversation to the top of the list, or lets it go. This user's other devices follow.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`].
+    pub fn pin(&mut self, id: ConversationId, pinned: bool, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| keep(ctx, id, |ctx, row| conversation::pin(&ctx.tx, row, pinned)))
+    }
+
+    /// Keeps what this user has begun to write, on this device; `None` or nothing forgets it.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`]; [`Misuse::TooLarge`] over [`limits::DRAFT`] bytes.
+    pub fn set_draft(&mut self, id: ConversationId, draft: Option<String>, now: Time) -> Result<()> {
+        if draft.as_ref().is_some_and(|draft| draft.len() > limits::DRAFT) {
+            return Err(Error::Misuse(Misuse::TooLarge { what: "a draft", limit: limits::DRAFT }));
+        }
+        self.0.mutate(now, |ctx| {
             let mut row = conversation::require(&ctx.tx, id)?;
-            row.archived = archived;
+            row.draft = draft.filter(|draft| !draft.is_empty());
             conversation::store(&mut ctx.tx, &row)
         })
     }
+}
+
+/// Changes how this user keeps a conversation, and tells the user's other devices.
+fn keep(
+    ctx: &mut Ctx<'_>,
+    id: ConversationId,
+    change: impl FnOnce(&mut Ctx<'_>, &mut ConversationRow) -> Result<()>,
+) -> Result<()> {
+    let mut row = conversation::require(&ctx.tx, id)?;
+    change(ctx, &mut row)?;
+    row.kept = own_state::next(ctx, row.kept);
+    own_state::tell_kept(ctx, &mut row)?;
+    conversation::store(&mut ctx.tx, &row)
 }

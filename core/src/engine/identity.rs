@@ -5,12 +5,14 @@ use crate::account;
 use crate::authority::{Certificate, EnrolmentRequest, IdentityKey, RevocationList, SafetyNumber};
 use crate::ctx::Ctx;
 use crate::error::{Error, Misuse, Result};
-use crate::id::UserId;
+use crate::event::Event;
+use crate::id::{ConversationId, UserId};
 use crate::intent::{self, Intent};
 use crate::limits;
 use crate::member;
 use crate::memory::Effect;
 use crate::output::{Request, Wake};
+use crate::person::{self, Trust};
 use crate::policy::Role;
 use crate::request::{self, Purpose};
 use crate::session::{self, SessionRow};
@@ -115,6 +117,66 @@ impl Identity<'_> {
         let known = member::user_row(&self.0.read()?, user)?;
         let own = self.0.account().identity.public();
         Ok(known.map(|row| SafetyNumber::new((self.0.user(), &own), (user, &row.identity))))
+    }
+
+    /// How far a user's identity is to be trusted.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn trust(&self, user: &UserId) -> Result<Trust> {
+        person::trust(&self.0.read()?, user)
+    }
+
+    /// Verifies a user by what was scanned from their screen ([`SafetyNumber::qr_payload`]); `false` is the alarm: the
+    /// keys differ, and nothing is changed.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownUser`] while their identity key is unknown; [`PeerFault::Malformed`](crate::error::PeerFault) when
+    /// it is no safety number.
+    pub fn verify_scanned(&mut self, user: &UserId, scanned: &[u8], now: Time) -> Result<bool> {
+        let number = self.safety_number(user)?.ok_or(Error::Misuse(Misuse::UnknownUser))?;
+        let matches = number.matches(scanned)?;
+        if matches {
+            self.set_verified(user, true, now)?;
+        }
+        Ok(matches)
+    }
+
+    /// Notes that this user has compared the safety number with the other's, or takes that back. A change of identity after
+    /// it holds back what is to be sent.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownUser`] while their identity key is unknown.
+    pub fn set_verified(&mut self, user: &UserId, verified: bool, now: Time) -> Result<()> {
+        self.decide(user, now, |identity| verified.then(|| identity.into()))
+    }
+
+    /// Accepts the identity that a user has now, unverified: what was held back goes out.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownUser`] while their identity key is unknown.
+    pub fn accept_identity(&mut self, user: &UserId, now: Time) -> Result<()> {
+        self.decide(user, now, |_| None)
+    }
+
+    fn decide(
+        &mut self,
+        user: &UserId,
+        now: Time,
+        verified: impl FnOnce([u8; 32]) -> Option<serde_bytes::ByteArray<32>>,
+    ) -> Result<()> {
+        let id = ConversationId::direct(self.0.config().authority(), self.0.user(), user);
+        self.0.mutate(now, |ctx| {
+            let known = member::user_row(&ctx.tx, user)?.ok_or(Error::Misuse(Misuse::UnknownUser))?;
+            let mut person = person::load(&ctx.tx, user)?;
+            person.verified = verified(known.identity);
+            person::store(&ctx.tx, user, &person)?;
+            if crate::conversation::load(&ctx.tx, id)?.is_some() {
+                ctx.tx.event(Event::ConversationChanged(id));
+                ctx.busy(id);
+            }
+            Ok(())
+        })
     }
 
     /// Takes in a revocation list of the authority. Revoked devices are removed from every session; until then nothing

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::member;
 use crate::message::{self, Body, Cursor, FailedReason, Message, MessageKey, MessageRow, Page, Recipient, SendState};
 use crate::outbox::{self, Item};
+use crate::person;
 use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
 use crate::store::{Direction, KeyRange, Table};
@@ -199,6 +200,11 @@ fn checked(draft: &Draft) -> Result<String> {
 
 /// Whether the rules let this user write here, as far as the roles are known.
 fn allowed(ctx: &Ctx<'_>, row: &conversation::ConversationRow) -> Result<()> {
+    if let [other] = row.others.as_slice()
+        && person::is_blocked(ctx, &other.user)?
+    {
+        return Err(Error::Misuse(Misuse::Blocked));
+    }
     let own = ctx.account.role()?;
     let starting = row.state == State::Denied || row.token.is_empty();
     let action = if starting { Action::Start } else { Action::Reply };

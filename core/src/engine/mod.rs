@@ -6,6 +6,7 @@ mod doctored;
 mod identity;
 mod messages;
 mod mutation;
+mod privacy;
 mod reactions;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -14,6 +15,7 @@ mod wake;
 pub use conversations::Conversations;
 pub use identity::Identity;
 pub use messages::{Draft, Messages};
+pub use privacy::PrivacyView;
 
 use std::collections::VecDeque;
 
@@ -113,6 +115,11 @@ impl Engine {
     /// Users, devices, certificates.
     pub fn identity(&mut self) -> Identity<'_> {
         Identity(self)
+    }
+
+    /// What others are told, who is blocked, what people are called.
+    pub fn privacy(&mut self) -> PrivacyView<'_> {
+        PrivacyView(self)
     }
 
     /// This device.

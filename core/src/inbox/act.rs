@@ -10,6 +10,7 @@ use crate::error::{Error, PeerFault, Result};
 use crate::expiry;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::message;
+use crate::own_state;
 use crate::receipt;
 use crate::time::Time;
 
@@ -42,6 +43,7 @@ fn taken(
     let received = Received::new(conversation, sender, content, accepted);
     match content.kind {
         Kind::EXPIRY_NOTICE => expiry::received(ctx, &received),
+        Kind::OWN_STATE => own_state::received(ctx, &received),
         Kind::SETTINGS => conversation::settings_received(ctx, &received),
         Kind::DELETE => message::deleted(ctx, &received),
         // A newer version's business: nothing is shown, nothing is lost.

@@ -15,6 +15,7 @@ use crate::input::Delivery;
 use crate::limits;
 use crate::member;
 use crate::message::{self, Body, Cause, MessageKey, MessageRow, Recipient, SendState};
+use crate::person;
 use crate::receipt::{self, Mark};
 use crate::session::SessionRow;
 use crate::text;
@@ -141,6 +142,10 @@ fn insert(
     let id = content.head.id;
     if message::find(&ctx.tx, conversation, &author, id)?.is_some() {
         return Ok(());
+    }
+    if person::is_blocked(ctx, &author)? {
+        // They cannot tell: it counts as delivered.
+        return receipt::owe(ctx, conversation, Mark::Delivered, &author, id);
     }
     let key = MessageKey::new(content.head.stamp, Some(delivery.accepted_at), sender.device(), id);
     let own = author == ctx.account.user;

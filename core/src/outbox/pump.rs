@@ -16,7 +16,7 @@ use crate::memory::Effect;
 use crate::message::{self, Body, FailedReason, MessageKey, MessageRow, SendState};
 use crate::store::Table;
 use crate::time::{SECOND, Time};
-use crate::{receipt, session};
+use crate::{own_state, person, receipt, session};
 
 /// A queued message whose stamp is younger than this keeps it when it is encrypted.
 const STAMP_KEPT: u64 = 5 * SECOND;
@@ -66,14 +66,33 @@ fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
         return Ok(if waiting { Some(wishes.unwrap_or(Time::NEVER)) } else { None });
     };
     tell_certificate(ctx, &mut row, session)?;
-    if let Some((body, more)) = receipt::take_due(ctx, row.id)? {
-        control(ctx, &row, session, Kind::RECEIPT, body)?;
-        if more {
+    if let Some(due) = receipt::take_due(ctx, row.id)? {
+        if let Some(body) = due.body {
+            control(ctx, &row, session, Kind::RECEIPT, body)?;
+        }
+        if !due.own.is_empty() {
+            own_state::tell_read(ctx, &mut row, due.own)?;
+            conversation::store(&mut ctx.tx, &row)?;
+        }
+        if due.more {
             return Ok(Some(Time::ZERO));
         }
     }
+    if !may_be_told(ctx, &row)? {
+        return Ok(wishes);
+    }
     let queue = drain_queue(ctx, &mut row, session)?;
     Ok([wishes, queue].into_iter().flatten().min())
+}
+
+/// Whether anything may be said here: not to somebody whose verified identity is another one now.
+fn may_be_told(ctx: &Ctx<'_>, row: &ConversationRow) -> Result<bool> {
+    for other in &row.others {
+        if !person::may_be_told(&ctx.tx, &other.user)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Tells the members of a renewed certificate before anything else is said under it. Leaves take it on with the next

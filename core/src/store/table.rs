@@ -64,11 +64,13 @@ pub enum Table {
     Act = 29,
     /// `instant (8) · message · hash of author (8)` → conversation and place of a message that goes at that instant.
     Expiry = 33,
+    /// `user` → what this user decided of another one: name, block, verification.
+    Person = 34,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 30] = [
+    pub const ALL: [Table; 31] = [
         Table::Meta,
         Table::Conversation,
         Table::Activity,
@@ -99,6 +101,7 @@ impl Table {
         Table::Overflow,
         Table::Act,
         Table::Expiry,
+        Table::Person,
     ];
 
     /// The byte that stands for it in files.
@@ -141,6 +144,7 @@ impl Table {
                 | Table::Mls
                 | Table::Certificate
                 | Table::User
+                | Table::Person
                 | Table::KeyPackage
                 | Table::Authority
         )
@@ -159,7 +163,7 @@ impl Table {
             | Table::Early => Blinding::Prefix,
             Table::Conversation => Blinding::Conversation,
             Table::Activity => Blinding::Tail,
-            Table::User | Table::Search => Blinding::Whole,
+            Table::User | Table::Person | Table::Search => Blinding::Whole,
             Table::Meta
             | Table::Transmit
             | Table::Request

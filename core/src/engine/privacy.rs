@@ -1,0 +1,94 @@
+//! The view of privacy: what others are told, who is blocked, what people are called.
+
+use super::Engine;
+use crate::conversation;
+use crate::error::{Error, Misuse, Result};
+use crate::event::Event;
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::limits;
+use crate::own_state;
+use crate::person;
+use crate::privacy::{self, Privacy};
+use crate::text;
+use crate::time::Time;
+
+/// What others are told of this user, and what this user decided of them.
+pub struct PrivacyView<'e>(pub(super) &'e mut Engine);
+
+impl PrivacyView<'_> {
+    /// What this device tells others.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn settings(&self) -> Result<Privacy> {
+        privacy::load(&self.0.read()?)
+    }
+
+    /// Sets what this device tells others, from now on.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn set(&mut self, settings: Privacy, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| privacy::set(ctx, settings))
+    }
+
+    /// Blocks a user, or takes it back; this user's other devices are told. What a blocked user says is dropped on
+    /// arrival, and they cannot tell: delivery is confirmed as before, reading is not. Nothing can be sent to them.
+    ///
+    /// # Errors
+    /// [`Misuse::Oneself`].
+    pub fn block(&mut self, user: &UserId, blocked: bool, now: Time) -> Result<()> {
+        if user == self.0.user() {
+            return Err(Error::Misuse(Misuse::Oneself));
+        }
+        let id = ConversationId::direct(self.0.config().authority(), self.0.user(), user);
+        self.0.mutate(now, |ctx| {
+            let mut person = person::load(&ctx.tx, user)?;
+            if person.blocked == blocked {
+                return Ok(());
+            }
+            let decided = own_state::next(ctx, person.blocking.unwrap_or((0, MessageId::from_bytes([0; 16]))));
+            person.blocking = Some(decided);
+            person.blocked = blocked;
+            person::store(&ctx.tx, user, &person)?;
+            let Some(mut row) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
+            own_state::tell_blocked(ctx, &mut row, user, decided, blocked)?;
+            conversation::store(&mut ctx.tx, &row)
+        })
+    }
+
+    /// Whether a user is blocked.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn is_blocked(&self, user: &UserId) -> Result<bool> {
+        Ok(person::load(&self.0.read()?, user)?.blocked)
+    }
+
+    /// Sets what this user calls another, for hints and search; `None` for nothing. It is cleaned, cut to
+    /// [`limits::NAME`] bytes, and never sent.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn set_display_name(&mut self, user: &UserId, name: Option<&str>, now: Time) -> Result<()> {
+        let name = name.map(|name| text::cut(text::clean(name).trim(), limits::NAME).to_owned());
+        let id = ConversationId::direct(self.0.config().authority(), self.0.user(), user);
+        self.0.mutate(now, |ctx| {
+            let mut person = person::load(&ctx.tx, user)?;
+            person.name = name.filter(|name| !name.is_empty());
+            person::store(&ctx.tx, user, &person)?;
+            if conversation::load(&ctx.tx, id)?.is_some() {
+                ctx.tx.event(Event::ConversationChanged(id));
+            }
+            Ok(())
+        })
+    }
+
+    /// What this user calls another.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](crate::error::StoreError).
+    pub fn display_name(&self, user: &UserId) -> Result<Option<String>> {
+        Ok(person::load(&self.0.read()?, user)?.name)
+    }
+}

@@ -1,0 +1,162 @@
+//! What a user decides on one device, told to the user's other devices: archived, muted and pinned conversations, blocked
+//! people, what was read where nobody else is told.
+//!
+//! It travels in the session of a conversation, to the user's own devices only, and is sealed once more under a key that
+//! follows from the user's identity key: the other side could read what is only encrypted for the session, if a relay
+//! handed it over. XChaCha20-Poly1305 under HKDF-SHA-256 of the identity key; the associated data is the conversation.
+
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::act::{self, Audience, Draft, Received, Taken};
+use crate::authority::IdentityKey;
+use crate::codec;
+use crate::conversation::{self, ConversationRow};
+use crate::ctx::Ctx;
+use crate::envelope::{Kind, PushHint};
+use crate::error::{Error, PeerFault, Result};
+use crate::event::Event;
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::person;
+use crate::receipt;
+use crate::time::Time;
+
+const LABEL: &[u8] = b"undertone own state v1";
+const NONCE: usize = 24;
+/// How far one decision may count ahead of what is known here.
+const COUNT_AHEAD: u64 = 1 << 20;
+
+/// One decision. What was decided more often counts; of two with the same count, the greater id.
+#[derive(Serialize, Deserialize)]
+enum OwnState {
+    /// How this user keeps the conversation that it comes in.
+    Kept { decided: (u64, MessageId), archived: bool, muted_until: Option<Time>, pinned: bool },
+    /// Whether somebody is blocked.
+    Blocked { decided: (u64, MessageId), user: UserId, blocked: bool },
+    /// Messages of the conversation that this user has read.
+    Read(Vec<(UserId, Vec<MessageId>)>),
+}
+
+/// Tells how a conversation is kept now. The caller has counted one up, and stores the row.
+pub(crate) fn tell_kept(ctx: &mut Ctx<'_>, row: &mut ConversationRow) -> Result<()> {
+    let state =
+        OwnState::Kept { decided: row.kept, archived: row.archived, muted_until: row.muted_until, pinned: row.pinned };
+    tell(ctx, row, &state)
+}
+
+/// Tells whether a member of a conversation is blocked. The caller stores the row.
+pub(crate) fn tell_blocked(
+    ctx: &mut Ctx<'_>,
+    row: &mut ConversationRow,
+    user: &UserId,
+    decided: (u64, MessageId),
+    blocked: bool,
+) -> Result<()> {
+    tell(ctx, row, &OwnState::Blocked { decided, user: user.clone(), blocked })
+}
+
+/// Tells what was read. The caller stores the row.
+pub(crate) fn tell_read(
+    ctx: &mut Ctx<'_>,
+    row: &mut ConversationRow,
+    read: Vec<(UserId, Vec<MessageId>)>,
+) -> Result<()> {
+    tell(ctx, row, &OwnState::Read(read))
+}
+
+/// The one after a decision.
+pub(crate) fn next(ctx: &mut Ctx<'_>, decided: (u64, MessageId)) -> (u64, MessageId) {
+    (decided.0.saturating_add(1), MessageId::fresh(ctx.rng, ctx.now))
+}
+
+fn tell(ctx: &mut Ctx<'_>, row: &mut ConversationRow, state: &OwnState) -> Result<()> {
+    let plain = Zeroizing::new(codec::encode(state)?);
+    let nonce: [u8; NONCE] = ctx.rng.bytes();
+    let payload = Payload { msg: &plain, aad: row.id.as_bytes() };
+    let sealed = cipher(&ctx.account.identity)
+        .encrypt(&XNonce::from(nonce), payload)
+        .map_err(|_| Error::Bug("own_state.seal"))?;
+    let body = [nonce.as_slice(), &sealed].concat();
+    let draft = Draft {
+        kind: Kind::OWN_STATE,
+        target: None,
+        body,
+        audience: Audience::OwnDevices,
+        lasts: None,
+        push: PushHint::None,
+    };
+    act::perform(ctx, row, draft).map(drop)
+}
+
+/// Another device of this user has decided something.
+pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
+    if *act.author != ctx.account.user {
+        return Err(PeerFault::Forbidden.into());
+    }
+    let plain = open(&ctx.account.identity, act.conversation, act.body)?;
+    match codec::decode(&plain, "own state")? {
+        OwnState::Kept { decided, archived, muted_until, pinned } => {
+            let mut row = conversation::require(&ctx.tx, act.conversation)?;
+            if newer(decided, row.kept) {
+                row.kept = decided;
+                (row.archived, row.muted_until) = (archived, muted_until);
+                conversation::pin(&ctx.tx, &mut row, pinned)?;
+                conversation::store(&mut ctx.tx, &row)?;
+            }
+        }
+        OwnState::Blocked { decided, user, blocked } => {
+            let mut row = person::load(&ctx.tx, &user)?;
+            if user != ctx.account.user && row.blocking.is_none_or(|known| newer(decided, known)) {
+                row.blocking = Some(decided);
+                row.blocked = blocked;
+                person::store(&ctx.tx, &user, &row)?;
+                ctx.tx.event(Event::ConversationChanged(act.conversation));
+            }
+        }
+        OwnState::Read(read) => receipt::read_elsewhere(ctx, act.conversation, act.at, read)?,
+    }
+    Ok(Taken::Done)
+}
+
+fn newer(decided: (u64, MessageId), known: (u64, MessageId)) -> bool {
+    decided > known && decided.0 <= known.0.saturating_add(COUNT_AHEAD)
+}
+
+fn open(identity: &IdentityKey, conversation: ConversationId, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, PeerFault> {
+    let (nonce, sealed) = body.split_first_chunk::<NONCE>().ok_or(PeerFault::Malformed("own state"))?;
+    let payload = Payload { msg: sealed, aad: conversation.as_bytes() };
+    let plain = cipher(identity).decrypt(&XNonce::from(*nonce), payload).map_err(|_| PeerFault::Forged)?;
+    Ok(Zeroizing::new(plain))
+}
+
+fn cipher(identity: &IdentityKey) -> XChaCha20Poly1305 {
+    let mut key = Zeroizing::new([0; 32]);
+    // 32 bytes are within what HKDF gives.
+    let _ = Hkdf::<Sha256>::new(None, &*identity.to_bytes()).expand(LABEL, &mut *key);
+    XChaCha20Poly1305::new((&*key).into())
+}
+
+#[cfg(test)]
+mod tests {
+    //! R26.
+
+    use super::*;
+
+    #[test]
+    fn r26_nobody_else_reads_what_a_user_decides() {
+        let (ann, bea) = (IdentityKey::from_bytes([1; 32]), IdentityKey::from_bytes([2; 32]));
+        let (talk, other) = (ConversationId::from_bytes([3; 16]), ConversationId::from_bytes([4; 16]));
+        let nonce = [5; NONCE];
+        let sealed =
+            cipher(&ann).encrypt(&XNonce::from(nonce), Payload { msg: b"blocked", aad: talk.as_bytes() }).unwrap();
+        let body = [nonce.as_slice(), &sealed].concat();
+        assert_eq!(&**open(&ann, talk, &body).unwrap(), b"blocked");
+        assert_eq!(open(&bea, talk, &body).unwrap_err(), PeerFault::Forged);
+        assert_eq!(open(&ann, other, &body).unwrap_err(), PeerFault::Forged, "nor elsewhere");
+        assert_eq!(open(&ann, talk, &body[..20]).unwrap_err(), PeerFault::Malformed("own state"));
+    }
+}
