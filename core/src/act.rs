@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::id::{ConversationId, DeviceId, Hash32, MessageId, UserId};
 use crate::limits;
 use crate::outbox::{self, Item};
+use crate::policy::Role;
 use crate::store::Table;
 use crate::sweep;
 use crate::time::Time;
@@ -69,6 +70,7 @@ pub(crate) struct ActRow {
 pub(crate) struct Received<'a> {
     pub conversation: ConversationId,
     pub author: &'a UserId,
+    pub role: &'a Role,
     pub device: DeviceId,
     /// When, as all devices count it: the author's stamp, no later than shortly after the relay accepted it.
     pub at: Time,
@@ -92,6 +94,7 @@ impl<'a> Received<'a> {
         Received {
             conversation,
             author: sender.user(),
+            role: sender.role(),
             device: sender.device(),
             at: content.head.stamp.min(accepted.plus(limits::STAMP_AHEAD)),
             id: content.head.id,

@@ -97,8 +97,8 @@ pub const UNREAD_KEPT: u64 = 7 * DAY;
 /// While a message has an instant at which it goes, the engine looks at the clock this often. A clock that moves on by
 /// more than twice as much between two looks has jumped.
 pub const CLOCK_WATCHED: u64 = HOUR / 2;
-/// Messages that one expiry notice names at most.
-pub const NOTICE: usize = 64;
+/// Messages that one expiry notice names at most: each may be as long as [`CONTENT_BODY`], and all are one mutation.
+pub const NOTICE: usize = 16;
 /// Messages that one receipt names at most.
 pub const RECEIPT_BATCH: usize = 256;
 /// How long receipts gather before they are sent.

@@ -1,7 +1,7 @@
 //! Deleting: gone everywhere, whatever the network does to the message, the deletion or their order.
 
 use undertone::envelope::MessageRef;
-use undertone::error::{Error, Misuse};
+use undertone::error::Error;
 use undertone::message::SendState;
 use undertone_tests::sim::World;
 
@@ -17,7 +17,8 @@ fn a_message_deleted_for_everyone_is_gone_on_all_devices() {
     world.settle();
     assert_eq!(world.texts(tablet, talk), ["you should not see this", "this stays"]);
     let unread = world.unread(bea, talk);
-    world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, first, now)).unwrap();
+    let reference = MessageRef { author: world.user(ann), id: first };
+    world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, &reference, now)).unwrap();
     assert!(!world.texts(ann, talk).contains(&"you should not see this".to_owned()), "at once where it was deleted");
     world.settle();
     for ix in [ann, bea, tablet] {
@@ -36,7 +37,8 @@ fn what_never_left_is_only_taken_out_of_the_queue() {
     world.settle();
     world.disconnect(ann);
     let id = world.send(ann, talk, "never mind");
-    world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, id, now)).unwrap();
+    let reference = MessageRef { author: world.user(ann), id: id };
+    world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, &reference, now)).unwrap();
     let before = world.wire.len();
     world.connect(ann);
     world.settle();
@@ -47,14 +49,14 @@ fn what_never_left_is_only_taken_out_of_the_queue() {
 
 // R27
 #[test]
-fn only_an_author_deletes_for_everyone() {
+fn who_has_no_right_to_it_deletes_anothers_message_only_here() {
     let mut world = World::new(3);
     let (ann, bea, talk) = world.acquaint();
     let id = world.send(ann, talk, "mine");
     world.settle();
-    let denied = world.call(bea, |engine, now| engine.messages().delete_for_everyone(talk, id, now));
-    assert_eq!(denied, Err(Error::Misuse(Misuse::UnknownMessage)));
     let reference = MessageRef { author: world.user(ann), id };
+    let denied = world.call(bea, |engine, now| engine.messages().delete_for_everyone(talk, &reference, now));
+    assert!(matches!(denied, Err(Error::Denied(_))));
     world.call(bea, |engine, now| engine.messages().delete_here(talk, &reference, now)).unwrap();
     world.settle();
     assert!(!world.texts(bea, talk).contains(&"mine".to_owned()), "here it may go");
@@ -75,7 +77,8 @@ fn a_deletion_made_offline_goes_out_after_its_message() {
     let now = world.now;
     assert_eq!(world.devices[ann].engine().messages().get(talk, &reference, now).unwrap().state, SendState::Sent);
     world.disconnect(ann);
-    world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, id, now)).unwrap();
+    let reference = MessageRef { author: world.user(ann), id: id };
+    world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, &reference, now)).unwrap();
     world.crash(ann, usize::MAX);
     world.restart(ann);
     world.connect(ann);
@@ -83,5 +86,21 @@ fn a_deletion_made_offline_goes_out_after_its_message() {
     world.connect(bea);
     world.settle();
     assert!(!world.texts(bea, talk).contains(&"on second thought".to_owned()));
+    world.check();
+}
+
+// R6, R27
+#[test]
+fn support_deletes_anothers_message_for_everyone() {
+    let mut world = World::new(5);
+    let (ann, sue) = (world.device("ann", "client"), world.device("sue", "support"));
+    world.settle();
+    let talk = world.start(ann, sue);
+    let id = world.send(ann, talk, "against the rules of the house");
+    world.settle();
+    let reference = MessageRef { author: world.user(ann), id };
+    world.call(sue, |engine, now| engine.messages().delete_for_everyone(talk, &reference, now)).unwrap();
+    world.settle();
+    assert!(world.texts(ann, talk).is_empty() && world.texts(sue, talk).is_empty());
     world.check();
 }

@@ -8,6 +8,7 @@ mod expiry;
 mod failing_store;
 mod healing;
 mod hostile_member;
+mod keeping;
 mod pages;
 mod rollback;
 mod rules;

@@ -44,7 +44,7 @@ impl Draft {
 pub struct Messages<'e>(pub(super) &'e mut Engine);
 
 /// Messages that one mutation marks as read.
-const READ_STEP: usize = 24;
+const READ_STEP: usize = limits::NOTICE;
 
 impl Messages<'_> {
     /// Sends a message. It is in the conversation at once, and goes out as soon as it can.
@@ -158,12 +158,18 @@ impl Messages<'_> {
         })
     }
 
-    /// Deletes a message of this user for everyone: here at once, elsewhere as soon as this can be told.
+    /// Deletes a message for everyone, here at once, elsewhere as soon as this can be told: one of this user, or another's
+    /// where the rules give that right.
     ///
     /// # Errors
-    /// [`Misuse::UnknownMessage`] when it is not here, or another's.
-    pub fn delete_for_everyone(&mut self, conversation: ConversationId, id: MessageId, now: Time) -> Result<()> {
-        self.0.mutate(now, |ctx| message::delete_for_everyone(ctx, conversation, id))
+    /// [`Misuse::UnknownMessage`]; [`Error::Denied`] for another's.
+    pub fn delete_for_everyone(
+        &mut self,
+        conversation: ConversationId,
+        reference: &MessageRef,
+        now: Time,
+    ) -> Result<()> {
+        self.0.mutate(now, |ctx| message::delete_for_everyone(ctx, conversation, reference))
     }
 
     /// Deletes a message on this device only.

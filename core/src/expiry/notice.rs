@@ -52,13 +52,14 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         return Err(PeerFault::TooLarge("expiry notice").into());
     }
     let at = notice.read.min(act.at);
+    let mut waiting = Vec::new();
     for target in &notice.messages {
         if !noticed(ctx, act.conversation, target, act.author, at)? {
             let what = Early::Notice { from: act.author.clone(), at };
-            let waiting = Waiting { author: &target.author, id: target.id, from: act.author, tag: &[3], what };
-            early::keep(ctx, act.conversation, &[waiting])?;
+            waiting.push(Waiting { author: &target.author, id: target.id, from: act.author, tag: &[3], what });
         }
     }
+    early::keep(ctx, act.conversation, &waiting)?;
     Ok(Taken::Done)
 }
 

@@ -65,6 +65,10 @@ fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
         let waiting = wishes.is_some() || !queue::first(&ctx.tx, row.id, 1)?.is_empty();
         return Ok(if waiting { Some(wishes.unwrap_or(Time::NEVER)) } else { None });
     };
+    if !may_be_told(ctx, &row)? {
+        receipt::postpone(ctx, row.id);
+        return Ok(wishes);
+    }
     tell_certificate(ctx, &mut row, session)?;
     if let Some(due) = receipt::take_due(ctx, row.id)? {
         if let Some(body) = due.body {
@@ -77,9 +81,6 @@ fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
         if due.more {
             return Ok(Some(Time::ZERO));
         }
-    }
-    if !may_be_told(ctx, &row)? {
-        return Ok(wishes);
     }
     let queue = drain_queue(ctx, &mut row, session)?;
     Ok([wishes, queue].into_iter().flatten().min())

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::act;
 use crate::conversation::ConversationRow;
 use crate::ctx::Ctx;
 use crate::envelope::Kind;
@@ -70,8 +71,10 @@ pub(crate) fn fail_all(ctx: &mut Ctx<'_>, conversation: ConversationId, reason: 
     const STEP: usize = 64;
     for (key, item) in first(&ctx.tx, conversation, STEP)? {
         ctx.tx.delete(Table::Outbox, &key);
-        if let Item::Message(id) = item {
-            fail(ctx, conversation, id, reason)?;
+        match item {
+            Item::Message(id) => fail(ctx, conversation, id, reason)?,
+            Item::Act(id) => act::withdraw(ctx, id),
+            Item::Again(..) | Item::Control(..) => {}
         }
     }
     Ok(())

@@ -1,0 +1,214 @@
+//! How a user keeps conversations, whom a user lets in, and what a user tells others: on all devices of that user, and on no
+//! others.
+
+use undertone::Trust;
+use undertone::error::{Error, Misuse};
+use undertone::event::Event;
+use undertone::id::ConversationId;
+use undertone::message::SendState;
+use undertone::privacy::Privacy;
+use undertone::time::{HOUR, MINUTE, Time};
+use undertone_tests::sim::{DeviceIx, World};
+
+/// Ann with a phone, Bea with a phone and a tablet, who have talked.
+fn three_devices(seed: u64) -> (World, DeviceIx, DeviceIx, DeviceIx, ConversationId) {
+    let mut world = World::new(seed);
+    let (ann, bea, talk) = world.acquaint();
+    let tablet = world.another(bea);
+    world.settle();
+    world.send(ann, talk, "hello, both of you");
+    world.settle();
+    (world, ann, bea, tablet, talk)
+}
+
+fn has(world: &mut World, ix: DeviceIx, talk: ConversationId, text: &str) -> bool {
+    world.texts(ix, talk).iter().any(|shown| shown == text)
+}
+
+fn states(world: &mut World, ix: DeviceIx, talk: ConversationId) -> Vec<SendState> {
+    world.messages(ix, talk).into_iter().filter(|m| m.own).map(|m| m.state).collect()
+}
+
+// R26
+#[test]
+fn all_devices_of_a_user_keep_a_conversation_alike_and_nobody_else_does() {
+    let (mut world, ann, bea, tablet, talk) = three_devices(1);
+    let until = world.now.plus(HOUR);
+    world.call(bea, |engine, now| engine.conversations().archive(talk, true, now)).unwrap();
+    world.call(bea, |engine, now| engine.conversations().mute(talk, Some(until), now)).unwrap();
+    world.call(bea, |engine, now| engine.conversations().pin(talk, true, now)).unwrap();
+    world.call(bea, |engine, now| engine.conversations().set_draft(talk, Some("not sent yet".into()), now)).unwrap();
+    world.settle();
+    for ix in [bea, tablet] {
+        let kept = world.conversation(ix, talk);
+        assert_eq!((kept.archived, kept.muted_until, kept.pinned), (true, Some(until), true));
+    }
+    let others = world.conversation(ann, talk);
+    assert_eq!((others.archived, others.muted_until, others.pinned), (false, None, false));
+    assert_eq!(world.conversation(bea, talk).draft.as_deref(), Some("not sent yet"));
+    assert_eq!(world.conversation(tablet, talk).draft, None, "a draft stays where it is written");
+    // Decided on both at once: they end alike.
+    world.disconnect(bea);
+    world.disconnect(tablet);
+    world.call(bea, |engine, now| engine.conversations().mute(talk, None, now)).unwrap();
+    world.call(tablet, |engine, now| engine.conversations().mute(talk, Some(Time::NEVER), now)).unwrap();
+    world.connect(bea);
+    world.connect(tablet);
+    world.settle();
+    assert_eq!(world.conversation(bea, talk).muted_until, world.conversation(tablet, talk).muted_until);
+    world.check();
+}
+
+// R26
+#[test]
+fn pinned_conversations_come_first_whatever_happens_in_others() {
+    let mut world = World::new(2);
+    let ann = world.device("ann", "client");
+    let escorts: Vec<_> = (0..3).map(|n| world.device(&format!("escort {n}"), "escort")).collect();
+    world.settle();
+    let talks: Vec<_> = escorts.iter().map(|escort| world.start(ann, *escort)).collect();
+    for talk in &talks {
+        world.send(ann, *talk, "hello");
+        world.run(MINUTE);
+    }
+    world.call(ann, |engine, now| engine.conversations().pin(talks[0], true, now)).unwrap();
+    world.send(ann, talks[1], "again");
+    world.settle();
+    let listed = |world: &mut World, limit: usize| -> Vec<ConversationId> {
+        let now = world.now;
+        let conversations = world.devices[ann].engine().conversations();
+        let (mut listed, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = conversations.page(cursor.as_ref(), limit, now).unwrap();
+            listed.extend(page.conversations.iter().map(|c| c.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                return listed;
+            }
+        }
+    };
+    assert_eq!(listed(&mut world, 50), [talks[0], talks[1], talks[2]]);
+    assert_eq!(listed(&mut world, 1), [talks[0], talks[1], talks[2]], "page by page as well");
+    world.send(ann, talks[0], "moves up, and stays there once");
+    world.call(ann, |engine, now| engine.conversations().pin(talks[0], false, now)).unwrap();
+    world.send(ann, talks[2], "newest");
+    world.settle();
+    assert_eq!(listed(&mut world, 50), [talks[2], talks[0], talks[1]]);
+    world.check();
+}
+
+// R26
+#[test]
+fn what_a_blocked_user_sends_never_shows_and_they_cannot_tell() {
+    let (mut world, ann, bea, tablet, talk) = three_devices(3);
+    let user = world.user(ann);
+    world.call(bea, |engine, now| engine.privacy().block(&user, true, now)).unwrap();
+    world.settle();
+    world.send(ann, talk, "can you see me?");
+    world.settle();
+    for ix in [bea, tablet] {
+        assert!(!has(&mut world, ix, talk, "can you see me?"), "nor on the other device of who blocks");
+        assert!(world.conversation(ix, talk).others[0].blocked);
+    }
+    assert_eq!(states(&mut world, ann, talk).last(), Some(&SendState::Delivered), "as if nobody had blocked");
+    world.read_all(bea, talk);
+    world.settle();
+    assert!(!states(&mut world, ann, talk).contains(&SendState::Read), "reading is not told");
+    let refused =
+        world.call(bea, |engine, now| engine.messages().send(talk, undertone::engine::Draft::text("and you?"), now));
+    assert_eq!(refused, Err(Error::Misuse(Misuse::Blocked)));
+    world.call(tablet, |engine, now| engine.privacy().block(&user, false, now)).unwrap();
+    world.settle();
+    world.send(ann, talk, "and now?");
+    world.settle();
+    assert!(has(&mut world, bea, talk, "and now?") && !has(&mut world, bea, talk, "can you see me?"));
+    world.check();
+}
+
+// R26
+#[test]
+fn nobody_blocks_oneself() {
+    let (mut world, ann, _, _, _) = three_devices(4);
+    let user = world.user(ann);
+    let refused = world.call(ann, |engine, now| engine.privacy().block(&user, true, now));
+    assert_eq!(refused, Err(Error::Misuse(Misuse::Oneself)));
+}
+
+// R23
+#[test]
+fn with_receipts_off_reading_is_told_to_own_devices_only() {
+    let (mut world, ann, bea, tablet, talk) = three_devices(5);
+    let off = Privacy { read_receipts: false, ..Privacy::default() };
+    world.call(bea, |engine, now| engine.privacy().set(off, now)).unwrap();
+    world.read_all(bea, talk);
+    world.settle();
+    assert_eq!(world.unread(tablet, talk), 0, "this user has read it");
+    assert!(states(&mut world, ann, talk).iter().all(|state| *state == SendState::Delivered));
+    let now = world.now;
+    assert_eq!(world.devices[bea].engine().privacy().settings(), Ok(off));
+    world.call(bea, |engine, _| engine.privacy().set(Privacy::default(), now)).unwrap();
+    world.send(ann, talk, "and this one?");
+    world.settle();
+    world.read_all(bea, talk);
+    world.settle();
+    assert_eq!(states(&mut world, ann, talk).last(), Some(&SendState::Read));
+    world.check();
+}
+
+// R44
+#[test]
+fn a_display_name_is_cleaned_shown_and_never_sent() {
+    let (mut world, ann, bea, tablet, talk) = three_devices(6);
+    let user = world.user(ann);
+    let before = world.wire.len();
+    world
+        .call(bea, |engine, now| engine.privacy().set_display_name(&user, Some(" Ann\u{202e} from work\n"), now))
+        .unwrap();
+    world.settle();
+    assert_eq!(world.conversation(bea, talk).others[0].name.as_deref(), Some("Ann from work"));
+    assert_eq!(world.conversation(tablet, talk).others[0].name, None);
+    assert_eq!(world.wire.len(), before, "nothing was sent");
+    let long = "é".repeat(200);
+    world.call(bea, |engine, now| engine.privacy().set_display_name(&user, Some(&long), now)).unwrap();
+    assert_eq!(world.conversation(bea, talk).others[0].name.as_deref(), Some(&*"é".repeat(64)));
+    world.call(bea, |engine, now| engine.privacy().set_display_name(&user, Some("  "), now)).unwrap();
+    assert_eq!(world.conversation(bea, talk).others[0].name, None);
+}
+
+// R16
+#[test]
+fn a_verified_identity_that_changes_holds_back_what_is_said_until_it_is_accepted() {
+    let mut world = World::new(7);
+    let (phone, bea, talk) = world.acquaint();
+    let user = world.user(phone);
+    let code = {
+        let bea_user = world.user(bea);
+        let number = world.devices[phone].engine().identity().safety_number(&bea_user).unwrap().unwrap();
+        number.qr_payload().to_vec()
+    };
+    let mut wrong = code.clone();
+    wrong[40] ^= 1;
+    assert_eq!(world.call(bea, |engine, now| engine.identity().verify_scanned(&user, &wrong, now)), Ok(false));
+    assert_eq!(world.devices[bea].engine().identity().trust(&user), Ok(Trust::Unverified));
+    assert_eq!(world.call(bea, |engine, now| engine.identity().verify_scanned(&user, &code, now)), Ok(true));
+    assert_eq!(world.devices[bea].engine().identity().trust(&user), Ok(Trust::Verified));
+    // Ann comes back with another identity: she, or somebody else.
+    world.crash(phone, 0);
+    world.devices[phone].wants_link = false;
+    let list = world.platform.revoke(&world.devices[phone].certificate.clone().unwrap(), world.now);
+    world.revoke(&list);
+    let fresh = world.unconnected("ann", "client", None);
+    world.connect(fresh);
+    world.run(HOUR);
+    assert!(world.devices[bea].events.contains(&Event::IdentityChanged(user.clone())));
+    assert_eq!(world.conversation(bea, talk).others[0].trust, Trust::Changed);
+    world.send(bea, talk, "is it you?");
+    world.settle();
+    assert_eq!(states(&mut world, bea, talk).last(), Some(&SendState::Queued), "it waits");
+    assert!(!has(&mut world, fresh, talk, "is it you?"));
+    world.call(bea, |engine, now| engine.identity().accept_identity(&user, now)).unwrap();
+    world.settle();
+    assert!(has(&mut world, fresh, talk, "is it you?"));
+    assert_eq!(world.conversation(bea, talk).others[0].trust, Trust::Unverified);
+    world.check();
+}
