@@ -88,6 +88,7 @@
 
 mod account;
 mod act;
+pub mod attachment;
 pub mod authority;
 mod change;
 mod codec;
