@@ -1,4 +1,4 @@
-//! The wire formats are frozen: what `tests/vectors/` holds is read, and written again to the same bytes (R14, R46).
+//! The wire formats are frozen: what `tests/vectors/` holds is read, and written again to the same bytes (R14, R35, R46).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 

@@ -39,6 +39,8 @@ impl<'de> Deserialize<'de> for BlurHash {
 
 #[cfg(test)]
 mod tests {
+    //! R36.
+
     use super::*;
 
     #[test]

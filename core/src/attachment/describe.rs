@@ -143,6 +143,8 @@ fn caption(given: &str) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    //! R2, R22, R36.
+
     use super::super::testing::{picture, voice};
     use super::*;
 

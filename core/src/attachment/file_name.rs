@@ -118,6 +118,8 @@ fn cut(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    //! R22.
+
     use std::collections::BTreeMap;
 
     use super::*;

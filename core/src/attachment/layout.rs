@@ -103,6 +103,8 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
+    //! R35, R40.
+
     use super::*;
 
     const MIB: u64 = 1 << 20;

@@ -54,6 +54,8 @@ fn scheme(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    //! R22.
+
     use super::*;
 
     #[test]

@@ -55,6 +55,8 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    //! R2, R22.
+
     use super::*;
 
     #[test]

@@ -56,6 +56,8 @@ impl<'de> Deserialize<'de> for Preview {
 
 #[cfg(test)]
 mod tests {
+    //! R36.
+
     use super::*;
 
     #[test]

@@ -63,6 +63,8 @@ impl<'de> Deserialize<'de> for Wave {
 
 #[cfg(test)]
 mod tests {
+    //! R36.
+
     use super::*;
 
     #[test]
