@@ -99,6 +99,12 @@ pub enum Misuse {
     /// A value of the configuration is out of bounds.
     #[error("configuration: {0}")]
     Config(&'static str),
+    /// What is said of an attachment, or handed over for it, does not fit.
+    #[error("attachment: {0}")]
+    Attachment(&'static str),
+    /// The file is not the one whose upload began: start the upload anew.
+    #[error("the file has changed since its upload began: start the upload anew")]
+    OtherBytes,
 }
 
 impl Misuse {
@@ -123,6 +129,8 @@ impl Misuse {
             Misuse::Answer => "misuse.answer",
             Misuse::Blocked => "misuse.blocked",
             Misuse::Config(_) => "misuse.config",
+            Misuse::Attachment(_) => "misuse.attachment",
+            Misuse::OtherBytes => "misuse.other_bytes",
         }
     }
 }
@@ -176,6 +184,9 @@ pub enum PeerFault {
     /// Too old to read: its keys are gone.
     #[error("too old to read")]
     TooOld,
+    /// A file that is shorter than its message says.
+    #[error("the file was cut short")]
+    CutShort,
 }
 
 impl PeerFault {
@@ -197,6 +208,7 @@ impl PeerFault {
             PeerFault::Commit => "peer.commit",
             PeerFault::KeyPackage => "peer.key_package",
             PeerFault::TooOld => "peer.too_old",
+            PeerFault::CutShort => "peer.cut_short",
         }
     }
 }

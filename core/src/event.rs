@@ -1,5 +1,6 @@
 //! What a host shows. Events are hints: whoever missed some re-reads by query.
 
+use crate::attachment::Transfer;
 use crate::error::PeerFault;
 use crate::id::{ConversationId, DeviceId, UserId};
 use crate::message::MessageKey;
@@ -17,6 +18,8 @@ pub enum Event {
     MessageAdded(ConversationId, MessageKey),
     /// A message's state changed, or what could not be read can be read now.
     MessageChanged(ConversationId, MessageKey),
+    /// A file's upload or download began or went on; or, at a login, is still under way.
+    AttachmentProgress(Box<Transfer>),
     /// A message is no longer at this place: it moved or went.
     MessageRemoved(ConversationId, MessageKey),
     /// A user has a device that was not known before, signed by the identity key that was.

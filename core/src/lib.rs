@@ -81,13 +81,15 @@
 //!
 //! # Features
 //!
-//! `sled` (default) and `sqlite` bring engines of storage; memory is always there. `testing` has the suite that every
+//! `sled` (default) and `sqlite` bring engines of storage; memory is always there. `image` brings
+//! `attachment::images`: decoding within limits, thumbnails, BlurHash, no metadata. `testing` has the suite that every
 //! store must pass. `sabotage` is for proving that tests notice faults: never in a product.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod account;
 mod act;
+pub mod attachment;
 pub mod authority;
 mod change;
 mod codec;

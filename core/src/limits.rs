@@ -20,6 +20,38 @@ pub const POLICY_ROLES: usize = 64;
 pub const TEXT: usize = 16 * 1024;
 /// The body of a content of any kind, known or not.
 pub const CONTENT_BODY: usize = 48 * 1024;
+/// An attachment: its file, before it is encrypted.
+pub const ATTACHMENT: u64 = 1 << 40;
+/// The file of an attachment is encrypted in chunks of this length.
+pub const ATTACHMENT_CHUNK: usize = 64 * 1024;
+/// Chunks that are sealed or opened at a time: what a transfer holds in memory, and what it goes on by.
+pub const ATTACHMENT_PIECE: u32 = 16;
+/// Pieces that a transfer can go back by, when the other side lost what it was given last.
+pub const ATTACHMENT_REWIND: usize = 64;
+/// Uploads and downloads under way.
+pub const TRANSFERS: usize = 128;
+/// Where a file is kept, as the host names it.
+pub const LOCATION: usize = 1_024;
+/// A media type.
+pub const MEDIA_TYPE: usize = 127;
+/// A file's name.
+pub const FILE_NAME: usize = 128;
+/// What is written under an attachment.
+pub const CAPTION: usize = 8 * 1024;
+/// The small picture that stands in a message for its image or video.
+pub const PREVIEW: usize = 24 * 1024;
+/// Longest edge of an image or video, in pixels.
+pub const EDGE: u32 = 65_535;
+/// An image file that is decoded.
+pub const IMAGE: usize = 64 * 1024 * 1024;
+/// Pixels of an image that is decoded.
+pub const IMAGE_PIXELS: u64 = 64 * 1024 * 1024;
+/// Memory that decoding an image may take.
+pub const IMAGE_MEMORY: u64 = 512 * 1024 * 1024;
+/// Duration of a voice message or video.
+pub const DURATION: u64 = DAY;
+/// Samples of a voice message's wave form.
+pub const WAVE: usize = 256;
 /// A whole envelope, headers included.
 pub const ENVELOPE: usize = 1024 * 1024;
 /// Devices that one envelope names.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
 
+#[path = "../../fuzz/src/attachment.rs"]
+mod attachment;
 #[path = "../../fuzz/src/certificate.rs"]
 mod certificate;
 #[path = "../../fuzz/src/content.rs"]
@@ -12,6 +14,11 @@ mod envelope;
 mod policy_file;
 
 use std::path::Path;
+
+#[test]
+fn r14_attachments_of_the_corpus_hold() {
+    replay("attachment", attachment::check);
+}
 
 #[test]
 fn r14_signed_records_of_the_corpus_hold() {

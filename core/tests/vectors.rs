@@ -1,4 +1,4 @@
-//! The wire formats are frozen: what `tests/vectors/` holds is read, and written again to the same bytes (R14, R46).
+//! The wire formats are frozen: what `tests/vectors/` holds is read, and written again to the same bytes (R14, R35, R46).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use undertone::attachment::{AttachmentBody, FileKey, Layout, Reader};
 use undertone::authority::{
     Authority, Certificate, DeviceKey, EnrolmentRequest, IdentityKey, ProvenStart, RevocationList,
 };
-use undertone::envelope::{Content, Envelope, StartToken};
+use undertone::envelope::{Content, Envelope, Kind, StartToken};
 use undertone::error::PeerFault;
 
 /// A file of vectors; the fields that are not named here are for readers, and compared as text.
@@ -29,6 +30,9 @@ struct Vector {
     bytes: String,
     format: Option<String>,
     code: Option<String>,
+    kind: Option<u16>,
+    key: Option<String>,
+    size: Option<u64>,
 }
 
 /// Every field and every byte: an engine that makes anything else of the same values speaks another language.
@@ -63,6 +67,29 @@ fn r46_every_vector_reads_and_is_written_to_the_same_bytes() {
         }
     }
     assert_eq!(read, 22);
+}
+
+#[test]
+fn r35_every_attachment_reads_and_is_written_to_the_same_bytes() {
+    let vectors = vectors("attachment.toml");
+    assert_eq!(vectors.len(), 11);
+    for vector in vectors {
+        let (kind, bytes) = (Kind(vector.kind.unwrap()), unhex(&vector.bytes));
+        assert_eq!(AttachmentBody::decode(kind, &bytes).unwrap().encode(), Ok(bytes), "{}", vector.name);
+    }
+}
+
+/// What another implementation made of the vectors' files opens here.
+#[test]
+fn r35_every_encrypted_file_opens() {
+    let vectors = vectors("attachment_file.toml");
+    assert_eq!(vectors.len(), 2);
+    for vector in vectors {
+        let (key, size) = (unhex(vector.key.as_deref().unwrap()).try_into().unwrap(), vector.size.unwrap());
+        let reader = Reader::new(&FileKey::from_bytes(key), Layout::new(size).unwrap());
+        let file: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+        assert_eq!(reader.read(&(0..size), &unhex(&vector.bytes)), Ok(file), "{}", vector.name);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! A check panics when it does not hold. The fuzz targets feed it bytes of chance, ordinary tests feed it the corpus.
 
+pub mod attachment;
 pub mod certificate;
 pub mod content;
 pub mod envelope;

@@ -4,16 +4,18 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::baseline::Mls;
+use crate::files::Files;
 use crate::history::History;
 use crate::stores::Kind;
 use crate::traffic::Traffic;
 
-/// Rows of two tables.
+/// Rows of three tables.
 #[derive(Default)]
 pub struct Chart {
     baselines: String,
     traffic: String,
     history: String,
+    files: String,
 }
 
 impl Chart {
@@ -71,12 +73,28 @@ impl Chart {
         );
     }
 
+    pub fn files(&mut self, files: &Files) {
+        let rows = [
+            ("bare ChaCha20-Poly1305, encrypt", files.bare_encrypt, files.bare_encrypt),
+            ("bare ChaCha20-Poly1305, decrypt", files.bare_decrypt, files.bare_decrypt),
+            ("bare SHA-256", files.bare_hash, files.bare_encrypt),
+            ("encrypt for upload", files.seal, files.bare_encrypt),
+            ("decrypt a download", files.open, files.bare_decrypt),
+            ("decrypt ranges, without the digest", files.read, files.bare_decrypt),
+        ];
+        for (what, time, bare) in rows {
+            let speed = files.bytes as f64 / time.as_secs_f64().max(1e-9) / 1e6;
+            let _ = writeln!(self.files, "| {what} | {speed:.0} | {:.2} |", ratio(bare, time));
+        }
+    }
+
     /// Everything.
     pub fn text(&self) -> String {
         format!(
             "{}\n| store | what | µs per message | × bare MLS | × append + fdatasync | own µs |\n|---|---|---|---|---|---|\n{}\n\
-             | store | messages | page of 50, newest µs | page of 50, middle µs | open to first page µs | memory of open kB | disk bytes per message |\n|---|---|---|---|---|---|---|\n{}",
-            self.baselines, self.traffic, self.history
+             | store | messages | page of 50, newest µs | page of 50, middle µs | open to first page µs | memory of open kB | disk bytes per message |\n|---|---|---|---|---|---|---|\n{}\n\
+             | attachment | MB/s | of the speed of bare ChaCha20-Poly1305 |\n|---|---|---|\n{}",
+            self.baselines, self.traffic, self.history, self.files
         )
     }
 

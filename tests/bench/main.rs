@@ -5,6 +5,7 @@
 
 mod baseline;
 mod chart;
+mod files;
 mod history;
 mod pair;
 mod stores;
@@ -23,6 +24,8 @@ struct Plan {
     drains: usize,
     /// Messages of the long conversation.
     history: usize,
+    /// Bytes of an attachment's file.
+    file: usize,
     /// Where the page goes; not written without it.
     page: Option<std::path::PathBuf>,
 }
@@ -51,11 +54,13 @@ fn main() -> ExitCode {
 }
 
 fn plan(args: &[String]) -> Result<Plan, String> {
-    let mut plan = Plan { single: 500, drain: 1_000, drains: 5, history: 100_000, page: None };
+    let mut plan = Plan { single: 500, drain: 1_000, drains: 5, history: 100_000, file: 256 << 20, page: None };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--quick" => plan = Plan { single: 50, drain: 200, drains: 1, history: 5_000, page: plan.page },
+            "--quick" => {
+                plan = Plan { single: 50, drain: 200, drains: 1, history: 5_000, file: 16 << 20, page: plan.page }
+            }
             "--write" => plan.page = Some(args.next().ok_or("--write needs a path")?.into()),
             other => return Err(format!("unknown argument {other}")),
         }
@@ -76,6 +81,7 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
         let history = history::measure(kind, plan.history)?;
         chart.history(kind, plan.history, &history);
     }
+    chart.files(&files::measure(plan.file)?);
     print!("{}", chart.text());
     if let Some(path) = &plan.page {
         std::fs::write(path, chart.page())?;

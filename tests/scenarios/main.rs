@@ -1,5 +1,6 @@
 //! What people see happen, one scenario each: engines with their hosts, the real relay's logic, virtual time.
 
+mod attachments;
 mod bad_input;
 mod certificates;
 mod deleting;

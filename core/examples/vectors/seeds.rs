@@ -9,7 +9,8 @@ use undertone::policy::Policy;
 const SIGNATURE: usize = 66;
 
 /// Which files of vectors a target reads.
-const TARGETS: [(&str, &[&str]); 3] = [
+const TARGETS: [(&str, &[&str]); 4] = [
+    ("attachment", &["attachment"]),
     ("certificate", &["certificate", "enrolment", "revocation", "start_token"]),
     ("content", &["content"]),
     ("envelope", &["envelope"]),

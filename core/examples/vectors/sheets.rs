@@ -1,5 +1,8 @@
 //! What the vectors say: every format, from fixed keys and values.
 
+#[path = "files.rs"]
+mod files;
+
 use std::collections::BTreeSet;
 
 use undertone::authority::{Authority, Certificate, DeviceKey, EnrolmentRequest, IdentityKey, SafetyNumber};
@@ -18,6 +21,8 @@ type Failure = Box<dyn std::error::Error>;
 pub fn all() -> Result<Vec<(&'static str, String)>, Failure> {
     let cast = Cast::new()?;
     Ok(vec![
+        ("attachment.toml", files::bodies()?),
+        ("attachment_file.toml", files::ciphertexts()?),
         ("certificate.toml", certificates(&cast)?),
         ("content.toml", contents(&cast)?),
         ("enrolment.toml", enrolments(&cast)?),

@@ -1,8 +1,9 @@
 //! The view of messages.
 
 use super::Engine;
+use crate::attachment;
 use crate::change::{Change, Reader};
-use crate::conversation::{self, State};
+use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
 use crate::envelope::{Clock, MessageRef};
 use crate::error::{Error, Misuse, Result};
@@ -38,6 +39,15 @@ impl Draft {
     pub fn text(text: impl Into<String>) -> Draft {
         Draft { text: text.into(), period: None, clock: None, target: None }
     }
+
+    pub(super) fn check_period(&self) -> Result<()> {
+        match self.period {
+            Some(period) if period < -1 => {
+                Err(Error::Misuse(Misuse::Config("a period is -1, 0 or a number of minutes")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// The messages of this user's conversations.
@@ -56,34 +66,11 @@ impl Messages<'_> {
         let text = checked(&draft)?;
         self.0.mutate(now, |ctx| {
             let mut row = conversation::require(&ctx.tx, conversation)?;
-            allowed(ctx, &row)?;
-            let id = MessageId::fresh(ctx.rng, ctx.now);
-            row.last_stamp = row.last_stamp.plus(1).max(ctx.now);
-            let key = MessageKey { at: row.last_stamp, device: ctx.account.id, id };
-            let unknown = |m: &conversation::MemberRow| Recipient { user: m.user.clone(), delivered: None, read: None };
-            let message = MessageRow {
-                author: ctx.account.user.clone(),
-                own: true,
-                stamp: key.at,
-                accepted: None,
-                period: draft.period.unwrap_or(row.period),
-                clock: draft.clock.unwrap_or(row.clock),
-                target: draft.target,
-                counts: true,
-                body: Body::Text(text),
-                state: SendState::Queued,
-                recipients: row.others.iter().map(unknown).collect(),
-                unread: false,
-                read: None,
-                readers: Vec::new(),
-                envelope: None,
-                opening: Hash32::from_bytes([0; 32]),
-                frank: None,
-            };
-            conversation::added(ctx, &mut row, key, &message)?;
-            outbox::push(ctx, &mut row, Item::Message(id))?;
+            allowed(ctx, &row, None)?;
+            let (place, _) = place_own(ctx, &mut row, draft, Body::Text(text))?;
+            outbox::push(ctx, &mut row, Item::Message(place.id))?;
             conversation::store(&mut ctx.tx, &row)?;
-            Ok(id)
+            Ok(place.id)
         })
     }
 
@@ -131,6 +118,10 @@ impl Messages<'_> {
     pub fn cancel(&mut self, conversation: ConversationId, id: MessageId, now: Time) -> Result<()> {
         self.0.mutate(now, |ctx| {
             let (key, mut row) = own(ctx, conversation, id)?;
+            if attachment::awaits_upload(&row) {
+                let message = MessageRef { author: row.author, id };
+                return attachment::cancel(ctx, conversation, &message);
+            }
             if row.state != SendState::Queued || !outbox::cancel(ctx, conversation, id)? {
                 return Err(Error::Misuse(Misuse::State));
             }
@@ -150,9 +141,12 @@ impl Messages<'_> {
             if !matches!(row.state, SendState::Failed(_)) {
                 return Err(Error::Misuse(Misuse::State));
             }
-            allowed(ctx, &conversation_row)?;
+            allowed(ctx, &conversation_row, attachment::action(&row.body))?;
             row.state = SendState::Queued;
             conversation::moved(ctx, conversation, key, key, &row)?;
+            if attachment::awaits_upload(&row) {
+                return attachment::upload_again(ctx, conversation, key, &row);
+            }
             outbox::push(ctx, &mut conversation_row, Item::Message(id))?;
             conversation::store(&mut ctx.tx, &conversation_row)
         })
@@ -190,6 +184,39 @@ impl Messages<'_> {
     }
 }
 
+/// Puts a new message of this user into its conversation. The caller stores the conversation's row.
+pub(super) fn place_own(
+    ctx: &mut Ctx<'_>,
+    row: &mut ConversationRow,
+    draft: Draft,
+    body: Body,
+) -> Result<(MessageKey, MessageRow)> {
+    row.last_stamp = row.last_stamp.plus(1).max(ctx.now);
+    let key = MessageKey { at: row.last_stamp, device: ctx.account.id, id: MessageId::fresh(ctx.rng, ctx.now) };
+    let unknown = |m: &conversation::MemberRow| Recipient { user: m.user.clone(), delivered: None, read: None };
+    let message = MessageRow {
+        author: ctx.account.user.clone(),
+        own: true,
+        stamp: key.at,
+        accepted: None,
+        period: draft.period.unwrap_or(row.period),
+        clock: draft.clock.unwrap_or(row.clock),
+        target: draft.target,
+        counts: true,
+        body,
+        state: SendState::Queued,
+        recipients: row.others.iter().map(unknown).collect(),
+        unread: false,
+        read: None,
+        readers: Vec::new(),
+        envelope: None,
+        opening: Hash32::from_bytes([0; 32]),
+        frank: None,
+    };
+    conversation::added(ctx, row, key, &message)?;
+    Ok((key, message))
+}
+
 fn checked(draft: &Draft) -> Result<String> {
     let text = text::clean(&draft.text);
     if text.trim().is_empty() {
@@ -198,14 +225,12 @@ fn checked(draft: &Draft) -> Result<String> {
     if text.len() > limits::TEXT {
         return Err(Error::Misuse(Misuse::TooLarge { what: "a text", limit: limits::TEXT }));
     }
-    if draft.period.is_some_and(|period| period < -1) {
-        return Err(Error::Misuse(Misuse::Config("a period is -1, 0 or a number of minutes")));
-    }
+    draft.check_period()?;
     Ok(text)
 }
 
-/// Whether the rules let this user write here, as far as the roles are known.
-fn allowed(ctx: &Ctx<'_>, row: &conversation::ConversationRow) -> Result<()> {
+/// Whether the rules let this user write here, and do what else it takes, as far as the roles are known.
+pub(super) fn allowed(ctx: &Ctx<'_>, row: &ConversationRow, also: Option<Action>) -> Result<()> {
     if let [other] = row.others.as_slice()
         && person::is_blocked(ctx, &other.user)?
     {
@@ -213,11 +238,13 @@ fn allowed(ctx: &Ctx<'_>, row: &conversation::ConversationRow) -> Result<()> {
     }
     let own = ctx.account.role()?;
     let starting = row.state == State::Denied || row.token.is_empty();
-    let action = if starting { Action::Start } else { Action::Reply };
+    let write = if starting { Action::Start } else { Action::Reply };
     for other in &row.others {
         let Some(role) = member::role_of(ctx, &other.user)? else { continue };
-        if let Decision::Deny(reason) = ctx.config.policy.decide(own, action, &role) {
-            return Err(Error::Denied(reason));
+        for action in [Some(write), also].into_iter().flatten() {
+            if let Decision::Deny(reason) = ctx.config.policy.decide(own, action, &role) {
+                return Err(Error::Denied(reason));
+            }
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The engine: one door in, one door out. It dispatches; the features do the work.
 
+mod attachments;
 mod conversations;
 #[cfg(feature = "sabotage")]
 mod doctored;
@@ -12,6 +13,7 @@ mod reactions;
 pub(crate) mod testing;
 mod wake;
 
+pub use attachments::Attachments;
 pub use conversations::Conversations;
 pub use identity::Identity;
 pub use messages::{Draft, Messages};
@@ -110,6 +112,11 @@ impl Engine {
     /// The messages.
     pub fn messages(&mut self) -> Messages<'_> {
         Messages(self)
+    }
+
+    /// The files of messages.
+    pub fn attachments(&mut self) -> Attachments<'_> {
+        Attachments(self)
     }
 
     /// Users, devices, certificates.

@@ -1,5 +1,6 @@
 //! Who reacts when a message comes, changes or goes: one list, in order. What a reaction changes is reacted to as well.
 
+use crate::attachment;
 use crate::change::{Change, Reader};
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -19,7 +20,7 @@ pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
             }
             Change::Read(_conversation, _place, _message, Reader::Elsewhere) => {}
             Change::Edited(_conversation, _place, _before, _message) => {}
-            Change::Removed(_conversation, _place, _message) => {}
+            Change::Removed(conversation, place, message) => attachment::removed(ctx, conversation, place, &message),
         }
     }
     for same in noticed.chunk_by(|a, b| a.0 == b.0) {

@@ -11,7 +11,7 @@ use crate::memory::{Effect, Link};
 use crate::output::Wake;
 use crate::store::Table;
 use crate::time::{HOUR, SECOND, Time};
-use crate::{act, inbox, key_package, member, outbox, request, session, timer};
+use crate::{act, attachment, inbox, key_package, member, outbox, request, session, timer};
 
 /// Timers that one mutation handles.
 const DUE_STEP: usize = 32;
@@ -41,11 +41,13 @@ pub(super) fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
     if let Some(accepted) = rolled_back {
         outbox::set_sequence(ctx, accepted)?;
         session::freeze_all(ctx);
+        attachment::distrust(ctx)?;
         ctx.tx.event(Event::RolledBack);
     }
     key_package::replenish(ctx, login, rolled_back.is_some())?;
     inbox::fetch(ctx)?;
     outbox::relaunch(ctx)?;
+    attachment::remind(ctx)?;
     request::remake(ctx)
 }
 

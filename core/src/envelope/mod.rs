@@ -12,4 +12,4 @@ pub use header::{Envelope, EnvelopeKind, PushHint};
 pub use token::StartToken;
 
 pub(crate) use content::Again;
-pub(crate) use padding::{pad, unpad};
+pub(crate) use padding::{pad, padme, unpad};

@@ -8,11 +8,15 @@ const FLOOR: usize = 256;
 
 /// The padded length of `len` bytes.
 fn bucket(len: usize) -> usize {
-    let len = len.max(FLOOR);
-    let exponent = usize::BITS - 1 - len.leading_zeros();
+    usize::try_from(padme(len.max(FLOOR) as u64)).unwrap_or(usize::MAX)
+}
+
+/// The length that `len` is padded to, without a floor.
+pub(crate) fn padme(len: u64) -> u64 {
+    let exponent = u64::BITS - 1 - len.max(1).leading_zeros();
     let mantissa = u32::BITS - exponent.leading_zeros();
-    let mask = (1usize << (exponent - mantissa.min(exponent))) - 1;
-    (len + mask) & !mask
+    let mask = (1u64 << (exponent - mantissa.min(exponent))) - 1;
+    len.saturating_add(mask) & !mask
 }
 
 /// Appends 0x80 and zeros (ISO/IEC 7816-4) up to a bucket.

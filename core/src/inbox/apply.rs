@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::open::Opened;
 use super::{Verdict, act, dedup, missing};
+use crate::attachment::{self, AttachmentBody};
 use crate::authority::Certificate;
 use crate::codec;
 use crate::conversation;
@@ -16,6 +17,7 @@ use crate::limits;
 use crate::member;
 use crate::message::{self, Body, Cause, MessageKey, MessageRow, Recipient, SendState};
 use crate::person;
+use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
 use crate::session::SessionRow;
 use crate::text;
@@ -43,6 +45,7 @@ pub(super) fn apply(ctx: &mut Ctx<'_>, opened: Opened, envelope: &Envelope, deli
     match done {
         Ok(()) => Ok(Verdict::Done),
         Err(Error::Peer(fault)) => Ok(Verdict::Refuse(fault)),
+        Err(Error::Denied(reason)) => Ok(Verdict::Forbid(sender.user().clone(), reason)),
         Err(error) => Err(error),
     }
 }
@@ -149,6 +152,10 @@ fn insert(
     }
     let key = MessageKey::new(content.head.stamp, Some(delivery.accepted_at), sender.device(), id);
     let own = author == ctx.account.user;
+    let body = body(content.kind, &content.body)?;
+    if !own && let Some(action) = attachment::action(&body) {
+        permitted(ctx, sender, action)?;
+    }
     let mut row = conversation::require(&ctx.tx, conversation)?;
     let message = MessageRow {
         own,
@@ -158,7 +165,7 @@ fn insert(
         clock: content.head.clock,
         target: content.head.target.clone(),
         counts: content.head.counts,
-        body: body(content.kind, &content.body)?,
+        body,
         state: SendState::Sent,
         recipients: recipients(own, &row),
         unread: !own && content.head.counts,
@@ -178,6 +185,14 @@ fn insert(
     act::apply_early(ctx, conversation, &author, id)
 }
 
+/// Whether the rules let a sender do this towards this user.
+fn permitted(ctx: &Ctx<'_>, sender: &Certificate, action: Action) -> Result<()> {
+    match ctx.config.policy.decide(sender.role(), action, ctx.account.role()?) {
+        Decision::Allow => Ok(()),
+        Decision::Deny(reason) => Err(Error::Denied(reason)),
+    }
+}
+
 fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {
     Ok(match kind {
         Kind::TEXT => {
@@ -188,6 +203,9 @@ fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {
                 return Err(PeerFault::TooLarge("text").into());
             }
             Body::Text(text)
+        }
+        Kind::IMAGE | Kind::FILE | Kind::VOICE | Kind::VIDEO => {
+            Body::Attachment(Box::new(AttachmentBody::decode(kind, bytes)?))
         }
         // Only this engine says what happened here.
         Kind::SYSTEM => return Err(PeerFault::Malformed("system message").into()),

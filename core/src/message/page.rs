@@ -2,6 +2,7 @@
 
 use super::row::{Body, MessageRow};
 use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
+use crate::attachment::Attachment;
 use crate::envelope::{Clock, Kind, MessageRef};
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::id::{ConversationId, UserId};
@@ -50,6 +51,8 @@ pub struct Message {
 pub enum MessageContent {
     /// Text.
     Text(String),
+    /// An image, file, voice message or video. Its file is read by [`Attachments`](crate::engine::Attachments).
+    Attachment(Box<Attachment>),
     /// Of a kind that this version does not know.
     Unsupported(Kind),
     /// What this engine notes of something that happened, from verified facts; its author is who did it.
@@ -182,6 +185,7 @@ impl Message {
             target: row.target,
             content: match row.body {
                 Body::Text(text) => MessageContent::Text(text),
+                Body::Attachment(body) => MessageContent::Attachment(Box::new(body.attachment)),
                 Body::Unknown(kind, _) => MessageContent::Unsupported(kind),
                 Body::System(note) => MessageContent::System(note),
                 Body::Encrypted(cause) => MessageContent::Encrypted(cause),

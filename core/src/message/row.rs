@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
+use crate::attachment::AttachmentBody;
 use crate::envelope::{Clock, Kind, MessageRef};
 use crate::error::{Error, Result, StoreError};
 use crate::expiry::{self, Terms};
@@ -54,6 +55,8 @@ impl MessageRow {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum Body {
     Text(String),
+    /// An attachment; without a location it waits for its upload.
+    Attachment(Box<AttachmentBody>),
     /// Of a kind that this version does not know: kept for a newer one.
     Unknown(Kind, serde_bytes::ByteBuf),
     /// Not readable, yet or ever.

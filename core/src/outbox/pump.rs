@@ -277,6 +277,8 @@ fn stamp(now: Time, queued: Time, before: Time) -> Time {
 fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Result<Option<Content>> {
     let (kind, body) = match &message.body {
         Body::Text(text) => (Kind::TEXT, codec::encode(text)?),
+        Body::Attachment(body) if body.attachment.location.is_none() => return Ok(None),
+        Body::Attachment(body) => (body.kind(), body.encode()?),
         Body::Unknown(kind, body) => (*kind, body.to_vec()),
         Body::Encrypted(_) | Body::System(_) => return Ok(None),
     };

@@ -56,7 +56,7 @@ pub enum Table {
     Search = 25,
     /// `call` → call.
     Call = 26,
-    /// `attachment` → attachment.
+    /// `conversation · message · hash of author (8)` → the upload or download of its file that is under way.
     Attachment = 27,
     /// `table (1) · stored key · piece (2)` → what did not fit into a row. Only the vault writes here.
     Overflow = 28,
@@ -160,6 +160,7 @@ impl Table {
             | Table::SessionIndex
             | Table::Intent
             | Table::Receipt
+            | Table::Attachment
             | Table::Early => Blinding::Prefix,
             Table::Conversation => Blinding::Conversation,
             Table::Activity => Blinding::Tail,
@@ -178,7 +179,6 @@ impl Table {
             | Table::KeyPackage
             | Table::Authority
             | Table::Call
-            | Table::Attachment
             | Table::Overflow
             | Table::Act
             | Table::Expiry => Blinding::None,

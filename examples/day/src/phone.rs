@@ -132,6 +132,7 @@ fn chats(engine: &mut Engine, now: Time) -> Result<Vec<Chat>, Error> {
 fn line(message: &Message) -> Line {
     let text = match &message.content {
         MessageContent::Text(text) => text.clone(),
+        MessageContent::Attachment(file) => format!("[{}] {}", file.kind().name(), file.caption),
         MessageContent::Encrypted(_) => "[Encrypted Message]".into(),
         _ => "[made by a newer version]".into(),
     };

@@ -44,6 +44,7 @@ pub fn message(message: &Message) -> String {
 pub fn content(message: &Message) -> String {
     match &message.content {
         MessageContent::Text(text) => text.clone(),
+        MessageContent::Attachment(file) => format!("[{}] {}", file.kind().name(), file.caption),
         MessageContent::Encrypted(_) => "[Encrypted Message]".into(),
         _ => "[made by a newer version: update this app]".into(),
     }
