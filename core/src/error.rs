@@ -81,6 +81,15 @@ pub enum Misuse {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// A search without a word.
+    #[error("there is nothing to search for")]
+    NothingToSearch,
+    /// A search with too many words.
+    #[error("a search may have at most {limit} words")]
+    TooManyWords {
+        /// The limit.
+        limit: usize,
+    },
     /// A user id that is empty or too long.
     #[error("a user id has 1 to 128 bytes")]
     UserId,
@@ -123,6 +132,8 @@ impl Misuse {
             Misuse::Oneself => "misuse.oneself",
             Misuse::Empty => "misuse.empty",
             Misuse::TooLarge { .. } => "misuse.too_large",
+            Misuse::NothingToSearch => "misuse.nothing_to_search",
+            Misuse::TooManyWords { .. } => "misuse.too_many_words",
             Misuse::UserId => "misuse.user_id",
             Misuse::Cursor => "misuse.cursor",
             Misuse::State => "misuse.state",

@@ -126,6 +126,7 @@ mod request;
 pub mod rng;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;
+pub mod search;
 mod session;
 pub mod store;
 mod sweep;

@@ -85,6 +85,27 @@ pub const PAGE: usize = 50;
 /// Rows of a page at most.
 pub const PAGE_MAX: usize = 500;
 
+/// What a person searches for.
+pub const SEARCH: usize = 10 * 1024;
+/// Words of one search.
+pub const SEARCH_WORDS: usize = 32;
+/// Rows of the index that one call reads before it lets the caller go on; further ones only to finish what it began.
+pub const SEARCH_READS: usize = 1_000;
+/// Messages that one call holds against what is searched for.
+pub const SEARCH_CANDIDATES: usize = 500;
+/// Messages that wait to be indexed together.
+pub const SEARCH_FRESH: usize = 64;
+/// Bytes of their texts.
+pub const SEARCH_FRESH_BYTES: usize = 48 * 1024;
+/// Rows of a segment of the index: it is written in one batch, and what it replaces goes in the same.
+pub const SEARCH_ROWS: usize = 176;
+/// Messages of a segment of the index.
+pub const SEARCH_MESSAGES: u32 = 16 * 1024;
+/// How long a segment of the index may hold what is left of messages that are gone; no search finds them.
+pub const SEARCH_GONE: u64 = 5 * MINUTE;
+/// Marked parts of one found message.
+pub const HIGHLIGHTS: usize = 256;
+
 /// Longest key of a store row.
 pub const STORE_KEY: usize = 64;
 /// Longest value of a store row.

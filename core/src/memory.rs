@@ -44,6 +44,12 @@ pub(crate) struct Memory {
     pub confirm: BTreeSet<Vec<u8>>,
     /// When the next step of a compaction is due.
     pub compact_at: Option<Time>,
+    /// Messages that are in no segment of the search index yet, and the bytes of their texts.
+    pub unindexed: (usize, usize),
+    /// Whether segments of the search index are to be merged.
+    pub merge: bool,
+    /// When segments of the search index with messages that are gone are written anew.
+    pub purge_at: Option<Time>,
     /// Whether sessions are being frozen; until they are, nothing is encrypted.
     pub freezing: bool,
     /// Revoked serial numbers, by authority.
@@ -83,6 +89,12 @@ pub(crate) enum Effect {
     Revoked(BTreeSet<([u8; 32], u64)>),
     Freezing(bool),
     Compact(Option<Time>),
+    /// A message is in no segment of the search index, or not any more; the bytes of its text.
+    Unindexed(bool, usize),
+    /// Whether segments are to be merged.
+    Merge(bool),
+    /// When segments are written anew, unless they are earlier; `None` when all are.
+    Purge(Option<Time>),
     Enrolled(Box<Certificate>),
 }
 
@@ -102,6 +114,9 @@ impl Memory {
             unpark: BTreeSet::new(),
             confirm: BTreeSet::new(),
             compact_at: None,
+            unindexed: (0, 0),
+            merge: false,
+            purge_at: None,
             freezing: false,
             revoked: BTreeSet::new(),
         }
@@ -126,7 +141,7 @@ impl Memory {
     /// The earliest instant at which memory wants something done.
     pub fn deadline(&self) -> Option<(Time, crate::output::Wake)> {
         use crate::output::Wake;
-        let compact = self.compact_at.map(|at| (at, Wake::Sweep));
+        let compact = self.compact_at.into_iter().chain(self.purge_at).min().map(|at| (at, Wake::Sweep));
         if !self.is_up() {
             return compact;
         }
@@ -148,7 +163,8 @@ impl Memory {
         if now < self.clock {
             let retries = self.flights.values_mut().filter_map(|flight| flight.retry_at.as_mut());
             let requests = self.requests.values_mut().filter_map(Option::as_mut);
-            let rest = self.work.values_mut().chain(self.receipts.values_mut()).chain(self.compact_at.as_mut());
+            let rest = self.work.values_mut().chain(self.receipts.values_mut());
+            let rest = rest.chain(self.compact_at.as_mut()).chain(self.purge_at.as_mut());
             retries.chain(requests).chain(rest).for_each(|at| *at = Time::ZERO);
         }
         self.clock = now;
@@ -179,6 +195,14 @@ impl Memory {
             Effect::Confirm(key, false) => drop(self.confirm.remove(&key)),
             Effect::Freezing(freezing) => self.freezing = freezing,
             Effect::Compact(at) => self.compact_at = at,
+            Effect::Unindexed(true, bytes) => {
+                self.unindexed = (self.unindexed.0.saturating_add(1), self.unindexed.1.saturating_add(bytes));
+            }
+            Effect::Unindexed(false, bytes) => {
+                self.unindexed = (self.unindexed.0.saturating_sub(1), self.unindexed.1.saturating_sub(bytes));
+            }
+            Effect::Merge(merge) => self.merge = merge,
+            Effect::Purge(at) => self.purge_at = at.map(|at| self.purge_at.map_or(at, |before| before.min(at))),
             Effect::Revoked(revoked) => self.revoked = revoked,
             Effect::Enrolled(_) => {}
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::baseline::Mls;
 use crate::files::Files;
 use crate::history::History;
+use crate::search::{Search, Sort};
 use crate::stores::Kind;
 use crate::traffic::Traffic;
 
@@ -16,6 +17,8 @@ pub struct Chart {
     traffic: String,
     history: String,
     files: String,
+    index: String,
+    search: String,
 }
 
 impl Chart {
@@ -88,13 +91,50 @@ impl Chart {
         }
     }
 
+    pub fn search(&mut self, kind: Kind, messages: usize, search: &Search) {
+        let _ = writeln!(
+            self.index,
+            "| {} | {messages} | {:.1} | {:.1} | {} | {:.1} | {} | {:.1} |",
+            kind.name(),
+            search.text,
+            search.index,
+            search.rows,
+            search.files,
+            us(search.insert),
+            search.longest.as_secs_f64() * 1e3
+        );
+        for Sort { what, times: [half, most, all], hits } in &search.sorts {
+            let _ = writeln!(
+                self.search,
+                "| {} | {messages} | {what} | {:.2} | {:.2} | {:.2} | {hits} |",
+                kind.name(),
+                half.as_secs_f64() * 1e3,
+                most.as_secs_f64() * 1e3,
+                all.as_secs_f64() * 1e3
+            );
+        }
+    }
+
+    /// The tables of searches.
+    pub fn searches(&self) -> String {
+        format!(
+            "| store | messages | bytes of text | bytes of index | rows of index | disk bytes before compaction | µs to put and index | longest mutation ms |\n|---|---|---|---|---|---|---|---|\n{}\n\
+             | store | messages | first page of a search for | p50 ms | p95 ms | longest ms | hits |\n|---|---|---|---|---|---|---|\n{}",
+            self.index, self.search
+        )
+    }
+
     /// Everything.
     pub fn text(&self) -> String {
         format!(
             "{}\n| store | what | µs per message | × bare MLS | × append + fdatasync | own µs |\n|---|---|---|---|---|---|\n{}\n\
              | store | messages | page of 50, newest µs | page of 50, middle µs | open to first page µs | memory of open kB | disk bytes per message |\n|---|---|---|---|---|---|---|\n{}\n\
-             | attachment | MB/s | of the speed of bare ChaCha20-Poly1305 |\n|---|---|---|\n{}",
-            self.baselines, self.traffic, self.history, self.files
+             | attachment | MB/s | of the speed of bare ChaCha20-Poly1305 |\n|---|---|---|\n{}\n{}",
+            self.baselines,
+            self.traffic,
+            self.history,
+            self.files,
+            self.searches()
         )
     }
 

@@ -8,6 +8,7 @@ mod chart;
 mod files;
 mod history;
 mod pair;
+mod search;
 mod stores;
 mod traffic;
 
@@ -26,6 +27,10 @@ struct Plan {
     history: usize,
     /// Bytes of an attachment's file.
     file: usize,
+    /// Messages that are searched, a smaller and a larger number.
+    searched: [usize; 2],
+    /// Whether only searches are measured.
+    only_search: bool,
     /// Where the page goes; not written without it.
     page: Option<std::path::PathBuf>,
 }
@@ -40,7 +45,7 @@ fn main() -> ExitCode {
     let plan = match plan(&args) {
         Ok(plan) => plan,
         Err(why) => {
-            eprintln!("bench: {why}\nusage: bench [--quick] [--write PATH]");
+            eprintln!("bench: {why}\nusage: bench [--quick] [--search] [--write PATH]");
             return ExitCode::from(2);
         }
     };
@@ -54,13 +59,18 @@ fn main() -> ExitCode {
 }
 
 fn plan(args: &[String]) -> Result<Plan, String> {
-    let mut plan = Plan { single: 500, drain: 1_000, drains: 5, history: 100_000, file: 256 << 20, page: None };
+    let searched = [100_000, 1_000_000];
+    let (history, file) = (100_000, 256 << 20);
+    let mut plan =
+        Plan { single: 500, drain: 1_000, drains: 5, history, file, searched, only_search: false, page: None };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quick" => {
-                plan = Plan { single: 50, drain: 200, drains: 1, history: 5_000, file: 16 << 20, page: plan.page }
+                let searched = [2_000, 10_000];
+                plan = Plan { single: 50, drain: 200, drains: 1, history: 5_000, file: 16 << 20, searched, ..plan };
             }
+            "--search" => plan.only_search = true,
             "--write" => plan.page = Some(args.next().ok_or("--write needs a path")?.into()),
             other => return Err(format!("unknown argument {other}")),
         }
@@ -70,6 +80,11 @@ fn plan(args: &[String]) -> Result<Plan, String> {
 
 fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     let mut chart = chart::Chart::default();
+    if plan.only_search {
+        searches(plan, &mut chart)?;
+        print!("{}", chart.searches());
+        return Ok(());
+    }
     let mls = baseline::mls(plan.drain * 2)?;
     let disk = baseline::append(plan.single)?;
     chart.baselines(&mls, disk);
@@ -82,9 +97,19 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
         chart.history(kind, plan.history, &history);
     }
     chart.files(&files::measure(plan.file)?);
+    searches(plan, &mut chart)?;
     print!("{}", chart.text());
     if let Some(path) = &plan.page {
         std::fs::write(path, chart.page())?;
+    }
+    Ok(())
+}
+
+fn searches(plan: &Plan, chart: &mut chart::Chart) -> Result<(), Box<dyn std::error::Error>> {
+    for messages in plan.searched {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_durable()) {
+            chart.search(kind, messages, &search::measure(kind, messages)?);
+        }
     }
     Ok(())
 }

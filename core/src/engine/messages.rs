@@ -15,6 +15,7 @@ use crate::outbox::{self, Item};
 use crate::person;
 use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
+use crate::search::{self, Scope, SearchCursor, SearchPage, SearchQuery};
 use crate::store::{Direction, KeyRange, Table};
 use crate::text;
 use crate::time::Time;
@@ -99,6 +100,25 @@ impl Messages<'_> {
             return Err(Error::Misuse(Misuse::UnknownMessage));
         }
         Ok(Message::new(conversation, key, row))
+    }
+
+    /// Searches for messages, newest first, from the start or behind a cursor. [`limits::PAGE`] is a good limit.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`]; [`Misuse::TooLarge`] for a limit of 0 or over [`limits::PAGE_MAX`].
+    pub fn search(
+        &self,
+        query: &SearchQuery,
+        scope: Scope,
+        cursor: Option<&SearchCursor>,
+        limit: usize,
+        now: Time,
+    ) -> Result<SearchPage> {
+        let tx = self.0.read()?;
+        if let Scope::Conversation(id) = scope {
+            conversation::require(&tx, id)?;
+        }
+        search::search(&tx, query, scope, cursor, limit, self.0.hidden(now))
     }
 
     /// Marks everything up to a message, it included, as read; what arrives later above it stays unread. What goes when

@@ -99,6 +99,7 @@ impl Engine {
             dirty: false,
             closed: None,
         };
+        engine.memory.tick(now);
         engine.recall()?;
         engine.mutate(now, wake::keep_sweeping)?;
         Ok(engine)

@@ -11,9 +11,9 @@ use crate::memory::{Effect, Memory};
 use crate::output::Output;
 use crate::session;
 use crate::store::{Direction, KeyRange, Table};
-use crate::time::Time;
+use crate::time::{SECOND, Time};
 use crate::tx::{Staged, Tx};
-use crate::{expiry, intent, member, outbox, receipt, request};
+use crate::{expiry, intent, member, outbox, receipt, request, search};
 
 /// Steps in which messages are deleted before the host is asked for another deadline.
 const EXPIRE_STEPS: usize = 8;
@@ -130,6 +130,10 @@ impl Engine {
         while let Some(conversation) = self.memory.next_work(now) {
             self.transact(now, |ctx| outbox::pump(ctx, conversation))?;
         }
+        // One step a mutation: it is the longest that there is, and what it leaves can wait for the next one.
+        if search::is_due(&self.memory, now) {
+            self.transact(now, search::step)?;
+        }
         Ok(())
     }
 
@@ -214,6 +218,9 @@ impl Engine {
         memory.relay_clock = member::relay_clock(&tx)?;
         memory.confirm = receipt::unfinished(&tx)?;
         memory.freezing = session::is_freezing(&tx)?;
+        let index = search::recall(&tx)?;
+        (memory.unindexed, memory.merge) = (index.unindexed, index.merge);
+        memory.purge_at = index.purge.then_some(memory.clock.plus(SECOND));
         memory.revoked = member::revoked_serials(&tx)?;
         self.memory = memory;
         Ok(())

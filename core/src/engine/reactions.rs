@@ -6,21 +6,28 @@ use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::expiry;
 use crate::limits;
+use crate::search;
 
 /// Lets every feature do what follows from what this mutation has done.
 pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
     let mut noticed = Vec::new();
     while let Some(change) = ctx.tx.next_change() {
         match change {
-            Change::Added(_conversation, _place, _message) => {}
-            Change::Moved(_conversation, _from, _to, _message) => {}
+            Change::Added(conversation, place, message) => search::added(ctx, conversation, place, &message)?,
+            Change::Moved(conversation, from, to, message) => search::moved(ctx, conversation, from, to, &message)?,
             Change::Read(conversation, place, message, Reader::Here) => {
                 let notice = expiry::read(ctx, conversation, place, &message)?;
                 noticed.extend(notice.map(|target| (conversation, target)));
             }
             Change::Read(_conversation, _place, _message, Reader::Elsewhere) => {}
-            Change::Edited(_conversation, _place, _before, _message) => {}
-            Change::Removed(conversation, place, message) => attachment::removed(ctx, conversation, place, &message),
+            Change::Edited(conversation, place, before, message) => {
+                search::removed(ctx, conversation, place, &before)?;
+                search::added(ctx, conversation, place, &message)?;
+            }
+            Change::Removed(conversation, place, message) => {
+                attachment::removed(ctx, conversation, place, &message);
+                search::removed(ctx, conversation, place, &message)?;
+            }
         }
     }
     for same in noticed.chunk_by(|a, b| a.0 == b.0) {

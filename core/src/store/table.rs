@@ -52,7 +52,9 @@ pub enum Table {
     Early = 23,
     /// `name` → revocation lists and policies.
     Authority = 24,
-    /// `blinded term · segment` → search postings.
+    /// What search knows first: `0 · blinded message (16)` → a message that is in no segment yet; `1 · segment (8)` →
+    /// how many of a segment's messages are gone; `2` → which segments are yet to be merged; `!newest (8) · segment (8)`
+    /// → a segment's root.
     Search = 25,
     /// `call` → call.
     Call = 26,
@@ -62,6 +64,8 @@ pub enum Table {
     Overflow = 28,
     /// `act` → an act of this device, for as long as somebody may ask for it again.
     Act = 29,
+    /// `segment (8) · part (1) · page (2)` → senders, messages and postings of a segment.
+    SearchSegment = 30,
     /// `instant (8) · message · hash of author (8)` → conversation and place of a message that goes at that instant.
     Expiry = 33,
     /// `user` → what this user decided of another one: name, block, verification.
@@ -70,7 +74,7 @@ pub enum Table {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 31] = [
+    pub const ALL: [Table; 32] = [
         Table::Meta,
         Table::Conversation,
         Table::Activity,
@@ -100,6 +104,7 @@ impl Table {
         Table::Attachment,
         Table::Overflow,
         Table::Act,
+        Table::SearchSegment,
         Table::Expiry,
         Table::Person,
     ];
@@ -126,6 +131,7 @@ impl Table {
                 | Table::Early
                 | Table::Authority
                 | Table::Act
+                | Table::Search
         )
     }
 
@@ -164,7 +170,7 @@ impl Table {
             | Table::Early => Blinding::Prefix,
             Table::Conversation => Blinding::Conversation,
             Table::Activity => Blinding::Tail,
-            Table::User | Table::Person | Table::Search => Blinding::Whole,
+            Table::User | Table::Person => Blinding::Whole,
             Table::Meta
             | Table::Transmit
             | Table::Request
@@ -179,6 +185,8 @@ impl Table {
             | Table::KeyPackage
             | Table::Authority
             | Table::Call
+            | Table::Search
+            | Table::SearchSegment
             | Table::Overflow
             | Table::Act
             | Table::Expiry => Blinding::None,
@@ -187,7 +195,7 @@ impl Table {
 }
 
 /// Which part of a table's keys is replaced by a keyed hash of 16 bytes. Conversation ids are hashes of user ids, which
-/// can be guessed; user ids and search terms can be guessed as well. Other ids are random.
+/// can be guessed; user ids can be guessed as well. Other ids are random.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Blinding {
     /// None of it.

@@ -154,8 +154,8 @@ impl Vault {
     /// In tables whose keys begin with a conversation, `range.from` begins with one, and the range ends within it: at
     /// `range.to` when that begins with it too, at its last row when `range.to` is empty or the next conversation id.
     /// Keys come back as they were put. A scan of a whole table (both bounds empty) gives such keys, and those of
-    /// [`Table::Conversation`], [`Table::Activity`], [`Table::User`] and [`Table::Search`], with the hidden part hidden,
-    /// in its order; for [`Table::Conversation`], [`Table::User`] and [`Table::Search`] bounds are keys given so.
+    /// [`Table::Conversation`], [`Table::Activity`] and [`Table::User`], with the hidden part hidden, in its order; for
+    /// [`Table::Conversation`] and [`Table::User`] bounds are keys given so.
     ///
     /// # Errors
     /// [`StoreError::Limit`] for a range over several conversations; [`StoreError::Corrupt`] when a row is damaged;

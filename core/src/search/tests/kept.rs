@@ -1,0 +1,169 @@
+//! What is deleted is gone from the index as well.
+
+use super::{Desk, key};
+use crate::limits;
+use crate::search::{Scope, SearchQuery};
+use crate::store::{Direction, KeyRange, Table};
+use crate::tx::Row;
+
+const AT: u64 = 1_800_000_000_000;
+
+fn found(desk: &mut Desk, text: &str) -> usize {
+    let query = SearchQuery::parse(text).unwrap();
+    desk.engine.messages().search(&query, Scope::All, None, limits::PAGE_MAX, desk.now).unwrap().hits.len()
+}
+
+/// All rows of the index, open.
+fn rows(desk: &Desk) -> Vec<Row> {
+    let tx = desk.engine.read().unwrap();
+    let whole = KeyRange { from: &[], to: &[] };
+    let all = |table| tx.scan(table, whole, Direction::Forward, usize::MAX).unwrap();
+    [all(Table::Search), all(Table::SearchSegment)].concat()
+}
+
+fn holds(rows: &[Row], part: &[u8]) -> bool {
+    rows.iter().any(|(_, value)| value.windows(part.len()).any(|window| window == part))
+}
+
+#[test]
+fn r21_r25_words_of_a_deleted_message_leave_the_index() {
+    let mut desk = Desk::new(2);
+    for number in 0..200 {
+        let text = if number == 20 { "the quick xylophone" } else { "the slow piano" };
+        desk.add(0, key(AT + number, number), text);
+    }
+    assert_eq!(found(&mut desk, "xylophone"), 1);
+    assert!(holds(&rows(&desk), b"ylophone"), "the index holds the word");
+    desk.remove(0, key(AT + 20, 20));
+    assert_eq!(found(&mut desk, "xylophone"), 0, "at once");
+    assert_eq!(found(&mut desk, "piano"), 199);
+    desk.wait();
+    let left = rows(&desk);
+    assert!(!holds(&left, b"ylophone") && !holds(&left, b"uick"), "and its words soon after");
+    assert!(!holds(&left, &key(AT + 20, 20).id.as_bytes()[6..]), "its name as well");
+    assert_eq!(found(&mut desk, "piano"), 199);
+}
+
+#[test]
+fn r21_r25_an_index_without_messages_has_no_segment() {
+    let mut desk = Desk::new(1);
+    for number in 0..700 {
+        desk.add(0, key(AT + number, number), &format!("word {number}"));
+    }
+    assert!(rows(&desk).len() > 20);
+    for number in 0..700 {
+        desk.remove(0, key(AT + number, number));
+    }
+    desk.wait();
+    let left = rows(&desk);
+    assert_eq!(left.len(), 1, "only the ladder is left");
+    assert_eq!(left[0].1.last(), Some(&0x90), "and has no rungs");
+}
+
+#[test]
+fn r21_an_edit_replaces_what_is_found() {
+    let mut desk = Desk::new(1);
+    for number in 0..100 {
+        desk.add(0, key(AT + number, number), &format!("first {number}"));
+    }
+    // One that is in a segment, and one that is in none yet.
+    for number in [3, 99] {
+        desk.edit(0, key(AT + number, number), "second");
+        desk.edit(0, key(AT + number, number), "third");
+    }
+    assert_eq!([found(&mut desk, "first"), found(&mut desk, "second"), found(&mut desk, "third")], [98, 0, 2]);
+    desk.wait();
+    assert_eq!([found(&mut desk, "first"), found(&mut desk, "second"), found(&mut desk, "third")], [98, 0, 2]);
+    assert!(!holds(&rows(&desk), b"second"));
+}
+
+#[test]
+fn r15_r21_the_disk_shows_no_word_and_no_conversation_of_the_index() {
+    use crate::engine::testing::{NOW, authority};
+    use crate::id::UserId;
+    use crate::store::{HostKey, MemoryDisk, MemoryStore};
+    use crate::{Config, Engine};
+
+    let disk = MemoryDisk::new();
+    let config = Config::new(UserId::new("ann").unwrap(), authority().public_key());
+    let store = Box::new(MemoryStore::open(&disk).unwrap());
+    let mut engine = Engine::open(config, store, &HostKey::from_bytes([2; 32]), [3; 32], NOW).unwrap();
+    let id = crate::id::ConversationId::from_bytes(*b"0123456789abcdef");
+    engine
+        .mutate(NOW, |ctx| {
+            for number in 0..100 {
+                let place = key(AT + number, number);
+                let row = super::message("an unmistakable xylophone");
+                crate::message::place(&ctx.tx, id, place, &row)?;
+                crate::search::added(ctx, id, place, &row)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let rows = disk.rows();
+    assert!(rows.iter().any(|(table, ..)| *table == Table::SearchSegment));
+    for (table, key, value) in rows {
+        for word in [&b"xylophone"[..], b"unmistakable", b"ylophon", b"0123456789abcdef"] {
+            let shown = |bytes: &[u8]| bytes.windows(word.len()).any(|window| window == word);
+            assert!(!shown(&key) && !shown(&value), "{table:?} shows a word");
+        }
+    }
+}
+
+#[test]
+fn r21_a_restart_goes_on_where_the_index_was() {
+    use crate::engine::testing::{NOW, authority};
+    use crate::id::UserId;
+    use crate::store::{HostKey, MemoryDisk, MemoryStore};
+    use crate::{Config, Engine};
+
+    let disk = MemoryDisk::new();
+    let open = |now| {
+        let config = Config::new(UserId::new("ann").unwrap(), authority().public_key());
+        let store = Box::new(MemoryStore::open(&disk).unwrap());
+        Engine::open(config, store, &HostKey::from_bytes([2; 32]), [3; 32], now).unwrap()
+    };
+    let mut desk = Desk { engine: open(NOW), conversations: Vec::new(), now: NOW };
+    let id = crate::id::ConversationId::from_bytes([7; 16]);
+    let put = |engine: &mut Engine, number: u64| {
+        engine
+            .mutate(NOW, |ctx| {
+                let place = key(AT + number, number);
+                let row = super::message("hello xylophone");
+                crate::message::place(&ctx.tx, id, place, &row)?;
+                crate::search::added(ctx, id, place, &row)
+            })
+            .unwrap();
+    };
+    (0..130).for_each(|number| put(&mut desk.engine, number));
+    drop(desk);
+    let mut desk = Desk { engine: open(NOW), conversations: Vec::new(), now: NOW };
+    assert_eq!(found(&mut desk, "xylo"), 130);
+    let segments = |desk: &Desk| rows(desk).iter().filter(|(key, _)| key.len() == 16).count();
+    assert_eq!(segments(&desk), 2);
+    (130..192).for_each(|number| put(&mut desk.engine, number));
+    assert_eq!(segments(&desk), 3, "the two that waited before the restart are counted");
+    desk.engine
+        .mutate(NOW, |ctx| {
+            let row = crate::message::remove(&ctx.tx, id, key(AT + 5, 5))?;
+            crate::search::removed(ctx, id, key(AT + 5, 5), &row)
+        })
+        .unwrap();
+    drop(desk);
+    let mut desk = Desk { engine: open(NOW), conversations: Vec::new(), now: NOW };
+    let removed = key(AT + 5, 5).id;
+    let name = &removed.as_bytes()[6..];
+    assert!(!holds(&rows(&desk), name), "its name goes at once");
+    assert_eq!(
+        rows(&desk).iter().filter(|(key, _)| key.first() == Some(&1)).count(),
+        1,
+        "the segment is to be written anew"
+    );
+    desk.wait();
+    assert_eq!(
+        rows(&desk).iter().filter(|(key, _)| key.first() == Some(&1)).count(),
+        0,
+        "a restart does not forget it"
+    );
+    assert_eq!(found(&mut desk, "xylo"), 191);
+}
