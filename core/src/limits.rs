@@ -89,6 +89,8 @@ pub const PAGE_MAX: usize = 500;
 pub const SEARCH: usize = 10 * 1024;
 /// Words of one search.
 pub const SEARCH_WORDS: usize = 32;
+/// Conversations that one call holds against what is searched for.
+pub const CONVERSATIONS_SEARCHED: usize = 1_024;
 /// Rows of the index that one call reads before it lets the caller go on; further ones only to finish what it began.
 pub const SEARCH_READS: usize = 1_000;
 /// Messages that one call holds against what is searched for.

@@ -83,9 +83,9 @@ pub enum ConversationState {
 /// Where a page of the list goes on: behind this conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversationCursor {
-    pinned: bool,
-    activity: Time,
-    id: ConversationId,
+    pub(super) pinned: bool,
+    pub(super) activity: Time,
+    pub(super) id: ConversationId,
 }
 
 /// A page of the list.

@@ -1,11 +1,13 @@
 //! Conversations: rows, the list by activity, counters.
 
+mod find;
 mod list;
 mod row;
 mod settings;
 
 pub use list::{Conversation, ConversationCursor, ConversationPage, ConversationState, Member};
 
+pub(crate) use find::find;
 pub(crate) use list::page;
 pub(crate) use row::{
     ConversationRow, MemberRow, State, added, load, moved, moved_in, new, pin, read_elsewhere, removed, require, store,

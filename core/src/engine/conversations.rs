@@ -14,6 +14,7 @@ use crate::limits;
 use crate::member;
 use crate::own_state;
 use crate::policy::{Action, Decision};
+use crate::search::SearchQuery;
 use crate::time::Time;
 
 /// The conversations of this user.
@@ -83,6 +84,26 @@ impl Conversations<'_> {
     /// Any [`StoreError`](crate::error::StoreError).
     pub fn newest(&self, now: Time) -> Result<ConversationPage> {
         self.page(None, limits::PAGE, now)
+    }
+
+    /// Conversations by what this user calls those who are in them, and by their ids, in the order of the list, from the
+    /// start or behind a cursor: words in any order, the last one may be only begun, case and accents do not matter.
+    ///
+    /// A page may have fewer than asked for, or none, and still more to come: one call looks at a bounded number.
+    ///
+    /// # Errors
+    /// [`Misuse::TooLarge`] for a limit of 0 or over [`limits::PAGE_MAX`].
+    pub fn search(
+        &self,
+        query: &SearchQuery,
+        cursor: Option<&ConversationCursor>,
+        limit: usize,
+        now: Time,
+    ) -> Result<ConversationPage> {
+        let tx = self.0.read()?;
+        let (role, policy) = (self.0.account().role().ok(), &self.0.config().policy);
+        let wanted = |names: &str| query.find(names).is_some();
+        conversation::find(&tx, role, policy, cursor, limit, self.0.hidden(now), wanted)
     }
 
     /// One conversation.

@@ -112,7 +112,7 @@ impl SearchQuery {
     }
 
     /// Where the text matches, in its order and not overlapping, at most [`limits::HIGHLIGHTS`]; `None` when it does not.
-    pub(super) fn find(&self, text: &str) -> Option<Vec<Range<usize>>> {
+    pub(crate) fn find(&self, text: &str) -> Option<Vec<Range<usize>>> {
         let analysis = Analysis::of(text);
         let mut found = Vec::new();
         for phrase in &self.phrases {

@@ -2,6 +2,7 @@
 
 mod kept;
 mod model;
+mod names;
 mod packed;
 mod paged;
 
