@@ -100,7 +100,7 @@ pub const SEARCH_FRESH: usize = 64;
 /// Bytes of their texts.
 pub const SEARCH_FRESH_BYTES: usize = 48 * 1024;
 /// Rows of a segment of the index: it is written in one batch, and what it replaces goes in the same.
-pub const SEARCH_ROWS: usize = 176;
+pub const SEARCH_ROWS: usize = 160;
 /// Messages of a segment of the index.
 pub const SEARCH_MESSAGES: u32 = 16 * 1024;
 /// How long a segment of the index may hold what is left of messages that are gone; no search finds them.

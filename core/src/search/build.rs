@@ -16,19 +16,40 @@ use crate::tx::Tx;
 /// Room that is left in a page of postings for at least some ordinals of a term.
 const SOME: usize = 16;
 
-/// A segment being written.
-pub(super) struct Builder<'t> {
-    tx: &'t Tx<'t>,
+/// A segment that is written to nothing yet.
+pub(super) struct Built {
+    pub root: Root,
+    pages: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
+}
+
+impl Built {
+    /// Rows of all pages.
+    pub fn pages(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Stages the pages, and gives the root for whoever names it.
+    pub fn stage(self, tx: &Tx<'_>) -> Root {
+        for (key, mut page) in self.pages {
+            tx.put(Table::SearchSegment, key, core::mem::take(&mut *page));
+        }
+        self.root
+    }
+}
+
+/// A segment being built.
+pub(super) struct Builder {
     root: Root,
+    pages: Vec<(Vec<u8>, Zeroizing<Vec<u8>>)>,
     page: Vec<u8>,
     /// The term written last, and the one written last on the page before.
     last: Zeroizing<Vec<u8>>,
     fence: Zeroizing<Vec<u8>>,
 }
 
-impl<'t> Builder<'t> {
+impl Builder {
     /// Begins a segment of these messages, newest first.
-    pub fn new(tx: &'t Tx<'t>, segment: SegmentId, places: &[Place]) -> Result<Builder<'t>> {
+    pub fn new(segment: SegmentId, places: &[Place]) -> Result<Builder> {
         let time = |place: Option<&Place>| place.map_or(Time::ZERO, |place| place.key.at);
         let root = Root {
             segment,
@@ -40,8 +61,8 @@ impl<'t> Builder<'t> {
             posting_pages: 0,
             fences: Vec::new(),
         };
-        let page = Vec::with_capacity(INLINE);
-        let mut builder = Builder { tx, root, page, last: Zeroizing::default(), fence: Zeroizing::default() };
+        let (last, fence) = (Zeroizing::default(), Zeroizing::default());
+        let mut builder = Builder { root, pages: Vec::new(), page: Vec::with_capacity(INLINE), last, fence };
         builder.write_places(places);
         Ok(builder)
     }
@@ -52,7 +73,7 @@ impl<'t> Builder<'t> {
         let senders: Vec<_> = senders.into_iter().collect();
         for chunk in senders.chunks(SENDERS_PER_PAGE) {
             let row = chunk.iter().flat_map(|(device, id)| [*device.as_bytes(), *id.as_bytes()].concat()).collect();
-            self.tx.put(Table::SearchSegment, page_key(self.root.segment, Part::Senders, self.root.sender_pages), row);
+            self.push(Part::Senders, self.root.sender_pages, row);
             self.root.sender_pages += 1;
         }
         let numbers: BTreeMap<_, u64> = senders.into_iter().zip(1..).collect();
@@ -66,8 +87,7 @@ impl<'t> Builder<'t> {
                 varint::push_message_id(&mut row, &place.key.id, place.key.at);
                 before = place.key.at;
             }
-            let key = page_key(self.root.segment, Part::Messages, self.root.message_pages);
-            self.tx.put(Table::SearchSegment, key, row);
+            self.push(Part::Messages, self.root.message_pages, row);
             self.root.message_pages += 1;
         }
     }
@@ -116,15 +136,20 @@ impl<'t> Builder<'t> {
         if self.page.is_empty() {
             return;
         }
-        let key = page_key(self.root.segment, Part::Postings, self.root.posting_pages);
-        self.tx.put(Table::SearchSegment, key, core::mem::take(&mut self.page));
+        // The next page is written without growing, which would leave words behind.
+        let page = core::mem::replace(&mut self.page, Vec::with_capacity(INLINE));
+        self.push(Part::Postings, self.root.posting_pages, page);
         self.root.posting_pages += 1;
     }
 
+    fn push(&mut self, part: Part, number: u16, page: Vec<u8>) {
+        self.pages.push((page_key(self.root.segment, part, number), Zeroizing::new(page)));
+    }
+
     /// Ends the segment.
-    pub fn finish(mut self) -> Root {
+    pub fn finish(mut self) -> Built {
         self.end_page();
-        self.root
+        Built { root: self.root, pages: self.pages }
     }
 }
 

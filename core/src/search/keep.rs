@@ -4,16 +4,14 @@
 //! become a segment; when there are enough segments of one size, they become a larger one. A message that goes is taken
 //! out at once where it could be found; what is left of its words goes when its segment is written anew.
 
-use core::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::analysis::Analysis;
-use super::build::Builder;
-use super::searchable;
-use super::segment::{Place, Postings, Root, Segment, SegmentId, Slot, conversation_term};
+use super::build::{Builder, Built};
+use super::segment::{Place, Root, Segment, SegmentId, conversation_term};
+use super::{merge, searchable};
 use crate::codec;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result, StoreError};
@@ -64,6 +62,9 @@ pub(super) const ROOTS: u8 = 3;
 
 /// Segments up to so many rows count as equally large, and so many of them are merged.
 const SIZES: [(usize, usize); 3] = [(8, 8), (40, 8), (limits::SEARCH_ROWS / 2, 2)];
+
+/// Rows that a mutation of segments may write and delete, besides roots and the like.
+const ENOUGH_ROWS: usize = limits::BATCH - 40;
 
 /// Between two segments that are written anew, so that whatever else is to be done is not kept waiting. In ms.
 const PAUSE: u64 = 20;
@@ -156,7 +157,7 @@ pub(crate) fn step(ctx: &mut Ctx<'_>) -> Result<()> {
     match (enough(waiting), ctx.memory.merge) {
         // Merging is what keeps up with packing, unless there is very much to pack.
         (true, true) if waiting.0 >= 4 * limits::SEARCH_FRESH => pack(ctx),
-        (_, true) => merge(ctx),
+        (_, true) => merge_some(ctx),
         (true, false) => pack(ctx),
         (false, false) => purge(ctx),
     }
@@ -216,14 +217,13 @@ fn pack(ctx: &mut Ctx<'_>) -> Result<()> {
         });
     }
     let mut ladder = ladder(&ctx.tx)?;
-    let mut builder = Builder::new(&ctx.tx, ladder.next, &places)?;
+    let mut builder = Builder::new(ladder.next, &places)?;
     terms.iter().for_each(|(term, ordinals)| builder.add(term, ordinals));
-    let root = builder.finish();
-    settle(ctx, &mut ladder, Some(root))
+    settle(ctx, &mut ladder, Some(builder.finish()))
 }
 
 /// Merges segments of like size.
-fn merge(ctx: &mut Ctx<'_>) -> Result<()> {
+fn merge_some(ctx: &mut Ctx<'_>) -> Result<()> {
     let mut ladder = ladder(&ctx.tx)?;
     let Some(chosen) = choose(&ladder) else {
         ctx.tx.effect(Effect::Merge(false));
@@ -231,7 +231,7 @@ fn merge(ctx: &mut Ctx<'_>) -> Result<()> {
     };
     let roots: Vec<Root> =
         chosen.iter().map(|rung| load_root(&ctx.tx, rung.newest, rung.segment)).collect::<Result<_>>()?;
-    rewrite(ctx, &mut ladder, roots)
+    rewrite(ctx, &mut ladder, &roots)
 }
 
 /// Writes a segment anew of which messages are gone, and puts the next one off a little.
@@ -247,104 +247,33 @@ fn purge(ctx: &mut Ctx<'_>) -> Result<()> {
     let segment = key.get(1..).and_then(|id| id.try_into().ok()).map(SegmentId::from_be_bytes);
     let root = load_root(&ctx.tx, gone.newest, segment.ok_or(Error::Store(StoreError::Corrupt("search")))?)?;
     let mut ladder = ladder(&ctx.tx)?;
-    rewrite(ctx, &mut ladder, vec![root])
+    rewrite(ctx, &mut ladder, &[root])
 }
 
 /// Makes one segment of several, without what is gone; none when nothing is left.
-fn rewrite(ctx: &mut Ctx<'_>, ladder: &mut Ladder, roots: Vec<Root>) -> Result<()> {
-    let root = join(&ctx.tx, ladder.next, &roots)?;
-    for old in &roots {
-        old.pages().for_each(|key| ctx.tx.delete(Table::SearchSegment, &key));
-        ctx.tx.delete(Table::Search, &root_key(old.newest, old.segment));
-        ctx.tx.delete(Table::Search, &gone_key(old.segment));
-        ladder.rungs.retain(|rung| rung.segment != old.segment);
+fn rewrite(ctx: &mut Ctx<'_>, ladder: &mut Ladder, roots: &[Root]) -> Result<()> {
+    let built = merge::join(&ctx.tx, ladder.next, roots)?;
+    ladder.rungs.retain(|rung| roots.iter().all(|root| root.segment != rung.segment));
+    let old: usize = roots.iter().map(Root::rows).sum();
+    let new = built.as_ref().map_or(0, Built::pages);
+    if roots.len() > 1 && (old + new > ENOUGH_ROWS || new > ENOUGH_ROWS / 2) {
+        // Steps between ordinals grow by merging, and here so much that one batch could not hold it, now or when the
+        // segment is written anew: they stay apart.
+        return note(ctx, ladder);
     }
-    settle(ctx, ladder, root)
+    for root in roots {
+        root.pages().for_each(|key| ctx.tx.delete(Table::SearchSegment, &key));
+        ctx.tx.delete(Table::Search, &root_key(root.newest, root.segment));
+        ctx.tx.delete(Table::Search, &gone_key(root.segment));
+    }
+    settle(ctx, ladder, built)
 }
 
-fn join(tx: &Tx<'_>, segment: SegmentId, roots: &[Root]) -> Result<Option<Root>> {
-    let inputs: Vec<Segment<'_>> = roots.iter().map(|root| Segment::new(tx, root.clone())).collect();
-    let mut all = Vec::new();
-    let mut maps: Vec<Vec<Option<u32>>> = Vec::new();
-    for (number, input) in inputs.iter().enumerate() {
-        let slots = input.messages()?;
-        maps.push(vec![None; slots.len()]);
-        let here = slots.iter().enumerate().filter_map(|(at, slot)| match slot {
-            Slot::Here(place) => Some((*place, number, at)),
-            Slot::Gone(_) => None,
-        });
-        all.extend(here);
-    }
-    if all.is_empty() {
-        return Ok(None);
-    }
-    all.sort_unstable_by_key(|(place, ..)| Reverse(*place));
-    for (ordinal, (_, number, at)) in (0..).zip(&all) {
-        if let Some(slot) = maps.get_mut(*number).and_then(|map| map.get_mut(*at)) {
-            *slot = Some(ordinal);
-        }
-    }
-    let places: Vec<Place> = all.iter().map(|(place, ..)| *place).collect();
-    let mut builder = Builder::new(tx, segment, &places)?;
-    let mut streams: Vec<Stream<'_, '_>> = Vec::new();
-    for (input, map) in inputs.iter().zip(&maps) {
-        let mut stream = Stream { segment: input, map, page: 0, waiting: VecDeque::new() };
-        stream.fill()?;
-        streams.push(stream);
-    }
-    while let Some(term) = streams.iter().filter_map(Stream::term).min() {
-        let term = Zeroizing::new(term.to_vec());
-        let mut ordinals = Vec::new();
-        for stream in &mut streams {
-            while stream.term() == Some(&term) {
-                stream.take(&mut ordinals)?;
-            }
-        }
-        ordinals.sort_unstable();
-        builder.add(&term, &ordinals);
-    }
-    Ok(Some(builder.finish()))
-}
-
-/// The terms of a segment in order, with the ordinals that they get.
-struct Stream<'s, 't> {
-    segment: &'s Segment<'t>,
-    map: &'s [Option<u32>],
-    page: u16,
-    /// Those of the page read last.
-    waiting: VecDeque<(Zeroizing<Vec<u8>>, Vec<u32>)>,
-}
-
-impl Stream<'_, '_> {
-    fn term(&self) -> Option<&[u8]> {
-        self.waiting.front().map(|(term, _)| term.as_slice())
-    }
-
-    fn take(&mut self, ordinals: &mut Vec<u32>) -> Result<()> {
-        if let Some((_, old)) = self.waiting.pop_front() {
-            let new = |old: u32| self.map.get(old as usize).copied().flatten();
-            ordinals.extend(old.into_iter().filter_map(new));
-        }
-        self.fill()
-    }
-
-    fn fill(&mut self) -> Result<()> {
-        while self.waiting.is_empty() {
-            let Some(row) = self.segment.postings(self.page)? else { return Ok(()) };
-            self.page += 1;
-            let mut postings = Postings::new(&row);
-            while let Some(ordinals) = postings.next()? {
-                self.waiting.push_back((postings.term.clone(), ordinals));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Writes a new segment's root, and what is to be done next.
-fn settle(ctx: &mut Ctx<'_>, ladder: &mut Ladder, root: Option<Root>) -> Result<()> {
-    if let Some(root) = root.filter(|root| root.messages > 0) {
+/// Stages a new segment, and what is to be done next.
+fn settle(ctx: &mut Ctx<'_>, ladder: &mut Ladder, built: Option<Built>) -> Result<()> {
+    if let Some(built) = built.filter(|built| built.root.messages > 0) {
         ladder.next += 1;
+        let root = built.stage(&ctx.tx);
         let rows = root.rows();
         if rows < limits::SEARCH_ROWS / 2 && root.messages < limits::SEARCH_MESSAGES / 2 {
             let rows = u16::try_from(rows).unwrap_or(u16::MAX);
@@ -353,7 +282,11 @@ fn settle(ctx: &mut Ctx<'_>, ladder: &mut Ladder, root: Option<Root>) -> Result<
         }
         ctx.tx.put_row(Table::Search, root_key(root.newest, root.segment), &root)?;
     }
-    ctx.tx.put_row(Table::Search, vec![LADDER], &ladder)?;
+    note(ctx, ladder)
+}
+
+fn note(ctx: &mut Ctx<'_>, ladder: &Ladder) -> Result<()> {
+    ctx.tx.put_row(Table::Search, vec![LADDER], ladder)?;
     ctx.tx.effect(Effect::Merge(choose(ladder).is_some()));
     Ok(())
 }
@@ -405,4 +338,27 @@ fn gone_key(segment: SegmentId) -> Vec<u8> {
 /// Roots stand newest first.
 pub(super) fn root_key(newest: Time, segment: SegmentId) -> Vec<u8> {
     [(!newest.as_ms()).to_be_bytes(), segment.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    //! Segments by themselves.
+
+    use super::*;
+
+    /// Merges two segments that nobody has merged yet; says how many segments there are then, and are to be merged.
+    pub fn merge_two(ctx: &mut Ctx<'_>, built: [Built; 2]) -> Result<(usize, usize)> {
+        let mut ladder = Ladder { next: 100, rungs: Vec::new() };
+        let mut roots = Vec::new();
+        for built in built {
+            let root = built.stage(&ctx.tx);
+            let (segment, newest, messages) = (root.segment, root.newest, root.messages);
+            ladder.rungs.push(Rung { segment, newest, rows: root.rows() as u16, messages });
+            ctx.tx.put_row(Table::Search, root_key(newest, segment), &root)?;
+            roots.push(root);
+        }
+        rewrite(ctx, &mut ladder, &roots)?;
+        let found = ctx.tx.scan(Table::Search, KeyRange { from: &[ROOTS], to: &[] }, Direction::Forward, 10)?;
+        Ok((found.len(), ladder.rungs.len()))
+    }
 }

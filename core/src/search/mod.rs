@@ -2,7 +2,7 @@
 //!
 //! Everything it holds is sealed as all rows are, and its keys tell times and no words. A search takes from the index
 //! which messages may match, newest first, and holds each against the message itself: an entry that is behind can show
-//! nothing that is gone. How the index is built, and what it costs: `docs/decisions/0010-search-in-segments.md`.
+//! nothing that is gone. How the index is built, and what it costs: `docs/decisions/0015-search-in-segments.md`.
 
 mod analysis;
 mod bits;
@@ -10,6 +10,7 @@ mod build;
 mod find;
 mod fold;
 mod keep;
+mod merge;
 mod query;
 mod segment;
 #[cfg(feature = "testing")]

@@ -3,6 +3,8 @@
 use core::ops::Range;
 use std::collections::BTreeSet;
 
+use zeroize::Zeroizing;
+
 use super::analysis::{Analysis, Form, TERM, Token, bigrams, capped};
 use crate::error::Misuse;
 use crate::limits;
@@ -27,7 +29,7 @@ struct Phrase(Vec<Item>);
 /// A token that is searched for, in folded letters.
 #[derive(Clone, PartialEq, Eq)]
 struct Item {
-    letters: String,
+    letters: Zeroizing<String>,
     how: How,
 }
 
@@ -138,7 +140,7 @@ fn items(part: &str) -> Vec<Item> {
         Form::Word => How::Word,
         Form::Run => How::Run,
     };
-    let item = |token| Item { letters: analysis.text(token).to_owned(), how: how(token) };
+    let item = |token| Item { letters: Zeroizing::new(analysis.text(token).to_owned()), how: how(token) };
     analysis.tokens().iter().map(item).collect()
 }
 
@@ -169,8 +171,8 @@ impl Item {
         let text = analysis.text(token);
         let length = self.letters.len();
         match (self.how, token.form) {
-            (How::Word, Form::Word) if text == self.letters => found.push(analysis.origin(token, 0..length)),
-            (How::Prefix, Form::Word) if text.starts_with(&self.letters) => {
+            (How::Word, Form::Word) if text == self.letters.as_str() => found.push(analysis.origin(token, 0..length)),
+            (How::Prefix, Form::Word) if text.starts_with(self.letters.as_str()) => {
                 found.push(analysis.origin(token, 0..length));
             }
             (How::Run, Form::Run) => {
@@ -185,11 +187,11 @@ impl Item {
     fn at_border(&self, token: &Token, text: &str, first: bool, last: bool) -> Option<Range<usize>> {
         let length = self.letters.len();
         let fits = match (self.how, token.form) {
-            (How::Word, Form::Word) => text == self.letters,
-            (How::Prefix, Form::Word) => text.starts_with(&self.letters),
-            (How::Run, Form::Run) if first => text.ends_with(&self.letters),
-            (How::Run, Form::Run) if last => text.starts_with(&self.letters),
-            (How::Run, Form::Run) => text == self.letters,
+            (How::Word, Form::Word) => text == self.letters.as_str(),
+            (How::Prefix, Form::Word) => text.starts_with(self.letters.as_str()),
+            (How::Run, Form::Run) if first => text.ends_with(self.letters.as_str()),
+            (How::Run, Form::Run) if last => text.starts_with(self.letters.as_str()),
+            (How::Run, Form::Run) => text == self.letters.as_str(),
             (How::Word | How::Prefix, Form::Run) | (How::Run, Form::Word) => false,
         };
         let start = if first && self.how == How::Run { text.len().saturating_sub(length) } else { 0 };

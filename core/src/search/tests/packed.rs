@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{Desk, key};
+use crate::error::{Error, Misuse, Result};
 use crate::id::ConversationId;
+use crate::limits;
 use crate::rng::Rng;
-use crate::search::build::Builder;
+use crate::search::build::{Builder, Built};
+use crate::search::keep::testing::merge_two;
 use crate::search::query::Need;
 use crate::search::segment::{Place, Root, Segment, Slot};
 use crate::store::Table;
@@ -41,9 +44,9 @@ fn postings(count: u32, rng: &mut Rng) -> BTreeMap<Vec<u8>, Vec<u32>> {
 }
 
 fn write(tx: &Tx<'_>, places: &[Place], terms: &BTreeMap<Vec<u8>, Vec<u32>>) -> Root {
-    let mut builder = Builder::new(tx, 7, places).unwrap();
+    let mut builder = Builder::new(7, places).unwrap();
     terms.iter().for_each(|(term, ordinals)| builder.add(term, ordinals));
-    builder.finish()
+    builder.finish().stage(tx)
 }
 
 fn found(segment: &Segment<'_>, prefix: bool, term: &[u8]) -> Vec<u32> {
@@ -110,5 +113,38 @@ fn r21_r25_messages_are_found_and_taken_out_by_their_place() {
             Slot::Here(place) => assert!(place == places[ordinal] && !gone[ordinal]),
             Slot::Gone(at) => assert!(at == places[ordinal].key.at && gone[ordinal]),
         }
+    }
+}
+
+/// A segment of every second message, with terms of its own on every n-th of them.
+fn half(places: &[Place], number: u64, terms: usize, step: usize) -> Built {
+    let here: Vec<Place> = places.iter().copied().skip(number as usize).step_by(2).collect();
+    let mut builder = Builder::new(number, &here).unwrap();
+    for term in 0..terms {
+        let ordinals: Vec<u32> = (term as u32 % step as u32..here.len() as u32).step_by(step).collect();
+        builder.add(format!("{term:06}{number}").as_bytes(), &ordinals);
+    }
+    builder.finish()
+}
+
+#[test]
+fn r21_segments_that_would_not_fit_into_one_batch_stay_apart() {
+    let mut rng = Rng::from_seed([8; 32]);
+    let places = places(6_000, &mut rng);
+    for (step, terms, segments) in [(100, 4_200, 2), (20, 1_000, 1)] {
+        let mut desk = Desk::new(0);
+        // With a step of 100, each ordinal takes one byte in a half and two in the whole.
+        let built = [0, 1].map(|number| half(&places, number, terms, step));
+        let before: usize = built.iter().map(Built::pages).sum();
+        assert!(before < limits::SEARCH_ROWS, "{before} rows are tried");
+        let now = desk.now;
+        let mut after = (0, 0);
+        // Too much for one batch of this test, so it is looked at and dropped.
+        let dropped = desk.engine.mutate(now, |ctx| -> Result<()> {
+            after = merge_two(ctx, built)?;
+            Err(Error::Misuse(Misuse::Empty))
+        });
+        assert!(dropped.is_err());
+        assert_eq!(after, (segments, 0), "nor is it tried again");
     }
 }
