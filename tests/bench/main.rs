@@ -29,8 +29,9 @@ struct Plan {
     file: usize,
     /// Messages that are searched, a smaller and a larger number.
     searched: [usize; 2],
-    /// Whether only searches are measured.
+    /// Whether only searches are measured, and on which store; on all durable ones when none is named.
     only_search: bool,
+    store: Option<Kind>,
     /// Where the page goes; not written without it.
     page: Option<std::path::PathBuf>,
 }
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     let plan = match plan(&args) {
         Ok(plan) => plan,
         Err(why) => {
-            eprintln!("bench: {why}\nusage: bench [--quick] [--search] [--write PATH]");
+            eprintln!("bench: {why}\nusage: bench [--quick] [--search [--store NAME]] [--write PATH]");
             return ExitCode::from(2);
         }
     };
@@ -61,8 +62,17 @@ fn main() -> ExitCode {
 fn plan(args: &[String]) -> Result<Plan, String> {
     let searched = [100_000, 1_000_000];
     let (history, file) = (100_000, 256 << 20);
-    let mut plan =
-        Plan { single: 500, drain: 1_000, drains: 5, history, file, searched, only_search: false, page: None };
+    let mut plan = Plan {
+        single: 500,
+        drain: 1_000,
+        drains: 5,
+        history,
+        file,
+        searched,
+        only_search: false,
+        store: None,
+        page: None,
+    };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -71,6 +81,9 @@ fn plan(args: &[String]) -> Result<Plan, String> {
                 plan = Plan { single: 50, drain: 200, drains: 1, history: 5_000, file: 16 << 20, searched, ..plan };
             }
             "--search" => plan.only_search = true,
+            "--store" => {
+                plan.store = Some(args.next().and_then(|name| Kind::from_name(name)).ok_or("--store needs a name")?)
+            }
             "--write" => plan.page = Some(args.next().ok_or("--write needs a path")?.into()),
             other => return Err(format!("unknown argument {other}")),
         }
@@ -107,7 +120,7 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
 
 fn searches(plan: &Plan, chart: &mut chart::Chart) -> Result<(), Box<dyn std::error::Error>> {
     for messages in plan.searched {
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_durable()) {
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_durable() && plan.store.is_none_or(|s| s == *kind)) {
             chart.search(kind, messages, &search::measure(kind, messages)?);
         }
     }

@@ -31,7 +31,8 @@ pub(crate) fn find(
     }
     let mut page = ConversationPage { conversations: Vec::new(), next: cursor.cloned() };
     for looked_at in 0.. {
-        let from = page.next.as_ref().map_or_else(Vec::new, |c| [activity_key(c.pinned, c.activity, c.id), vec![0]].concat());
+        let from =
+            page.next.as_ref().map_or_else(Vec::new, |c| [activity_key(c.pinned, c.activity, c.id), vec![0]].concat());
         let rows = tx.scan(Table::Activity, KeyRange { from: &from, to: &[] }, Direction::Forward, TOGETHER)?;
         for (_, id) in &rows {
             if page.conversations.len() == limit || looked_at * TOGETHER >= limits::CONVERSATIONS_SEARCHED {

@@ -7,7 +7,7 @@ use super::bits::Bits;
 use super::keep::{self, ROOTS};
 use super::query::{Need, SearchQuery};
 use super::segment::{Place, Root, Segment, Slot, conversation_term};
-use super::{Hit, Scope, SearchCursor, SearchPage, searchable};
+use super::{Hit, Said, Scope, SearchCursor, SearchPage};
 use crate::codec;
 use crate::error::{Error, Misuse, Result};
 use crate::id::{ConversationId, DeviceId, MessageId};
@@ -34,10 +34,7 @@ pub(crate) fn search(
     }
     let mut needs = query.needs();
     if let Scope::Conversation(id) = scope {
-        needs.insert(0, Need { prefix: false, term: conversation_term(id) });
-        // The words first: they are most often the rarer.
-        let words = needs.iter().filter(|need| !need.prefix).count();
-        needs.get_mut(..words).unwrap_or_default().rotate_left(1);
+        needs.push(Need { prefix: false, term: conversation_term(id) });
     }
     let mut walk = Walk::new(tx, needs, cursor.map(|cursor| cursor.0))?;
     walk.add_fresh(scope)?;
@@ -56,8 +53,10 @@ fn held_against(tx: &Tx<'_>, query: &SearchQuery, place: Place, hidden: Time) ->
     if row.goes_at(place.key).is_some_and(|at| at <= hidden) {
         return Ok(None);
     }
-    let Some(highlights) = searchable(&row.body).and_then(|text| query.find(text)) else { return Ok(None) };
-    Ok(Some(Hit { message: Message::new(place.conversation, place.key, row), highlights }))
+    let Some(said) = Said::by(&row.body) else { return Ok(None) };
+    let Some(marks) = query.find(&said.text) else { return Ok(None) };
+    let [highlights, name_highlights] = said.split(marks);
+    Ok(Some(Hit { message: Message::new(place.conversation, place.key, row), highlights, name_highlights }))
 }
 
 /// Walks over the candidates, newest first.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::analysis::Analysis;
 use super::build::{Builder, Built};
 use super::segment::{Place, Root, Segment, SegmentId, conversation_term};
-use super::{merge, searchable};
+use super::{Said, merge};
 use crate::codec;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result, StoreError};
@@ -71,10 +71,11 @@ const PAUSE: u64 = 20;
 
 /// A message is new, or its text is.
 pub(crate) fn added(ctx: &mut Ctx<'_>, conversation: ConversationId, key: MessageKey, row: &MessageRow) -> Result<()> {
-    let Some(text) = searchable(&row.body) else { return Ok(()) };
-    let fresh = Fresh { place: Place { key, conversation }, bytes: u32::try_from(text.len()).unwrap_or(u32::MAX) };
+    let Some(said) = Said::by(&row.body) else { return Ok(()) };
+    let bytes = said.text.len();
+    let fresh = Fresh { place: Place { key, conversation }, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) };
     ctx.tx.put_row(Table::Search, fresh_key(&ctx.tx, &fresh.place), &fresh)?;
-    ctx.tx.effect(Effect::Unindexed(true, text.len()));
+    ctx.tx.effect(Effect::Unindexed(true, bytes));
     Ok(())
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn removed(
     key: MessageKey,
     row: &MessageRow,
 ) -> Result<()> {
-    if searchable(&row.body).is_none() {
+    if Said::by(&row.body).is_none() {
         return Ok(());
     }
     let place = Place { key, conversation };
@@ -195,10 +196,10 @@ fn pack(ctx: &mut Ctx<'_>) -> Result<()> {
         ctx.tx.delete(Table::Search, &fresh_key(&ctx.tx, &fresh.place));
         ctx.tx.effect(Effect::Unindexed(false, fresh.bytes as usize));
         let Some(row) = message::load(&ctx.tx, fresh.place.conversation, fresh.place.key)? else { continue };
-        let Some(text) = searchable(&row.body) else { continue };
+        let Some(said) = Said::by(&row.body) else { continue };
         places.push(fresh.place);
-        texts.push(Analysis::of(text));
-        bytes += text.len();
+        texts.push(Analysis::of(&said.text));
+        bytes += said.text.len();
         if bytes >= limits::SEARCH_FRESH_BYTES {
             break;
         }

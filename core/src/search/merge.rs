@@ -82,7 +82,9 @@ impl Stream<'_, '_> {
             let Some(row) = self.segment.postings(self.page)? else { return Ok(()) };
             self.page += 1;
             let mut postings = Postings::new(&row);
-            while let Some(ordinals) = postings.next()? {
+            while postings.next()? {
+                let mut ordinals = Vec::new();
+                postings.each(|ordinal| ordinals.push(ordinal))?;
                 self.waiting.push_back((postings.term.clone(), ordinals));
             }
         }

@@ -19,6 +19,7 @@ pub mod testing;
 mod varint;
 
 use core::ops::Range;
+use std::borrow::Cow;
 
 pub use query::SearchQuery;
 
@@ -57,18 +58,50 @@ pub struct SearchPage {
 pub struct Hit {
     /// The message.
     pub message: Message,
-    /// Which bytes of its text to mark: whole characters, in order, not overlapping, at most
-    /// [`limits::HIGHLIGHTS`](crate::limits::HIGHLIGHTS).
+    /// Which bytes of its text or caption to mark: whole characters, in order, not overlapping; with those of the name at
+    /// most [`limits::HIGHLIGHTS`](crate::limits::HIGHLIGHTS).
     pub highlights: Vec<Range<usize>>,
+    /// The same in the name of its file.
+    pub name_highlights: Vec<Range<usize>>,
 }
 
 crate::redact::redacted_debug!(Hit);
 
-/// The text by which a message is found.
-fn searchable(body: &Body) -> Option<&str> {
-    match body {
-        Body::Text(text) => Some(text),
-        Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => None,
+/// What a message is found by: its text, or the caption and the file's name in a line of its own.
+struct Said<'b> {
+    text: Cow<'b, str>,
+    /// Where the name begins, if there is one.
+    name: Option<usize>,
+}
+
+impl Said<'_> {
+    /// What a message says that can be found; `None` for nothing.
+    fn by(body: &Body) -> Option<Said<'_>> {
+        let said = match body {
+            Body::Text(text) => Said { text: text.into(), name: None },
+            Body::Attachment(body) => {
+                let caption = &body.attachment.caption;
+                match &body.attachment.name {
+                    Some(name) => {
+                        let text = format!("{caption}\n{}", name.as_str());
+                        Said { text: text.into(), name: Some(caption.len() + 1) }
+                    }
+                    None => Said { text: caption.into(), name: None },
+                }
+            }
+            Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => return None,
+        };
+        (!said.text.is_empty()).then_some(said)
+    }
+
+    /// Marks in the text or caption, and those in the name.
+    fn split(&self, marks: Vec<Range<usize>>) -> [Vec<Range<usize>>; 2] {
+        let Some(name) = self.name else { return [marks, Vec::new()] };
+        let caption = name.saturating_sub(1);
+        let before = |mark: &Range<usize>| mark.start..mark.end.min(caption);
+        let behind = |mark: &Range<usize>| mark.start.max(name) - name..mark.end.saturating_sub(name);
+        let some = |mark: &Range<usize>| mark.start < mark.end;
+        [marks.iter().map(before).filter(some).collect(), marks.iter().map(behind).filter(some).collect()]
     }
 }
 

@@ -52,6 +52,13 @@ pub(super) struct Need {
     pub term: Vec<u8>,
 }
 
+impl Need {
+    /// Whether a term is what is needed.
+    pub fn fits(&self, term: &[u8]) -> bool {
+        if self.prefix { term.starts_with(&self.term) } else { term == self.term }
+    }
+}
+
 /// Bigrams of one run that the index is asked for: the text itself is looked at for the rest.
 const RUN_NEEDS: usize = 16;
 

@@ -14,6 +14,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::cmp::Ordering;
+use core::ops::Range;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -204,10 +205,16 @@ impl<'t> Segment<'t> {
 
     /// The ordinals of the messages that have what is needed.
     pub fn matching(&self, needs: &[Need]) -> Result<Bits> {
-        let mut all: Option<Bits> = None;
+        let mut ways = Vec::with_capacity(needs.len());
         for need in needs {
+            ways.push((self.pages_of(need)?, need));
+        }
+        // What stands on few pages first: most often it is rare, and nothing else has to be read.
+        ways.sort_by_key(|(pages, need)| (pages.len(), need.prefix));
+        let mut all: Option<Bits> = None;
+        for (pages, need) in ways {
             let mut found = Bits::new(self.root.messages as usize);
-            self.collect(need, &mut found)?;
+            self.collect(need, pages, &mut found)?;
             if let Some(before) = &all {
                 found.and(before);
             }
@@ -220,39 +227,39 @@ impl<'t> Segment<'t> {
         Ok(all.unwrap_or_else(|| Bits::new(0)))
     }
 
-    fn collect(&self, need: &Need, found: &mut Bits) -> Result<()> {
-        for page in self.first_page(&need.term)?..self.root.posting_pages {
+    fn collect(&self, need: &Need, pages: Range<u16>, found: &mut Bits) -> Result<()> {
+        for page in pages {
             let row = self.row(Part::Postings, page)?;
             let mut postings = Postings::new(&row);
-            while let Some(ordinals) = postings.next()? {
-                let fits =
-                    if need.prefix { postings.term.starts_with(&need.term) } else { *postings.term == need.term };
-                match postings.term.as_slice().cmp(&need.term) {
-                    _ if fits => ordinals.into_iter().for_each(|ordinal| found.set(ordinal)),
-                    Ordering::Greater => return Ok(()),
-                    Ordering::Less | Ordering::Equal => {}
+            while postings.next()? {
+                if need.fits(&postings.term) {
+                    postings.each(|ordinal| found.set(ordinal))?;
+                } else if *postings.term > need.term {
+                    return Ok(());
                 }
             }
         }
         Ok(())
     }
 
-    /// The first page of postings on which a term may stand.
-    fn first_page(&self, term: &[u8]) -> Result<u16> {
+    /// The pages of postings on which what is needed may stand.
+    fn pages_of(&self, need: &Need) -> Result<Range<u16>> {
         let mut reader = Reader::new(&self.root.fences);
         let mut fence: Zeroizing<Vec<u8>> = Zeroizing::default();
         let mut first = 0;
         for page in 0..self.root.posting_pages {
             reader.shared(&mut fence).ok_or_else(corrupt)?;
             let goes_on = reader.number().ok_or_else(corrupt)? > 0;
-            match fence.as_slice().cmp(term) {
+            match fence.cmp(&need.term) {
                 Ordering::Less => first = page,
                 // The term may also be the last of the page before, unless it begins here.
                 Ordering::Equal if !goes_on => first = page,
-                Ordering::Equal | Ordering::Greater => break,
+                Ordering::Equal => {}
+                Ordering::Greater if need.fits(&fence) => {}
+                Ordering::Greater => return Ok(first..page),
             }
         }
-        Ok(first)
+        Ok(first..self.root.posting_pages)
     }
 
     /// All messages in order.
@@ -326,29 +333,36 @@ fn without(row: &[u8], at: usize) -> Option<Vec<u8>> {
 /// Reads a page of postings.
 pub(super) struct Postings<'r> {
     reader: Reader<'r>,
-    /// The term read last.
+    /// The term read last, and how many of its ordinals are not read yet.
     pub term: Zeroizing<Vec<u8>>,
+    left: u64,
 }
 
 impl<'r> Postings<'r> {
     pub fn new(row: &'r [u8]) -> Postings<'r> {
-        Postings { reader: Reader::new(row), term: Zeroizing::default() }
+        Postings { reader: Reader::new(row), term: Zeroizing::default(), left: 0 }
     }
 
-    /// The ordinals of the next term.
-    pub fn next(&mut self) -> Result<Option<Vec<u32>>> {
+    /// Goes to the next term; `false` at the end of the page.
+    pub fn next(&mut self) -> Result<bool> {
+        self.reader.skip_numbers(self.left).ok_or_else(corrupt)?;
+        self.left = 0;
         if self.reader.is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
         self.reader.shared(&mut self.term).ok_or_else(corrupt)?;
-        let count = self.reader.number().ok_or_else(corrupt)?;
-        let mut ordinals = Vec::with_capacity(usize::try_from(count).unwrap_or(0).min(self.reader.left()));
+        self.left = self.reader.number().ok_or_else(corrupt)?;
+        Ok(true)
+    }
+
+    /// Calls `take` with each ordinal of the term.
+    pub fn each(&mut self, mut take: impl FnMut(u32)) -> Result<()> {
         let mut last = 0u32;
-        for _ in 0..count {
+        for _ in 0..core::mem::take(&mut self.left) {
             let step = self.reader.number().and_then(|step| u32::try_from(step).ok()).ok_or_else(corrupt)?;
             last = last.checked_add(step).ok_or_else(corrupt)?;
-            ordinals.push(last);
+            take(last);
         }
-        Ok(Some(ordinals))
+        Ok(())
     }
 }

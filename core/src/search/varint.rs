@@ -74,6 +74,14 @@ impl<'r> Reader<'r> {
         None
     }
 
+    pub fn skip_numbers(&mut self, count: u64) -> Option<()> {
+        for _ in 0..count {
+            let end = self.0.iter().position(|byte| *byte < 0x80)?;
+            self.0 = self.0.get(end + 1..)?;
+        }
+        Some(())
+    }
+
     pub fn message_id(&mut self, at: Time) -> Option<MessageId> {
         let time = at.as_ms().wrapping_add(unzigzag(self.number()?));
         let mut id = [0; MessageId::LEN];
@@ -125,6 +133,9 @@ mod tests {
             assert_eq!(reader.number(), Some(number));
             assert!(reader.is_empty());
         }
+        let mut reader = Reader::new(&[1, 0x80, 1, 0xff, 0xff, 1, 7]);
+        assert_eq!(reader.skip_numbers(3), Some(()));
+        assert_eq!((reader.number(), reader.skip_numbers(1)), (Some(7), None));
         assert_eq!(Reader::new(&[0xff; 11]).number(), None);
         assert_eq!(Reader::new(&[0x80]).number(), None);
     }
