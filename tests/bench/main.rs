@@ -5,6 +5,7 @@
 
 mod baseline;
 mod chart;
+mod crowd;
 mod files;
 mod history;
 mod pair;
@@ -24,6 +25,8 @@ struct Plan {
     drains: usize,
     /// Messages of the long conversation.
     history: usize,
+    /// People who have written, each in a conversation of its own.
+    crowd: usize,
     /// Bytes of an attachment's file.
     file: usize,
     /// Where the page goes; not written without it.
@@ -54,12 +57,14 @@ fn main() -> ExitCode {
 }
 
 fn plan(args: &[String]) -> Result<Plan, String> {
-    let mut plan = Plan { single: 500, drain: 1_000, drains: 5, history: 100_000, file: 256 << 20, page: None };
+    let mut plan =
+        Plan { single: 500, drain: 1_000, drains: 5, history: 100_000, crowd: 1_000, file: 256 << 20, page: None };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quick" => {
-                plan = Plan { single: 50, drain: 200, drains: 1, history: 5_000, file: 16 << 20, page: plan.page }
+                let (single, drain, drains) = (50, 200, 1);
+                plan = Plan { single, drain, drains, history: 5_000, crowd: 50, file: 16 << 20, page: plan.page }
             }
             "--write" => plan.page = Some(args.next().ok_or("--write needs a path")?.into()),
             other => return Err(format!("unknown argument {other}")),
@@ -80,6 +85,10 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     for kind in Kind::ALL {
         let history = history::measure(kind, plan.history)?;
         chart.history(kind, plan.history, &history);
+    }
+    for kind in Kind::ALL {
+        let opening = crowd::measure(kind, plan.crowd)?;
+        chart.crowd(kind, plan.crowd, &opening);
     }
     chart.files(&files::measure(plan.file)?);
     print!("{}", chart.text());
