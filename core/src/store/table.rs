@@ -150,6 +150,12 @@ impl Table {
         )
     }
 
+    /// Whether its rows are asked for again and again while a conversation is open, so that the vault keeps the ones last
+    /// read at hand.
+    pub(super) const fn is_kept_at_hand(self) -> bool {
+        matches!(self, Table::Conversation | Table::Session | Table::Certificate | Table::User)
+    }
+
     /// Which part of its keys the vault hides.
     pub(super) const fn blinding(self) -> Blinding {
         match self {

@@ -3,6 +3,7 @@
 //! - Values are sealed (`seal`), and opened only at the place where they were put.
 //! - Parts of keys that can be guessed are hidden (`blind`).
 //! - Values too long for a row go on in rows of [`Table::Overflow`].
+//! - Batches of the engine wait together, and reach the store as one (`hand`).
 //! - Sums over all rows show that one is missing or an old one was put back (`sums`).
 //! - The keys for this are random and lie in the key row (`key`), wrapped by the host's key.
 //! - Rows of older schemas are brought up to date when the store is opened (`migrate`).
@@ -12,21 +13,25 @@
 mod blind;
 mod check;
 mod export;
+mod hand;
 mod key;
 mod migrate;
 mod seal;
 mod sums;
 mod write;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use super::overlay::lay_over;
 use super::{Direction, KeyRange, Op, Progress, Store, Table, View};
 use crate::error::StoreError;
 use crate::limits;
 use crate::rng::Rng;
 use blind::Blinder;
+use hand::Hand;
 use key::{DataKeys, KeyRow};
 use migrate::Schema;
 use seal::Sealer;
@@ -83,6 +88,8 @@ pub struct Vault {
     key_row: Vec<u8>,
     root_row: Vec<u8>,
     closed: Cell<bool>,
+    /// What waits to be written, and what was lately used.
+    hand: RefCell<Hand>,
     /// Rows of the batch under way; kept for its memory.
     staged: Vec<Op>,
 }
@@ -123,6 +130,7 @@ impl Vault {
             root_row: Vec::new(),
             store,
             closed: Cell::new(false),
+            hand: RefCell::default(),
             staged: Vec::new(),
         };
         match stored {
@@ -141,11 +149,18 @@ impl Vault {
     pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
         self.guard(|| {
             let key = self.blinder.key(table, key)?;
-            let view = self.store.read()?;
-            match view.get(table, &key)? {
-                Some(row) => self.open_row(&*view, table, &key, row).map(Some),
-                None => Ok(None),
+            if let Some(held) = self.hand.borrow().get(table, &key) {
+                return Ok(held.value.clone());
             }
+            let view = self.store.read()?;
+            let Some(row) = view.get(table, &key)? else { return Ok(None) };
+            if !table.is_kept_at_hand() {
+                return self.open_row(&*view, table, &key, row).map(Some);
+            }
+            let mark = self.marker.mark(&key, &row)?;
+            let value = self.open_row(&*view, table, &key, row)?;
+            self.hand.borrow_mut().keep(table, key, mark, value.clone());
+            Ok(Some(value))
         })
     }
 
@@ -170,9 +185,18 @@ impl Vault {
         self.guard(|| {
             let range = self.blinder.range(table, range)?;
             let view = self.store.read()?;
-            let rows = view.scan(table, range.bounds(), direction, limit)?;
+            let hand = self.hand.borrow();
+            let waiting = hand.changes(table, range.bounds());
+            let waiting: BTreeMap<&[u8], _> = waiting.map(|(key, value)| (key, value.map(Found::Waiting))).collect();
+            let rows = lay_over(waiting, direction, limit, |limit| {
+                let rows = view.scan(table, range.bounds(), direction, limit)?;
+                Ok::<_, StoreError>(rows.into_iter().map(|(key, row)| (key, Found::Stored(row))).collect())
+            })?;
             let open = rows.into_iter().map(|(mut key, row)| {
-                let value = self.open_row(&*view, table, &key, row)?;
+                let value = match row {
+                    Found::Waiting(value) => value.clone(),
+                    Found::Stored(row) => self.open_row(&*view, table, &key, row)?,
+                };
                 range.restore(&mut key);
                 Ok((key, value))
             });
@@ -191,11 +215,7 @@ impl Vault {
     /// [`StoreError::Limit`] when the batch, with the rows of long values, has [`limits::BATCH`] rows or more, changes
     /// a row twice or one of the vault's own, or holds a key or value that is too long; else any [`StoreError`].
     pub fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
-        let reserved = |op: &Op| op.table == Table::Overflow || op.table == Table::Meta && op.key.starts_with(RESERVED);
-        if batch.iter().any(reserved) {
-            self.closed.set(true);
-            return Err(StoreError::Limit("reserved row"));
-        }
+        self.guarded(|_| write::check_batch(batch))?;
         self.write(batch, None)
     }
 
@@ -204,7 +224,10 @@ impl Vault {
     /// # Errors
     /// Any [`StoreError`].
     pub fn barrier(&mut self) -> Result<(), StoreError> {
-        self.guarded(|vault| vault.store.barrier())
+        self.guarded(|vault| {
+            vault.flush(None)?;
+            vault.store.barrier()
+        })
     }
 
     /// Releases every lock and file; see [`Store::suspend`].
@@ -212,7 +235,11 @@ impl Vault {
     /// # Errors
     /// Any [`StoreError`].
     pub fn suspend(&mut self) -> Result<(), StoreError> {
-        self.guarded(|vault| vault.store.suspend())
+        self.guarded(|vault| {
+            vault.flush(None)?;
+            vault.hand.get_mut().clear();
+            vault.store.suspend()
+        })
     }
 
     /// Opens again what [`Vault::suspend`] released, and says whether another process wrote in between.
@@ -238,7 +265,10 @@ impl Vault {
     /// # Errors
     /// Any [`StoreError`].
     pub fn compact(&mut self, budget: u64) -> Result<Progress, StoreError> {
-        self.guarded(|vault| vault.store.compact(budget))
+        self.guarded(|vault| {
+            vault.flush(None)?;
+            vault.store.compact(budget)
+        })
     }
 
     /// Reads everything once and checks it: what the engine of storage checks, that every row opens, and that none is
@@ -266,6 +296,7 @@ impl Vault {
     /// # Errors
     /// Any [`StoreError`].
     pub fn destroy(&mut self) -> Result<(), StoreError> {
+        self.hand.get_mut().clear();
         self.guarded(|vault| vault.store.destroy())?;
         self.closed.set(true);
         Ok(())
@@ -311,6 +342,21 @@ impl Vault {
         }
         result
     }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        // What waits was not promised to be durable: there is nobody left to tell of a failure.
+        let _ = self.guarded(|vault| vault.flush(None));
+    }
+}
+
+/// A row that a scan finds.
+enum Found<'a> {
+    /// As it waits to be written.
+    Waiting(&'a Zeroizing<Vec<u8>>),
+    /// As it is in the store.
+    Stored(Vec<u8>),
 }
 
 /// A row of the vault's own that is not sealed by a data key.
