@@ -41,6 +41,7 @@ impl Engine {
             config: &self.config,
             account: &self.account,
             memory: &self.memory,
+            certificates: &self.certificates,
             groups: &mut self.groups,
             crypto: &self.crypto,
             rng: &mut self.rng,

@@ -88,8 +88,15 @@ impl<'a> Storage<'a> {
     }
 
     fn secrets(&self, group: &impl Serialize) -> Result<secrets::Names> {
+        if let Some(names) = self.held().and_then(|held| held.names.get()) {
+            return Ok(names);
+        }
         let names = || Ok(secrets::Names { current: name(MESSAGE_SECRETS, group)?, past: name(PAST_EPOCHS, group)? });
-        self.note(names())
+        let names = self.note(names())?;
+        if let Some(held) = self.held() {
+            held.names.set(Some(names));
+        }
+        Ok(names)
     }
 
     /// A list whose items are of a type known only to the caller.
