@@ -5,9 +5,11 @@
 //! not at all, and all that waits is written before a barrier.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
+use super::parts::Part;
 use super::seal;
 use super::sums::Mark;
 use crate::store::Table;
@@ -24,6 +26,8 @@ pub(super) struct Hand {
     rows: Overlay<Held>,
     /// Rows of the store that the waiting ones come to.
     waiting: usize,
+    /// The parts that they belong to, whose sums change.
+    parts: BTreeSet<Part>,
     /// Counts how often rows were written.
     turn: u64,
 }
@@ -61,13 +65,25 @@ impl Hand {
         Some(held)
     }
 
-    /// Rows of the store that those which wait come to.
+    /// Rows of the store that those which wait come to, with the sums of their parts.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting
+        self.waiting + self.parts.len()
+    }
+
+    /// The parts of rows that wait.
+    pub(super) fn parts(&self) -> BTreeSet<Part> {
+        self.parts.clone()
     }
 
     /// A change that waits from now on.
-    pub(super) fn put(&mut self, table: Table, key: Vec<u8>, stored: Option<Mark>, value: Option<Zeroizing<Vec<u8>>>) {
+    pub(super) fn put(
+        &mut self,
+        table: Table,
+        key: Vec<u8>,
+        part: Option<Part>,
+        stored: Option<Mark>,
+        value: Option<Zeroizing<Vec<u8>>>,
+    ) {
         if let Some(before) = self.rows.remove(table, &key).filter(|held| held.waits) {
             self.waiting -= before.weight();
         }
@@ -75,6 +91,7 @@ impl Hand {
         if stored.is_some() || value.is_some() {
             let held = Held { stored, value, waits: true, used: Cell::new(self.turn) };
             self.waiting += held.weight();
+            self.parts.extend(part);
             self.rows.insert(table, key, held);
         }
     }
@@ -104,6 +121,7 @@ impl Hand {
     /// All that waited is in the store. What is gone, or was not used for long, is let go.
     pub(super) fn written(&mut self) {
         self.waiting = 0;
+        self.parts.clear();
         self.rows.iter_mut().for_each(|(_, _, held)| held.waits = false);
         let since = if self.rows.len() > KEPT { self.turn } else { self.turn.saturating_sub(IDLE_TURNS) };
         self.rows.retain(|held| held.value.is_some() && held.used.get() >= since);
@@ -113,6 +131,7 @@ impl Hand {
     /// Lets go of everything.
     pub(super) fn clear(&mut self) {
         self.rows.clear();
+        self.parts.clear();
         self.waiting = 0;
     }
 }

@@ -4,7 +4,8 @@
 //! - Parts of keys that can be guessed are hidden (`blind`).
 //! - Values too long for a row go on in rows of [`Table::Overflow`].
 //! - Batches of the engine wait together, and reach the store as one (`hand`).
-//! - Sums over all rows show that one is missing or an old one was put back (`sums`).
+//! - Sums over all rows show that one is missing or an old one was put back (`sums`), of some tables when the first row
+//!   is asked for (`parts`).
 //! - The keys for this are random and lie in the key row (`key`), wrapped by the host's key.
 //! - Rows of older schemas are brought up to date when the store is opened (`migrate`).
 //!
@@ -16,17 +17,17 @@ mod export;
 mod hand;
 mod key;
 mod migrate;
+mod parts;
+mod read;
 mod seal;
 mod sums;
 mod write;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use super::overlay::lay_over;
-use super::{Direction, KeyRange, Op, Progress, Store, Table, View};
+use super::{Direction, KeyRange, Op, Progress, Store, Table};
 use crate::error::StoreError;
 use crate::limits;
 use crate::rng::Rng;
@@ -34,6 +35,7 @@ use blind::Blinder;
 use hand::Hand;
 use key::{DataKeys, KeyRow};
 use migrate::Schema;
+use parts::Parts;
 use seal::Sealer;
 use sums::{Marker, Root};
 
@@ -90,6 +92,8 @@ pub struct Vault {
     closed: Cell<bool>,
     /// What waits to be written, and what was lately used.
     hand: RefCell<Hand>,
+    /// What was checked since opening.
+    parts: RefCell<Parts>,
     /// Rows of the batch under way; kept for its memory.
     staged: Vec<Op>,
 }
@@ -131,6 +135,7 @@ impl Vault {
             store,
             closed: Cell::new(false),
             hand: RefCell::default(),
+            parts: RefCell::default(),
             staged: Vec::new(),
         };
         match stored {
@@ -140,68 +145,6 @@ impl Vault {
         }
         migrate::run(&mut vault, &mut keys, host_key, &mut rng, schema)?;
         Ok(vault)
-    }
-
-    /// The value of a row.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] when it is damaged, moved or not whole; else any [`StoreError`].
-    pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        self.guard(|| {
-            let key = self.blinder.key(table, key)?;
-            if let Some(held) = self.hand.borrow().get(table, &key) {
-                return Ok(held.value.clone());
-            }
-            let view = self.store.read()?;
-            let Some(row) = view.get(table, &key)? else { return Ok(None) };
-            if !table.is_kept_at_hand() {
-                return self.open_row(&*view, table, &key, row).map(Some);
-            }
-            let mark = self.marker.mark(&key, &row)?;
-            let value = self.open_row(&*view, table, &key, row)?;
-            self.hand.borrow_mut().keep(table, key, mark, value.clone());
-            Ok(Some(value))
-        })
-    }
-
-    /// At most `limit` rows of a range.
-    ///
-    /// In tables whose keys begin with a conversation, `range.from` begins with one, and the range ends within it: at
-    /// `range.to` when that begins with it too, at its last row when `range.to` is empty or the next conversation id.
-    /// Keys come back as they were put. A scan of a whole table (both bounds empty) gives such keys, and those of
-    /// [`Table::Conversation`], [`Table::Activity`], [`Table::User`] and [`Table::Search`], with the hidden part hidden,
-    /// in its order; for [`Table::Conversation`], [`Table::User`] and [`Table::Search`] bounds are keys given so.
-    ///
-    /// # Errors
-    /// [`StoreError::Limit`] for a range over several conversations; [`StoreError::Corrupt`] when a row is damaged;
-    /// else any [`StoreError`].
-    pub fn scan(
-        &self,
-        table: Table,
-        range: KeyRange<'_>,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<OpenRow>, StoreError> {
-        self.guard(|| {
-            let range = self.blinder.range(table, range)?;
-            let view = self.store.read()?;
-            let hand = self.hand.borrow();
-            let waiting = hand.changes(table, range.bounds());
-            let waiting: BTreeMap<&[u8], _> = waiting.map(|(key, value)| (key, value.map(Found::Waiting))).collect();
-            let rows = lay_over(waiting, direction, limit, |limit| {
-                let rows = view.scan(table, range.bounds(), direction, limit)?;
-                Ok::<_, StoreError>(rows.into_iter().map(|(key, row)| (key, Found::Stored(row))).collect())
-            })?;
-            let open = rows.into_iter().map(|(mut key, row)| {
-                let value = match row {
-                    Found::Waiting(value) => value.clone(),
-                    Found::Stored(row) => self.open_row(&*view, table, &key, row)?,
-                };
-                range.restore(&mut key);
-                Ok((key, value))
-            });
-            open.collect()
-        })
     }
 
     /// A keyed hash of something that a key must not tell.
@@ -238,6 +181,7 @@ impl Vault {
         self.guarded(|vault| {
             vault.flush(None)?;
             vault.hand.get_mut().clear();
+            vault.parts.get_mut().clear();
             vault.store.suspend()
         })
     }
@@ -302,23 +246,6 @@ impl Vault {
         Ok(())
     }
 
-    /// Opens a stored row with its pieces.
-    fn open_row(
-        &self,
-        view: &dyn View,
-        table: Table,
-        key: &[u8],
-        mut row: Vec<u8>,
-    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        let pieces = seal::pieces(&row)?;
-        row.reserve_exact(usize::from(pieces) * limits::STORE_VALUE);
-        for piece in 0..pieces {
-            let part = view.get(Table::Overflow, &piece_key(table, key, piece))?;
-            row.extend_from_slice(&part.ok_or(StoreError::Corrupt("row with a missing piece"))?);
-        }
-        self.sealer.open(table, key, row)
-    }
-
     /// Runs what reads; an error that closes the vault closes it.
     fn guard<T>(&self, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.closed.get() {
@@ -349,14 +276,6 @@ impl Drop for Vault {
         // What waits was not promised to be durable: there is nobody left to tell of a failure.
         let _ = self.guarded(|vault| vault.flush(None));
     }
-}
-
-/// A row that a scan finds.
-enum Found<'a> {
-    /// As it waits to be written.
-    Waiting(&'a Zeroizing<Vec<u8>>),
-    /// As it is in the store.
-    Stored(Vec<u8>),
 }
 
 /// A row of the vault's own that is not sealed by a data key.

@@ -180,13 +180,15 @@ fn long_values_take_further_rows_and_give_them_back() {
 fn what_is_over_a_limit_is_refused_and_changes_nothing() {
     let long = vec![put(Table::Transmit, b"x", &vec![0; limits::STORE_VALUE * limits::BATCH])];
     let many = (0..=limits::BATCH).map(|n| put(Table::Call, &n.to_be_bytes(), b"")).collect();
-    let cases: [(Vec<Op>, &str); 7] = [
+    let cases: [(Vec<Op>, &str); 9] = [
         (many, "batch"),
         (long, "batch"),
         (vec![put(Table::Mls, b"x", &[0; INLINE + 1])], "value"),
         (vec![put(Table::Call, &[0; limits::STORE_KEY + 1], b"")], "key"),
         (vec![put(Table::Meta, b"vault.x", b"")], "reserved row"),
         (vec![put(Table::Overflow, b"x", b"")], "reserved row"),
+        (vec![put(Table::Sums, b"12345678", b"")], "reserved row"),
+        (vec![put(Table::Mls, b"x", b"")], "key"),
         (vec![put(Table::Call, b"x", b"1"), delete(Table::Call, b"x")], "row changed twice"),
     ];
     for (mut batch, what) in cases {
@@ -307,7 +309,8 @@ fn old_and_new() -> (MemoryDisk, MemoryDisk) {
         let key = if table == Table::Activity { vec![name; 24] } else { vec![name; 16] };
         put(table, &key, &vec![value; length])
     };
-    let tables = || Table::ALL.into_iter().filter(|&table| table != Table::Overflow);
+    let own = [Table::Overflow, Table::Sums];
+    let tables = || Table::ALL.into_iter().filter(|table| !own.contains(table));
     for name in 0..3 {
         vault.apply(&tables().map(|table| row(table, name, 1)).collect::<Vec<_>>()).unwrap();
     }
@@ -526,4 +529,56 @@ fn what_another_process_wrote_is_read() {
     drop(other);
     assert_eq!(vault.resume(), Ok(true));
     assert_eq!(**vault.get(Table::Session, b"one").unwrap().unwrap(), *b"2");
+}
+
+fn part_key(part: u8, row: u8) -> Vec<u8> {
+    [[part; 8].as_slice(), &[row; 8]].concat()
+}
+
+#[test]
+fn a_part_is_checked_before_anything_of_it_is_read_or_changed() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let rows =
+        |value: u8| -> Vec<Op> { (0..6).map(|row| put(Table::Mls, &part_key(row % 2, row), &[value])).collect() };
+    vault.apply(&rows(1)).unwrap();
+    let old = disk.copy().rows();
+    vault.apply(&rows(2)).unwrap();
+    drop(vault);
+    let (_, _, value) = old.iter().find(|(_, key, _)| *key == part_key(0, 0)).unwrap();
+    for damage in [None, Some(value.as_slice())] {
+        let damaged = || {
+            let copy = disk.copy();
+            copy.tamper(Table::Mls, &part_key(0, 0), damage);
+            open(&copy)
+        };
+        let old = Err(StoreError::Corrupt("rows are missing or old"));
+        assert_eq!(damaged().verify(), old);
+        assert_eq!(damaged().get(Table::Mls, &part_key(0, 2)).map(drop), old, "another row of the part");
+        assert_eq!(damaged().get(Table::Mls, &part_key(0, 9)).map(drop), old, "a row that never was");
+        assert_eq!(damaged().apply(&[put(Table::Mls, &part_key(0, 4), b"3")]), old);
+        assert_eq!(damaged().scan(Table::Mls, everything(), Direction::Forward, 9).map(drop), old);
+        let mut other_part = damaged();
+        assert_eq!(**other_part.get(Table::Mls, &part_key(1, 1)).unwrap().unwrap(), [2]);
+        other_part.apply(&[put(Table::Mls, &part_key(1, 1), b"3")]).unwrap();
+    }
+}
+
+#[test]
+fn a_part_that_is_gone_leaves_no_sum_and_its_return_is_noticed() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let empty = disk.rows().len();
+    vault.apply(&[put(Table::Mls, &part_key(1, 1), b"1")]).unwrap();
+    let old = disk.copy().rows();
+    vault.apply(&[delete(Table::Mls, &part_key(1, 1))]).unwrap();
+    assert_eq!(disk.rows().len(), empty);
+    drop(vault);
+    let row = |table: Table| old.iter().find(|row| row.0 == table).unwrap();
+    let (table, key, value) = row(Table::Mls);
+    disk.tamper(*table, key, Some(value));
+    assert!(open(&disk).get(Table::Mls, &part_key(1, 1)).is_err());
+    let (table, key, value) = row(Table::Sums);
+    disk.tamper(*table, key, Some(value));
+    assert!(open_with(&disk, KEY).is_err(), "the sums themselves are checked at every opening");
 }

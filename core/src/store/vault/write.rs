@@ -1,6 +1,9 @@
 //! Writing: what batches of the engine come to in the store.
 
-use super::hand::{self, Held};
+use std::collections::BTreeSet;
+
+use super::hand;
+use super::parts::{Part, part_of};
 use super::seal::{self, Sealer};
 use super::sums::{Mark, Marker};
 use super::{INLINE, KEY_ROW, RESERVED, ROOT_ROW, Vault, piece_key};
@@ -17,6 +20,8 @@ pub(super) struct NewKeyRow {
 /// Where a change goes.
 struct Place {
     key: Vec<u8>,
+    /// The part that it belongs to, which was checked.
+    part: Option<Part>,
     /// The row that is there, as the sums see it.
     stored: Option<Mark>,
 }
@@ -63,8 +68,8 @@ impl Vault {
             places = self.places(&batch)?;
         }
         let hand = self.hand.get_mut();
-        for (change, Place { key, stored }) in batch.into_iter().zip(places) {
-            hand.put(change.table, key, stored, change.value);
+        for (change, Place { key, part, stored }) in batch.into_iter().zip(places) {
+            hand.put(change.table, key, part, stored, change.value);
         }
         Ok(())
     }
@@ -74,13 +79,26 @@ impl Vault {
         if self.hand.get_mut().waiting() == 0 && keys.is_none() {
             return Ok(());
         }
-        let Vault { store, hand, sealer, marker, staged, .. } = self;
+        let Vault { store, hand, parts, sealer, marker, staged, .. } = self;
+        let (hand, parts) = (hand.get_mut(), parts.get_mut());
         staged.clear();
         let mut root = self.root;
-        for (table, key, held) in hand.get_mut().waiting_mut() {
-            let new = stage(sealer, marker, staged, table, key, held)?;
-            root.change(table, held.stored.as_ref(), new.as_ref());
-            held.stored = new;
+        let mut seal = |table, key: &[u8], stored: &mut Option<Mark>, value: Option<&[u8]>| {
+            let old = stored.take();
+            *stored = stage(sealer, marker, staged, (table, key), old.as_ref(), value)?;
+            root.change(table, old.as_ref(), stored.as_ref());
+            Ok::<_, StoreError>(old)
+        };
+        for (table, key, held) in hand.waiting_mut() {
+            let old = seal(table, key, &mut held.stored, held.value.as_ref().map(|value| value.as_slice()))?;
+            if let Some(part) = part_of(table, key)? {
+                parts.get_mut(part)?.sum.change(old.as_ref(), held.stored.as_ref());
+            }
+        }
+        for part in hand.parts() {
+            let known = parts.get_mut(part)?;
+            let sum = (!known.sum.is_empty()).then(|| known.sum.encode());
+            seal(Table::Sums, &part, &mut known.stored, sum.as_ref().map(|sum| sum.as_slice()))?;
         }
         if let Some(keys) = &keys {
             root.keys = keys.generation;
@@ -91,7 +109,7 @@ impl Vault {
         // So that neighbours are written together.
         staged.sort_unstable_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
         store.apply(staged)?;
-        hand.get_mut().written();
+        hand.written();
         (self.root, self.root_row) = (root, root_row);
         if let Some(keys) = keys {
             self.key_row = keys.row;
@@ -111,11 +129,12 @@ impl Vault {
             if change.value.as_ref().is_some_and(|value| value.len() > INLINE) && !change.table.may_overflow() {
                 return Err(StoreError::Limit("value"));
             }
+            self.check_part(&*view, change.table, &key)?;
             let stored = match hand.get(change.table, &key) {
                 Some(held) => held.stored,
                 None => view.get(change.table, &key)?.map(|row| self.marker.mark(&key, &row)).transpose()?,
             };
-            Ok(Place { key, stored })
+            Ok(Place { part: part_of(change.table, &key)?, key, stored })
         };
         batch.iter().map(place).collect()
     }
@@ -123,7 +142,10 @@ impl Vault {
 
 /// Refuses a batch that no caller may give.
 pub(super) fn check_batch(batch: &[Op]) -> Result<(), StoreError> {
-    let reserved = |op: &Op| op.table == Table::Overflow || op.table == Table::Meta && op.key.starts_with(RESERVED);
+    let reserved = |op: &Op| match op.table {
+        Table::Overflow | Table::Sums => true,
+        table => table == Table::Meta && op.key.starts_with(RESERVED),
+    };
     if batch.iter().any(reserved) {
         return Err(StoreError::Limit("reserved row"));
     }
@@ -137,7 +159,9 @@ pub(super) fn check_batch(batch: &[Op]) -> Result<(), StoreError> {
 
 fn weight(batch: &[RowChange], places: &[Place]) -> usize {
     let length = |change: &RowChange| change.value.as_ref().map(|value| value.len());
-    batch.iter().zip(places).map(|(change, place)| hand::weight(place.stored.as_ref(), length(change))).sum()
+    let rows = batch.iter().zip(places).map(|(change, place)| hand::weight(place.stored.as_ref(), length(change)));
+    let parts: BTreeSet<Part> = places.iter().filter_map(|place| place.part).collect();
+    rows.sum::<usize>() + parts.len()
 }
 
 /// Adds the rows that a change comes to, and gives what the sums see of it.
@@ -145,12 +169,12 @@ fn stage(
     sealer: &mut Sealer,
     marker: &Marker,
     staged: &mut Vec<Op>,
-    table: Table,
-    key: &[u8],
-    held: &Held,
+    (table, key): (Table, &[u8]),
+    old: Option<&Mark>,
+    value: Option<&[u8]>,
 ) -> Result<Option<Mark>, StoreError> {
-    let old_pieces = held.stored.map_or(0, |mark| mark.pieces);
-    let Some(value) = &held.value else {
+    let old_pieces = old.map_or(0, |mark| mark.pieces);
+    let Some(value) = value else {
         (0..old_pieces).for_each(|piece| staged.push(piece_op(table, key, piece, None)));
         staged.push(Op { table, key: key.to_vec(), value: None });
         return Ok(None);
