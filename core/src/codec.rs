@@ -6,7 +6,16 @@ use crate::error::{Error, PeerFault, StoreError};
 
 /// Encodes with structs as arrays.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    rmp_serde::to_vec(value).map_err(|_| Error::Bug("codec.encode"))
+    let mut out = Vec::with_capacity(ROOM);
+    append(&mut out, value)?;
+    Ok(out)
+}
+
+/// Bytes that most values fit into.
+const ROOM: usize = 512;
+
+fn append<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), Error> {
+    rmp_serde::encode::write(out, value).map_err(|_| Error::Bug("codec.encode"))
 }
 
 /// Decodes bytes from outside: exactly one value.
@@ -19,13 +28,14 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> R
 /// Decodes bytes from outside that must be exactly what [`encode`] makes of their value: one value has one encoding, so
 /// that nobody makes other bytes of the same meaning (fields by name, longer integers, lists for bytes).
 pub(crate) fn decode_exact<T: Serialize + DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, PeerFault> {
-    let value: T = decode(bytes, what)?;
+    // What follows the value is noticed by the comparison.
+    let value: T = decode_first(bytes, what)?;
     if encode(&value).is_ok_and(|again| again == bytes) { Ok(value) } else { Err(PeerFault::Malformed(what)) }
 }
 
 /// Decodes the first of several values; what follows is not looked at.
-pub(crate) fn decode_first<T: DeserializeOwned>(mut bytes: &[u8], what: &'static str) -> Result<T, PeerFault> {
-    rmp_serde::from_read(&mut bytes).map_err(|e| fault(&e, what))
+pub(crate) fn decode_first<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, PeerFault> {
+    rmp_serde::from_slice(bytes).map_err(|e| fault(&e, what))
 }
 
 /// Decodes a row of our own store.
@@ -35,8 +45,9 @@ pub(crate) fn decode_row<T: DeserializeOwned>(bytes: &[u8], what: &'static str) 
 
 /// Encodes `value` behind a version number below 128 (a MessagePack fixint).
 pub(crate) fn encode_versioned<T: Serialize + ?Sized>(version: u8, value: &T) -> Result<Vec<u8>, Error> {
-    let mut out = vec![version];
-    out.append(&mut encode(value)?);
+    let mut out = Vec::with_capacity(ROOM);
+    out.push(version);
+    append(&mut out, value)?;
     Ok(out)
 }
 

@@ -4,6 +4,7 @@ use crate::authority::{Certificate, DeviceKey, IdentityKey};
 use crate::config::Config;
 use crate::error::{Error, Misuse, Result};
 use crate::id::{ConversationId, DeviceId, SessionId, UserId};
+use crate::member::Certificates;
 use crate::memory::{Effect, Memory};
 use crate::policy::Role;
 use crate::rng::Rng;
@@ -18,6 +19,7 @@ pub(crate) struct Ctx<'e> {
     pub config: &'e Config,
     pub account: &'e Account,
     pub memory: &'e Memory,
+    pub certificates: &'e Certificates,
     pub groups: &'e mut Groups,
     pub crypto: &'e Crypto,
     pub rng: &'e mut Rng,

@@ -2,7 +2,8 @@
 //!
 //! The newest certificate known for a device counts, not the one in its leaf.
 
-use std::collections::BTreeSet;
+use core::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,29 @@ use crate::policy::Role;
 use crate::store::Table;
 use crate::time::{DAY, HOUR, Time};
 use crate::tx::Tx;
+
+/// Certificates remembered at most.
+const REMEMBERED: usize = 256;
+
+/// Certificates that were lately read, by their bytes. What bytes say never changes, so nothing here can be out of date.
+#[derive(Default)]
+pub(crate) struct Certificates(RefCell<BTreeMap<Vec<u8>, Certificate>>);
+
+impl Certificates {
+    /// [`Certificate::decode`].
+    pub fn decode(&self, bytes: &[u8]) -> Result<Certificate, PeerFault> {
+        let mut known = self.0.borrow_mut();
+        if let Some(certificate) = known.get(bytes) {
+            return Ok(certificate.clone());
+        }
+        let certificate = Certificate::decode(bytes)?;
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(bytes.to_vec(), certificate.clone());
+        Ok(certificate)
+    }
+}
 
 /// What is known of a user.
 #[derive(Clone, Serialize, Deserialize)]
@@ -120,7 +144,9 @@ pub(crate) fn counting(ctx: &Ctx<'_>, leaf: &Certificate) -> Result<Certificate>
     if leaf.device() == ctx.account.id {
         return Ok(ctx.account.certificate()?.clone());
     }
-    Ok(match newest(&ctx.tx, leaf.device())? {
+    let known = ctx.tx.get(Table::Certificate, leaf.device().as_bytes())?;
+    let known = known.map(|bytes| ctx.certificates.decode(&bytes)).transpose();
+    Ok(match known.map_err(|_| Error::Store(StoreError::Corrupt("certificate")))? {
         Some(known) if known.serial() > leaf.serial() => known,
         _ => leaf.clone(),
     })

@@ -5,6 +5,10 @@ use unicode_normalization::UnicodeNormalization;
 /// Brings text into NFC (Unicode Standard Annex 15) and takes out control characters other than line feed and tab,
 /// and the bidirectional controls of Unicode Standard Annex 9, with which a text could show as another.
 pub(crate) fn clean(text: &str) -> String {
+    // ASCII is composed already.
+    if text.bytes().all(|byte| byte.is_ascii() && !is_harmful(byte.into())) {
+        return text.to_owned();
+    }
     text.nfc().filter(|c| !is_harmful(*c)).collect()
 }
 
@@ -36,6 +40,12 @@ mod tests {
     #[test]
     fn text_is_cut_between_characters() {
         assert_eq!((cut("aé", 3), cut("aé", 2), cut("aé", 0)), ("aé", "a", ""));
+    }
+
+    #[test]
+    fn plain_text_stays_as_it_is() {
+        assert_eq!(clean("plain\n\ttext ~"), "plain\n\ttext ~");
+        assert_eq!(clean("delete \u{7f}this"), "delete this");
     }
 
     #[test]

@@ -15,15 +15,14 @@ use crate::event::Event;
 use crate::memory::Effect;
 use crate::output::Output;
 use crate::session::MlsRows;
+use crate::store::overlay::{Overlay, lay_over};
 use crate::store::vault::INLINE;
-use crate::store::{Direction, KeyRange, Op, Table, Vault};
-
-type Overlay = BTreeMap<(Table, Vec<u8>), Option<Zeroizing<Vec<u8>>>>;
+use crate::store::{Direction, KeyRange, RowChange, Table, Vault};
 
 /// A mutation under way.
 pub(crate) struct Tx<'e> {
     vault: &'e Vault,
-    rows: RefCell<Overlay>,
+    rows: RefCell<Overlay<Option<Zeroizing<Vec<u8>>>>>,
     changes: VecDeque<Change>,
     outputs: Vec<Output>,
     effects: Vec<Effect>,
@@ -31,7 +30,7 @@ pub(crate) struct Tx<'e> {
 
 /// What a finished mutation asks for.
 pub(crate) struct Staged {
-    pub batch: Vec<Op>,
+    pub batch: Vec<RowChange>,
     pub outputs: Vec<Output>,
     pub effects: Vec<Effect>,
 }
@@ -43,7 +42,7 @@ impl<'e> Tx<'e> {
 
     /// The bytes of a row, as this mutation sees it.
     pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>> {
-        if let Some(staged) = self.rows.borrow().get(&(table, key.to_vec())) {
+        if let Some(staged) = self.rows.borrow().get(table, key) {
             return Ok(staged.clone());
         }
         Ok(self.vault.get(table, key)?)
@@ -57,23 +56,9 @@ impl<'e> Tx<'e> {
     /// At most `limit` rows of a range, as this mutation sees them.
     pub fn scan(&self, table: Table, range: KeyRange<'_>, direction: Direction, limit: usize) -> Result<Vec<Row>> {
         let overlay = self.rows.borrow();
-        let staged: BTreeMap<&[u8], &Option<Zeroizing<Vec<u8>>>> = overlay
-            .range((table, range.from.to_vec())..)
-            .take_while(|((t, _), _)| *t == table)
-            .filter(|((_, key), _)| within(table, range, key))
-            .map(|((_, key), value)| (key.as_slice(), value))
-            .collect();
-        let mut rows = self.vault.scan(table, range, direction, limit.saturating_add(staged.len()))?;
-        if !staged.is_empty() {
-            rows.retain(|(key, _)| !staged.contains_key(key.as_slice()));
-            rows.extend(staged.iter().filter_map(|(key, value)| Some((key.to_vec(), (*value).clone()?))));
-            rows.sort_by(|a, b| a.0.cmp(&b.0));
-            if direction == Direction::Backward {
-                rows.reverse();
-            }
-        }
-        rows.truncate(limit);
-        Ok(rows)
+        let staged = overlay.range(table, range).filter(|(key, _)| within(table, range, key));
+        let staged: BTreeMap<&[u8], _> = staged.map(|(key, value)| (key, value.clone())).collect();
+        Ok(lay_over(staged, direction, limit, |limit| self.vault.scan(table, range, direction, limit))?)
     }
 
     /// All rows whose key starts with `prefix`, at most `limit`.
@@ -86,7 +71,7 @@ impl<'e> Tx<'e> {
 
     /// Stages a row.
     pub fn put(&self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.rows.borrow_mut().insert((table, key), Some(Zeroizing::new(value)));
+        self.rows.borrow_mut().insert(table, key, Some(Zeroizing::new(value)));
     }
 
     /// Stages an encoded row.
@@ -97,7 +82,7 @@ impl<'e> Tx<'e> {
 
     /// Stages the removal of a row.
     pub fn delete(&self, table: Table, key: &[u8]) {
-        self.rows.borrow_mut().insert((table, key.to_vec()), None);
+        self.rows.borrow_mut().insert(table, key.to_vec(), None);
     }
 
     /// A keyed hash for what a key must not tell.
@@ -141,12 +126,8 @@ impl<'e> Tx<'e> {
 
     /// Ends the mutation: what is to be written and released.
     pub fn finish(self) -> Staged {
-        let batch = self
-            .rows
-            .into_inner()
-            .into_iter()
-            .map(|((table, key), value)| Op { table, key, value: value.map(|mut v| core::mem::take(&mut *v)) })
-            .collect();
+        let rows = self.rows.into_inner().into_iter();
+        let batch = rows.map(|(table, key, value)| RowChange { table, key, value }).collect();
         Staged { batch, outputs: self.outputs, effects: self.effects }
     }
 }
@@ -157,7 +138,7 @@ impl MlsRows for Tx<'_> {
     }
 
     fn put(&self, key: &[u8], value: Zeroizing<Vec<u8>>) {
-        self.rows.borrow_mut().insert((Table::Mls, key.to_vec()), Some(value));
+        self.rows.borrow_mut().insert(Table::Mls, key.to_vec(), Some(value));
     }
 
     fn delete(&self, key: &[u8]) {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::baseline::Mls;
 use crate::files::Files;
-use crate::history::History;
+use crate::history::{History, Opening};
 use crate::search::{Search, Sort};
 use crate::stores::Kind;
 use crate::traffic::Traffic;
 
-/// Rows of three tables.
+/// Rows of the tables.
 #[derive(Default)]
 pub struct Chart {
     baselines: String,
@@ -19,6 +19,7 @@ pub struct Chart {
     files: String,
     index: String,
     search: String,
+    crowd: String,
 }
 
 impl Chart {
@@ -70,8 +71,8 @@ impl Chart {
             kind.name(),
             us(history.newest),
             us(history.middle),
-            us(history.open),
-            history.memory_kb,
+            us(history.opening.time),
+            history.opening.memory_kb,
             history.disk
         );
     }
@@ -125,15 +126,22 @@ impl Chart {
         )
     }
 
+    pub fn crowd(&mut self, kind: Kind, people: usize, opening: &Option<Opening>) {
+        let Some(opening) = opening else { return };
+        let _ = writeln!(self.crowd, "| {} | {people} | {} | {} |", kind.name(), us(opening.time), opening.memory_kb);
+    }
+
     /// Everything.
     pub fn text(&self) -> String {
         format!(
             "{}\n| store | what | µs per message | × bare MLS | × append + fdatasync | own µs |\n|---|---|---|---|---|---|\n{}\n\
              | store | messages | page of 50, newest µs | page of 50, middle µs | open to first page µs | memory of open kB | disk bytes per message |\n|---|---|---|---|---|---|---|\n{}\n\
+             | store | conversations | open to first page µs | memory of open kB |\n|---|---|---|---|\n{}\n\
              | attachment | MB/s | of the speed of bare ChaCha20-Poly1305 |\n|---|---|---|\n{}\n{}",
             self.baselines,
             self.traffic,
             self.history,
+            self.crowd,
             self.files,
             self.searches()
         )

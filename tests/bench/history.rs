@@ -19,11 +19,15 @@ pub struct History {
     /// Newest page, and a page in the middle.
     pub newest: Duration,
     pub middle: Duration,
-    /// From a closed store to the first page, in a process of its own, and the peak of its memory.
-    pub open: Duration,
-    pub memory_kb: u64,
+    pub opening: Opening,
     /// Bytes on disk per message.
     pub disk: u64,
+}
+
+/// From a closed store to the first page, in a process of its own, and the peak of its memory.
+pub struct Opening {
+    pub time: Duration,
+    pub memory_kb: u64,
 }
 
 pub fn measure(kind: Kind, messages: usize) -> Result<Option<History>, Box<dyn Error>> {
@@ -44,8 +48,8 @@ pub fn measure(kind: Kind, messages: usize) -> Result<Option<History>, Box<dyn E
     }
     let (newest, middle) = pages(&mut pair, messages)?;
     drop(pair);
-    let (open, memory_kb) = reopen(kind, &bea)?;
-    Ok(Some(History { newest, middle, open, memory_kb, disk: bytes_of(&bea)? / messages as u64 }))
+    let opening = reopen(kind, &bea)?;
+    Ok(Some(History { newest, middle, opening, disk: bytes_of(&bea)? / messages as u64 }))
 }
 
 fn pages(pair: &mut Pair, messages: usize) -> Result<(Duration, Duration), Box<dyn Error>> {
@@ -72,7 +76,8 @@ fn pages(pair: &mut Pair, messages: usize) -> Result<(Duration, Duration), Box<d
     Ok((time(Cursor::Newest)?, time(cursor)?))
 }
 
-fn reopen(kind: Kind, dir: &Path) -> Result<(Duration, u64), Box<dyn Error>> {
+/// Opens a closed store three times; the middle one counts.
+pub fn reopen(kind: Kind, dir: &Path) -> Result<Opening, Box<dyn Error>> {
     let mut runs = Vec::new();
     for _ in 0..3 {
         let output = Command::new(std::env::current_exe()?).args(["--open", kind.name()]).arg(dir).output()?;
@@ -84,7 +89,7 @@ fn reopen(kind: Kind, dir: &Path) -> Result<(Duration, u64), Box<dyn Error>> {
         runs.push((us.parse::<u64>()?, kb.parse::<u64>()?));
     }
     runs.sort_unstable();
-    Ok((Duration::from_micros(runs[1].0), runs[1].1))
+    Ok(Opening { time: Duration::from_micros(runs[1].0), memory_kb: runs[1].1 })
 }
 
 /// The child: opens the store, reads the list and the first page, and prints µs and peak memory in kB.

@@ -5,6 +5,7 @@
 
 mod baseline;
 mod chart;
+mod crowd;
 mod files;
 mod history;
 mod pair;
@@ -25,6 +26,8 @@ struct Plan {
     drains: usize,
     /// Messages of the long conversation.
     history: usize,
+    /// People who have written, each in a conversation of its own.
+    crowd: usize,
     /// Bytes of an attachment's file.
     file: usize,
     /// Messages that are searched, a smaller and a larger number.
@@ -67,6 +70,7 @@ fn plan(args: &[String]) -> Result<Plan, String> {
         drain: 1_000,
         drains: 5,
         history,
+        crowd: 1_000,
         file,
         searched,
         only_search: false,
@@ -78,7 +82,16 @@ fn plan(args: &[String]) -> Result<Plan, String> {
         match arg.as_str() {
             "--quick" => {
                 let searched = [2_000, 10_000];
-                plan = Plan { single: 50, drain: 200, drains: 1, history: 5_000, file: 16 << 20, searched, ..plan };
+                plan = Plan {
+                    single: 50,
+                    drain: 200,
+                    drains: 1,
+                    history: 5_000,
+                    crowd: 50,
+                    file: 16 << 20,
+                    searched,
+                    ..plan
+                };
             }
             "--search" => plan.only_search = true,
             "--store" => {
@@ -108,6 +121,10 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     for kind in Kind::ALL {
         let history = history::measure(kind, plan.history)?;
         chart.history(kind, plan.history, &history);
+    }
+    for kind in Kind::ALL {
+        let opening = crowd::measure(kind, plan.crowd)?;
+        chart.crowd(kind, plan.crowd, &opening);
     }
     chart.files(&files::measure(plan.file)?);
     searches(plan, &mut chart)?;

@@ -71,6 +71,7 @@ impl Messages<'_> {
             let (place, _) = place_own(ctx, &mut row, draft, Body::Text(text))?;
             outbox::push(ctx, &mut row, Item::Message(place.id))?;
             conversation::store(&mut ctx.tx, &row)?;
+            outbox::pump_at_once(ctx, conversation)?;
             Ok(place.id)
         })
     }

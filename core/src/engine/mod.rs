@@ -31,6 +31,7 @@ use crate::id::{ConversationId, DeviceId, UserId};
 use crate::inbox::{self, Verdict};
 use crate::input::{Answer, Connection, Delivery, RequestId, TransmitId, TransmitResult};
 use crate::limits;
+use crate::member::Certificates;
 use crate::memory::{Effect, Link, Memory};
 use crate::output::{Output, Wake};
 use crate::rng::Rng;
@@ -56,6 +57,7 @@ pub struct Engine {
     account: Account,
     vault: Vault,
     memory: Memory,
+    certificates: Certificates,
     groups: Groups,
     crypto: Crypto,
     rng: Rng,
@@ -92,6 +94,7 @@ impl Engine {
             account,
             vault,
             memory: Memory::new(),
+            certificates: Certificates::default(),
             groups: Groups::new(),
             rng,
             outputs: VecDeque::new(),

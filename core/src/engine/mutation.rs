@@ -1,7 +1,5 @@
 //! One mutation: a transaction, its commit, and whatever becomes due by it.
 
-use zeroize::Zeroize;
-
 use super::{Engine, reactions};
 use crate::ctx::Ctx;
 use crate::error::{Error, PeerFault, Result, StoreError};
@@ -43,6 +41,7 @@ impl Engine {
             config: &self.config,
             account: &self.account,
             memory: &self.memory,
+            certificates: &self.certificates,
             groups: &mut self.groups,
             crypto: &self.crypto,
             rng: &mut self.rng,
@@ -69,9 +68,7 @@ impl Engine {
         #[cfg(feature = "sabotage")]
         let batch = self.sabotage(batch, &outputs)?;
         if !batch.is_empty() {
-            let applied = self.vault.apply(&batch);
-            batch.into_iter().filter_map(|op| op.value).for_each(|mut value| value.zeroize());
-            match applied {
+            match self.vault.take_in(batch) {
                 Ok(()) => self.dirty = true,
                 Err(error) => {
                     self.groups.clear();
@@ -100,7 +97,11 @@ impl Engine {
     }
 
     #[cfg(feature = "sabotage")]
-    fn sabotage(&mut self, mut batch: Vec<crate::store::Op>, outputs: &[Output]) -> Result<Vec<crate::store::Op>> {
+    fn sabotage(
+        &mut self,
+        mut batch: Vec<crate::store::RowChange>,
+        outputs: &[Output],
+    ) -> Result<Vec<crate::store::RowChange>> {
         use crate::sabotage::Sabotage;
         if self.config.sabotaged(Sabotage::OutputBeforeCommit) {
             // One change late: what was put out for the last one is lost in a crash before the next one.
@@ -109,7 +110,13 @@ impl Engine {
         let sends = batch.iter().any(|op| op.table == Table::Message)
             && outputs.iter().any(|output| matches!(output, Output::Transmit(_)));
         if sends && self.config.sabotaged(Sabotage::RatchetRowDropped) {
-            batch.retain(|op| op.table != Table::Mls);
+            let (mls, others): (Vec<_>, Vec<_>) = batch.into_iter().partition(|change| change.table == Table::Mls);
+            // Of a group whose pages are partly new nothing could be loaded any more: only changes in place are dropped.
+            let mut in_place = true;
+            for change in &mls {
+                in_place &= change.value.is_some() && self.vault.get(Table::Mls, &change.key)?.is_some();
+            }
+            batch = if in_place { others } else { others.into_iter().chain(mls).collect() };
         }
         Ok(batch)
     }

@@ -14,19 +14,19 @@ use crate::time::Time;
 
 const SWEEP_CURSOR: &[u8] = b"seen sweep";
 
-/// Whether this envelope was taken in before.
-pub(super) fn seen(ctx: &Ctx<'_>, envelope: &Envelope) -> Result<bool> {
+/// Whether the envelope with this [`key`] was taken in before.
+pub(super) fn seen(ctx: &Ctx<'_>, key: &[u8]) -> Result<bool> {
     #[cfg(feature = "sabotage")]
     if ctx.config.sabotaged(crate::sabotage::Sabotage::DedupOff) {
         return Ok(false);
     }
-    Ok(ctx.tx.get(Table::Seen, &key(envelope))?.is_some())
+    Ok(ctx.tx.get(Table::Seen, key)?.is_some())
 }
 
 /// Remembers it for as long as a relay may keep it.
-pub(super) fn note(ctx: &Ctx<'_>, envelope: &Envelope) -> Result<()> {
+pub(super) fn note(ctx: &Ctx<'_>, key: Vec<u8>) -> Result<()> {
     let until = ctx.now.plus(limits::MAILBOX_AGE);
-    ctx.tx.put_row(Table::Seen, key(envelope), &until)
+    ctx.tx.put_row(Table::Seen, key, &until)
 }
 
 /// Until when something said of a device under a label counts, if it was said.
@@ -89,7 +89,7 @@ fn note_key(device: DeviceId, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// device · first half of the hash of tag, kind and body.
-fn key(envelope: &Envelope) -> Vec<u8> {
+pub(super) fn key(envelope: &Envelope) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update(envelope.tag.as_bytes());
     hash.update([u8::from(envelope.kind)]);

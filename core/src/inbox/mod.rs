@@ -48,14 +48,15 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict>
     if !envelope.recipients.contains(&ctx.account.id) || envelope.sender == ctx.account.id {
         return Ok(Verdict::Refuse(PeerFault::NotForUs));
     }
-    let verdict = if dedup::seen(ctx, &envelope)? { Verdict::Repeat } else { take(ctx, &envelope, delivery)? };
+    let key = dedup::key(&envelope);
+    let verdict = if dedup::seen(ctx, &key)? { Verdict::Repeat } else { take(ctx, &envelope, delivery)? };
     match &verdict {
         Verdict::Refuse(_) | Verdict::Forbid(..) => return Ok(verdict),
         Verdict::Park => parked::park(ctx, &envelope, delivery)?,
         Verdict::Done | Verdict::Repeat => {}
     }
     member::note_relay_clock(ctx, delivery.accepted_at)?;
-    dedup::note(ctx, &envelope)?;
+    dedup::note(ctx, key)?;
     acknowledge(ctx, delivery.id);
     Ok(verdict)
 }

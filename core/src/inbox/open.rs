@@ -42,7 +42,7 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
         Some(Ok(_) | Err(_)) => return Ok(Verdict::Refuse(PeerFault::Forged)),
     };
     // A leaf's certificate was proven when the leaf came; the envelope's word for its sender must agree.
-    let sender = match Certificate::decode(&certificate) {
+    let sender = match ctx.certificates.decode(&certificate) {
         Ok(certificate) if certificate.device() == envelope.sender => member::counting(ctx, &certificate)?,
         _ => return Ok(Verdict::Refuse(PeerFault::Forged)),
     };

@@ -6,7 +6,7 @@ mod queue;
 mod sent;
 mod transmit;
 
-pub(crate) use pump::pump;
+pub(crate) use pump::{pump, pump_at_once};
 pub(crate) use queue::{Item, cancel, conversation_of, push};
 pub(crate) use sent::{note_sent, sent, sweep as sweep_sent};
 pub(crate) use transmit::{

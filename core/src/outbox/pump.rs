@@ -47,6 +47,11 @@ pub(crate) fn pump(ctx: &mut Ctx<'_>, id: ConversationId) -> Result<()> {
     Ok(())
 }
 
+/// Does so in the mutation that queued something, unless more waits there.
+pub(crate) fn pump_at_once(ctx: &mut Ctx<'_>, id: ConversationId) -> Result<()> {
+    if ctx.memory.work.contains_key(&id) || !wants_encryption(ctx) { Ok(()) } else { pump(ctx, id) }
+}
+
 /// Whether anything may be encrypted now: the link is up, what waited in the mailbox was taken in, and the own
 /// certificate is valid.
 pub(crate) fn wants_encryption(ctx: &Ctx<'_>) -> bool {
@@ -100,15 +105,16 @@ fn may_be_told(ctx: &Ctx<'_>, row: &ConversationRow) -> Result<bool> {
 /// commit that happens anyway.
 fn tell_certificate(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId) -> Result<()> {
     let certificate = ctx.account.certificate()?;
-    let (serial, bytes) = (certificate.serial(), certificate.as_bytes().to_vec());
-    if row.told.is_some_and(|told| told != serial) {
-        control(ctx, row, session, Kind::CERTIFICATE, bytes)?;
+    let serial = certificate.serial();
+    if row.told == Some(serial) {
+        return Ok(());
     }
-    if row.told != Some(serial) {
-        row.told = Some(serial);
-        conversation::store(&mut ctx.tx, row)?;
+    if row.told.is_some() {
+        let certificate = certificate.as_bytes().to_vec();
+        control(ctx, row, session, Kind::CERTIFICATE, certificate)?;
     }
-    Ok(())
+    row.told = Some(serial);
+    conversation::store(&mut ctx.tx, row)
 }
 
 /// Encrypts from the head of the queue while the window has room.

@@ -131,24 +131,20 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
     }
     ctx.tx.delete(Table::Transmit, &key(id));
     ctx.tx.effect(Effect::Flight(id, None));
-    if let Some(conversation) = row.purpose.conversation() {
-        ctx.busy(conversation);
+    match row.purpose {
+        Purpose::Open(conversation, _) | Purpose::Commit(conversation, _) => ctx.busy(conversation),
+        // The window has more room. Where nothing waits, there is nothing to do.
+        Purpose::Message(conversation, _) | Purpose::Act(conversation, _) | Purpose::Control(conversation) => {
+            if ctx.memory.work.contains_key(&conversation) {
+                ctx.busy(conversation);
+            }
+        }
+        Purpose::NoSession => {}
     }
     Ok(())
 }
 
 impl Purpose {
-    pub(crate) fn conversation(&self) -> Option<ConversationId> {
-        match self {
-            Purpose::Open(c, _)
-            | Purpose::Commit(c, _)
-            | Purpose::Message(c, _)
-            | Purpose::Act(c, _)
-            | Purpose::Control(c) => Some(*c),
-            Purpose::NoSession => None,
-        }
-    }
-
     /// The conversation whose window it counts against.
     fn window(&self) -> Option<ConversationId> {
         match self {

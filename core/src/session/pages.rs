@@ -20,10 +20,12 @@ use zeroize::Zeroizing;
 use super::structure;
 use crate::error::{Error, StoreError};
 
-/// Name of a value: a hash of its label and key.
-pub(crate) type Name = [u8; 16];
+/// Length of what the names of a group's values begin with: the store checks such rows together.
+pub(crate) const SCOPE: usize = 8;
+/// Name of a value: what belongs to it, a hash of its label and key.
+pub(crate) type Name = [u8; SCOPE + 16];
 /// Length of a row's key: a name and a page number.
-pub(crate) const ROW_KEY: usize = 20;
+pub(crate) const ROW_KEY: usize = SCOPE + 16 + 4;
 
 /// The rows of the MLS library in the engine's transaction ([`Table::Mls`](crate::store::Table::Mls)).
 ///
@@ -233,8 +235,9 @@ fn parse_numbers(bytes: &[u8]) -> Result<Vec<u32>, Error> {
 
 fn row_key(name: &Name, page: u32) -> [u8; ROW_KEY] {
     let mut key = [0; ROW_KEY];
-    key[..16].copy_from_slice(name);
-    key[16..].copy_from_slice(&page.to_be_bytes());
+    let (start, end) = key.split_at_mut(SCOPE + 16);
+    start.copy_from_slice(name);
+    end.copy_from_slice(&page.to_be_bytes());
     key
 }
 
@@ -246,7 +249,7 @@ mod tests {
     use crate::rng::Rng;
     use crate::session::testing::Rows;
 
-    const NAME: Name = [9; 16];
+    const NAME: Name = [9; SCOPE + 16];
 
     #[derive(Clone, Serialize)]
     struct Record {

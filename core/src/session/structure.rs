@@ -119,10 +119,12 @@ impl<'a> Walk<'a> {
             let key = self.at;
             self.value(depth + 1)?;
             // The marker of a short string carries its length.
-            let wanted = self.bytes[key..self.at].split_first() == Some((&(0xa0 | self.key.len() as u8), self.key));
+            let wanted = !self.key.is_empty()
+                && self.at - key == 1 + self.key.len()
+                && self.bytes[key..self.at].split_first() == Some((&(0xa0 | self.key.len() as u8), self.key));
             let start = self.at;
             self.value(depth + 1)?;
-            if wanted && !self.key.is_empty() {
+            if wanted {
                 self.found.push((start, self.at));
             }
         }

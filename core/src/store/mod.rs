@@ -33,6 +33,7 @@ mod files;
 #[cfg(any(feature = "sled", feature = "sqlite"))]
 mod handle;
 mod memory;
+pub(crate) mod overlay;
 #[cfg(feature = "sled")]
 mod sled;
 #[cfg(feature = "sqlite")]
@@ -60,6 +61,14 @@ pub struct Op {
     pub key: Vec<u8>,
     /// The new value, at most [`limits::STORE_VALUE`] bytes; `None` deletes the row.
     pub value: Option<Vec<u8>>,
+}
+
+/// A change of one row as the engine makes it: the value is wiped when it is dropped.
+pub(crate) struct RowChange {
+    pub table: Table,
+    pub key: Vec<u8>,
+    /// The new value; `None` deletes the row.
+    pub value: Option<zeroize::Zeroizing<Vec<u8>>>,
 }
 
 /// Changes that happen together or not at all: at most [`limits::BATCH`], one per row.

@@ -28,7 +28,7 @@ pub enum Table {
     Session = 11,
     /// `conversation · session` → nothing. Sessions of a conversation.
     SessionIndex = 12,
-    /// `hash of label and key (16) · page (4)` → pages of the MLS library's rows.
+    /// `hash of group (8) · hash of label and key (16) · page (4)` → pages of the MLS library's rows.
     Mls = 13,
     /// `conversation · kind (1)` → a change that this device wants of a session, and from when.
     Intent = 14,
@@ -70,6 +70,8 @@ pub enum Table {
     Expiry = 33,
     /// `user` → what this user decided of another one: name, block, verification.
     Person = 34,
+    /// `beginning of keys in Mls (8)` → the sum over those rows. Only the vault writes here.
+    Sums = 40,
 }
 
 impl Table {
@@ -107,6 +109,7 @@ impl Table {
         Table::SearchSegment,
         Table::Expiry,
         Table::Person,
+        Table::Sums,
     ];
 
     /// The byte that stands for it in files.
@@ -147,13 +150,24 @@ impl Table {
             self,
             Table::Meta
                 | Table::Session
-                | Table::Mls
                 | Table::Certificate
                 | Table::User
                 | Table::Person
                 | Table::KeyPackage
                 | Table::Authority
+                | Table::Sums
         )
+    }
+
+    /// Whether its rows are checked as well, but not before they are asked for: those whose keys begin alike together.
+    pub(super) const fn is_summed_in_parts(self) -> bool {
+        matches!(self, Table::Mls)
+    }
+
+    /// Whether its rows are asked for again and again while a conversation is open, so that the vault keeps the ones last
+    /// read at hand.
+    pub(super) const fn is_kept_at_hand(self) -> bool {
+        matches!(self, Table::Conversation | Table::Session | Table::Certificate | Table::User | Table::Person)
     }
 
     /// Which part of its keys the vault hides.
@@ -189,7 +203,8 @@ impl Table {
             | Table::SearchSegment
             | Table::Overflow
             | Table::Act
-            | Table::Expiry => Blinding::None,
+            | Table::Expiry
+            | Table::Sums => Blinding::None,
         }
     }
 }

@@ -109,7 +109,7 @@ impl Group {
         let (id, held) = (settings::group_id(&session), Held::default());
         let reader = provider.for_group(&held, Scope::All);
         let Some(mls) = MlsGroup::load(reader.storage(), &id).map_err(|e| e.0)? else { return Ok(None) };
-        let notes = provider.storage().get(NOTES, &id).map_err(|e| e.0)?;
+        let notes = provider.storage().note_of(NOTES, &id).map_err(|e| e.0)?;
         Ok(Some(Group { mls, notes: notes.ok_or(Error::Bug("mls.notes"))?, held }))
     }
 
@@ -119,7 +119,7 @@ impl Group {
         if let Some(mut mls) = MlsGroup::load(provider.storage(), &id).map_err(|e| e.0)? {
             mls.delete(provider.storage()).map_err(|e| e.0)?;
         }
-        provider.storage().remove(NOTES, &id).map_err(|e| e.0)
+        provider.storage().remove_note(NOTES, &id).map_err(|e| e.0)
     }
 
     /// The session that this group is.
@@ -316,7 +316,7 @@ impl Group {
     }
 
     fn write_notes(&self, provider: &Provider<'_>) -> Result<(), Error> {
-        provider.storage().put(NOTES, self.mls.group_id(), &self.notes).map_err(|e| e.0)
+        provider.storage().put_note(NOTES, self.mls.group_id(), &self.notes).map_err(|e| e.0)
     }
 }
 

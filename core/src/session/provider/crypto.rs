@@ -2,7 +2,7 @@
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce};
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, SigningKey};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use openmls_traits::crypto::OpenMlsCrypto;
@@ -10,10 +10,12 @@ use openmls_traits::types::{
     AeadType, Ciphersuite, CryptoError, ExporterSecret, HashType, HpkeCiphertext, HpkeConfig, HpkeKeyPair, KemOutput,
     SignatureScheme,
 };
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tls_codec::SecretVLBytes;
 use zeroize::Zeroizing;
 
+use super::keys::Keys;
 use super::random::Randomness;
 use super::{SUITE, hpke};
 use crate::rng::Rng;
@@ -23,6 +25,8 @@ type Result<T> = core::result::Result<T, CryptoError>;
 /// Cryptography for [`SUITE`] and nothing else, with the engine's randomness.
 pub(crate) struct Crypto {
     randomness: Randomness,
+    /// Public keys that were lately verified with.
+    keys: Mutex<Keys>,
     /// Whether the next ciphertext of HPKE is to be spoilt, as a doctored member does.
     #[cfg(test)]
     spoils: core::sync::atomic::AtomicBool,
@@ -33,6 +37,7 @@ impl Crypto {
     pub(crate) fn new(rng: Rng) -> Crypto {
         Crypto {
             randomness: Randomness::new(rng),
+            keys: Mutex::default(),
             #[cfg(test)]
             spoils: core::sync::atomic::AtomicBool::new(false),
         }
@@ -105,7 +110,7 @@ impl OpenMlsCrypto for Crypto {
     fn verify_signature(&self, scheme: SignatureScheme, data: &[u8], public: &[u8], signature: &[u8]) -> Result<()> {
         only_ed25519(scheme)?;
         let public: &[u8; 32] = public.try_into().map_err(|_| CryptoError::InvalidLength)?;
-        let key = VerifyingKey::from_bytes(public).map_err(|_| CryptoError::InvalidPublicKey)?;
+        let key = self.keys.lock().get(public).ok_or(CryptoError::InvalidPublicKey)?;
         let signature = Signature::from_slice(signature).map_err(|_| CryptoError::InvalidSignature)?;
         key.verify_strict(data, &signature).map_err(|_| CryptoError::InvalidSignature)
     }

@@ -2,6 +2,7 @@
 
 mod crypto;
 mod hpke;
+mod keys;
 mod random;
 mod signer;
 

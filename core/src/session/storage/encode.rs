@@ -11,16 +11,19 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, StoreError};
 
+/// Bytes that most values fit into.
+const ROOM: usize = 2_048;
+
 /// Encodes a value. No copy of it is left behind in freed memory.
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut buffer = SecretBuffer(Zeroizing::new(Vec::with_capacity(4_096)));
+    let mut buffer = SecretBuffer(Zeroizing::new(Vec::with_capacity(ROOM)));
     append(&mut buffer, value)?;
     Ok(buffer.0)
 }
 
 /// Encodes an entry of a map: a field's name and its value.
 pub(super) fn encode_field<T: Serialize + ?Sized>(name: &str, value: &T) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut buffer = SecretBuffer(Zeroizing::new(Vec::with_capacity(4_096)));
+    let mut buffer = SecretBuffer(Zeroizing::new(Vec::with_capacity(ROOM)));
     append(&mut buffer, name)?;
     append(&mut buffer, value)?;
     Ok(buffer.0)
@@ -48,6 +51,16 @@ impl io::Write for SecretBuffer {
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())
+    }
+
+    /// Much of what is encoded comes byte by byte.
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match bytes {
+            [byte] if self.0.len() < self.0.capacity() => self.0.push(*byte),
+            _ => drop(self.write(bytes)?),
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 mod encode;
 mod fields;
+mod names;
 mod secrets;
 
 use core::cell::RefCell;
@@ -10,11 +11,11 @@ use core::fmt;
 use openmls_traits::storage::{CURRENT_VERSION as V, StorageProvider, traits};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
-use sha2::{Digest, Sha256};
 
 pub(crate) use secrets::{Held, Scope};
 
-use super::pages::{Grain, MlsRows, Name, Stored};
+use self::names::{NO_GROUP, Owner, name};
+use super::pages::{Grain, MlsRows, Stored};
 use crate::error::Error;
 
 /// The rows of the MLS library, as it wants to see them.
@@ -48,34 +49,63 @@ impl<'a> Storage<'a> {
         self.rows
     }
 
-    /// Writes a value under a label of ours or of OpenMLS, and a key within it.
-    pub(crate) fn put<T: Serialize + ?Sized>(
+    /// Writes a value of a group under a label of ours.
+    pub(crate) fn put_note<T: Serialize>(
         &self,
+        label: &str,
+        group: &impl Serialize,
+        value: &T,
+    ) -> Result<(), StorageError> {
+        self.put(self.of(group)?, label, group, value)
+    }
+
+    pub(crate) fn note_of<T: DeserializeOwned>(
+        &self,
+        label: &str,
+        group: &impl Serialize,
+    ) -> Result<Option<T>, StorageError> {
+        self.get(self.of(group)?, label, group)
+    }
+
+    pub(crate) fn remove_note(&self, label: &str, group: &impl Serialize) -> Result<(), StorageError> {
+        self.remove(self.of(group)?, label, group)
+    }
+
+    /// What the names of a group's values begin with.
+    fn of(&self, group: &impl Serialize) -> Result<Owner> {
+        self.note(names::owner(group))
+    }
+
+    /// Writes a value under a label and a key within it.
+    fn put<T: Serialize + ?Sized>(
+        &self,
+        owner: Owner,
         label: &str,
         key: &impl Serialize,
         value: &T,
     ) -> Result<(), StorageError> {
         self.note(encode::encode(value).and_then(|value| {
-            let name = name(label, key)?;
+            let name = name(owner, label, key)?;
             Stored::replace(Stored::load(self.rows, &name)?, self.rows, &name, value, Grain::Coarse);
             Ok(())
         }))
     }
 
-    pub(crate) fn get<T: DeserializeOwned>(
+    fn get<T: DeserializeOwned>(
         &self,
+        owner: Owner,
         label: &str,
         key: &impl Serialize,
     ) -> Result<Option<T>, StorageError> {
         self.note(
-            name(label, key)
+            name(owner, label, key)
                 .and_then(|name| Stored::load(self.rows, &name))
                 .and_then(|stored| stored.map(|stored| encode::decode(stored.value())).transpose()),
         )
     }
 
-    pub(crate) fn remove(&self, label: &str, key: &impl Serialize) -> Result<(), StorageError> {
-        self.note(name(label, key).and_then(|name| {
+    fn remove(&self, owner: Owner, label: &str, key: &impl Serialize) -> Result<(), StorageError> {
+        self.note(name(owner, label, key).and_then(|name| {
             if let Some(stored) = Stored::load(self.rows, &name)? {
                 stored.delete(self.rows, &name);
             }
@@ -88,13 +118,21 @@ impl<'a> Storage<'a> {
     }
 
     fn secrets(&self, group: &impl Serialize) -> Result<secrets::Names> {
-        let names = || Ok(secrets::Names { current: name(MESSAGE_SECRETS, group)?, past: name(PAST_EPOCHS, group)? });
-        self.note(names())
+        if let Some(names) = self.held().and_then(|held| held.names.get()) {
+            return Ok(names);
+        }
+        let owner = self.of(group)?;
+        let named = |label| self.note(name(owner, label, group));
+        let names = secrets::Names { current: named(MESSAGE_SECRETS)?, past: named(PAST_EPOCHS)? };
+        if let Some(held) = self.held() {
+            held.names.set(Some(names));
+        }
+        Ok(names)
     }
 
     /// A list whose items are of a type known only to the caller.
-    fn list(&self, label: &str, key: &impl Serialize) -> Result<Vec<Item>, StorageError> {
-        Ok(self.get(label, key)?.unwrap_or_default())
+    fn list(&self, label: &str, group: &impl Serialize) -> Result<Vec<Item>, StorageError> {
+        Ok(self.get(self.of(group)?, label, group)?.unwrap_or_default())
     }
 
     fn item<T: DeserializeOwned>(&self, bytes: &ByteBuf) -> Result<T, StorageError> {
@@ -111,19 +149,6 @@ impl<'a> Storage<'a> {
             StorageError(error)
         })
     }
-}
-
-/// Where a value is kept: a hash of its label and key.
-fn name(label: &str, key: &impl Serialize) -> Result<Name, Error> {
-    let mut hash = Sha256::new();
-    hash.update(b"undertone mls row v1");
-    hash.update((label.len() as u32).to_be_bytes());
-    hash.update(label.as_bytes());
-    hash.update(&encode::encode(key)?[..]);
-    let digest: [u8; 32] = hash.finalize().into();
-    let mut name = [0; 16];
-    name.copy_from_slice(&digest[..16]);
-    Ok(name)
 }
 
 /// An item of a list: its reference (or nothing) and itself.
@@ -158,15 +183,15 @@ const PSK: &str = "psk";
 macro_rules! group_value {
     ($Value:ident: $write:ident, $read:ident, $delete:ident) => {
         fn $write<G: traits::GroupId<V>, T: traits::$Value<V>>(&self, group: &G, value: &T) -> Result<()> {
-            self.put(stringify!($read), group, value)
+            self.put(self.of(group)?, stringify!($read), group, value)
         }
 
         fn $read<G: traits::GroupId<V>, T: traits::$Value<V>>(&self, group: &G) -> Result<Option<T>> {
-            self.get(stringify!($read), group)
+            self.get(self.of(group)?, stringify!($read), group)
         }
 
         fn $delete<G: traits::GroupId<V>>(&self, group: &G) -> Result<()> {
-            self.remove(stringify!($read), group)
+            self.remove(self.of(group)?, stringify!($read), group)
         }
     };
 }
@@ -188,15 +213,15 @@ impl StorageProvider<V> for Storage<'_> {
     group_value!(GroupEpochSecrets: write_group_epoch_secrets, group_epoch_secrets, delete_group_epoch_secrets);
 
     fn write_group_state<T: traits::GroupState<V>, G: traits::GroupId<V>>(&self, group: &G, state: &T) -> Result<()> {
-        self.put(GROUP_STATE, group, state)
+        self.put(self.of(group)?, GROUP_STATE, group, state)
     }
 
     fn group_state<T: traits::GroupState<V>, G: traits::GroupId<V>>(&self, group: &G) -> Result<Option<T>> {
-        self.get(GROUP_STATE, group)
+        self.get(self.of(group)?, GROUP_STATE, group)
     }
 
     fn delete_group_state<G: traits::GroupId<V>>(&self, group: &G) -> Result<()> {
-        self.remove(GROUP_STATE, group)
+        self.remove(self.of(group)?, GROUP_STATE, group)
     }
 
     // Message keys.
@@ -224,7 +249,7 @@ impl StorageProvider<V> for Storage<'_> {
     fn append_own_leaf_node<G: traits::GroupId<V>, L: traits::LeafNode<V>>(&self, group: &G, leaf: &L) -> Result<()> {
         let mut leaves = self.list(OWN_LEAF_NODES, group)?;
         leaves.push((ByteBuf::new(), self.bytes(leaf)?));
-        self.put(OWN_LEAF_NODES, group, &leaves)
+        self.put(self.of(group)?, OWN_LEAF_NODES, group, &leaves)
     }
 
     fn own_leaf_nodes<G: traits::GroupId<V>, L: traits::LeafNode<V>>(&self, group: &G) -> Result<Vec<L>> {
@@ -232,7 +257,7 @@ impl StorageProvider<V> for Storage<'_> {
     }
 
     fn delete_own_leaf_nodes<G: traits::GroupId<V>>(&self, group: &G) -> Result<()> {
-        self.remove(OWN_LEAF_NODES, group)
+        self.remove(self.of(group)?, OWN_LEAF_NODES, group)
     }
 
     // Proposals that wait for a commit.
@@ -247,7 +272,7 @@ impl StorageProvider<V> for Storage<'_> {
         let mut proposals = self.list(PROPOSALS, group)?;
         proposals.retain(|(known, _)| *known != item.0);
         proposals.push(item);
-        self.put(PROPOSALS, group, &proposals)
+        self.put(self.of(group)?, PROPOSALS, group, &proposals)
     }
 
     fn queued_proposal_refs<G: traits::GroupId<V>, R: traits::ProposalRef<V>>(&self, group: &G) -> Result<Vec<R>> {
@@ -270,11 +295,15 @@ impl StorageProvider<V> for Storage<'_> {
         let reference = self.bytes(reference)?;
         let mut proposals = self.list(PROPOSALS, group)?;
         proposals.retain(|(known, _)| *known != reference);
-        if proposals.is_empty() { self.remove(PROPOSALS, group) } else { self.put(PROPOSALS, group, &proposals) }
+        if proposals.is_empty() {
+            self.remove(self.of(group)?, PROPOSALS, group)
+        } else {
+            self.put(self.of(group)?, PROPOSALS, group, &proposals)
+        }
     }
 
     fn clear_proposal_queue<G: traits::GroupId<V>, R: traits::ProposalRef<V>>(&self, group: &G) -> Result<()> {
-        self.remove(PROPOSALS, group)
+        self.remove(self.of(group)?, PROPOSALS, group)
     }
 
     // Keys.
@@ -286,7 +315,7 @@ impl StorageProvider<V> for Storage<'_> {
         leaf: u32,
         pairs: &[K],
     ) -> Result<()> {
-        self.put(EPOCH_KEY_PAIRS, &(group, epoch, leaf), pairs)
+        self.put(self.of(group)?, EPOCH_KEY_PAIRS, &(group, epoch, leaf), pairs)
     }
 
     fn encryption_epoch_key_pairs<G: traits::GroupId<V>, E: traits::EpochKey<V>, K: traits::HpkeKeyPair<V>>(
@@ -295,7 +324,7 @@ impl StorageProvider<V> for Storage<'_> {
         epoch: &E,
         leaf: u32,
     ) -> Result<Vec<K>> {
-        Ok(self.get(EPOCH_KEY_PAIRS, &(group, epoch, leaf))?.unwrap_or_default())
+        Ok(self.get(self.of(group)?, EPOCH_KEY_PAIRS, &(group, epoch, leaf))?.unwrap_or_default())
     }
 
     fn delete_encryption_epoch_key_pairs<G: traits::GroupId<V>, E: traits::EpochKey<V>>(
@@ -304,7 +333,7 @@ impl StorageProvider<V> for Storage<'_> {
         epoch: &E,
         leaf: u32,
     ) -> Result<()> {
-        self.remove(EPOCH_KEY_PAIRS, &(group, epoch, leaf))
+        self.remove(self.of(group)?, EPOCH_KEY_PAIRS, &(group, epoch, leaf))
     }
 
     fn write_encryption_key_pair<E: traits::EncryptionKey<V>, K: traits::HpkeKeyPair<V>>(
@@ -312,18 +341,18 @@ impl StorageProvider<V> for Storage<'_> {
         key: &E,
         pair: &K,
     ) -> Result<()> {
-        self.put(ENCRYPTION_KEY_PAIR, key, pair)
+        self.put(NO_GROUP, ENCRYPTION_KEY_PAIR, key, pair)
     }
 
     fn encryption_key_pair<K: traits::HpkeKeyPair<V>, E: traits::EncryptionKey<V>>(
         &self,
         key: &E,
     ) -> Result<Option<K>> {
-        self.get(ENCRYPTION_KEY_PAIR, key)
+        self.get(NO_GROUP, ENCRYPTION_KEY_PAIR, key)
     }
 
     fn delete_encryption_key_pair<E: traits::EncryptionKey<V>>(&self, key: &E) -> Result<()> {
-        self.remove(ENCRYPTION_KEY_PAIR, key)
+        self.remove(NO_GROUP, ENCRYPTION_KEY_PAIR, key)
     }
 
     fn write_signature_key_pair<S: traits::SignaturePublicKey<V>, K: traits::SignatureKeyPair<V>>(
@@ -331,18 +360,18 @@ impl StorageProvider<V> for Storage<'_> {
         key: &S,
         pair: &K,
     ) -> Result<()> {
-        self.put(SIGNATURE_KEY_PAIR, key, pair)
+        self.put(NO_GROUP, SIGNATURE_KEY_PAIR, key, pair)
     }
 
     fn signature_key_pair<S: traits::SignaturePublicKey<V>, K: traits::SignatureKeyPair<V>>(
         &self,
         key: &S,
     ) -> Result<Option<K>> {
-        self.get(SIGNATURE_KEY_PAIR, key)
+        self.get(NO_GROUP, SIGNATURE_KEY_PAIR, key)
     }
 
     fn delete_signature_key_pair<S: traits::SignaturePublicKey<V>>(&self, key: &S) -> Result<()> {
-        self.remove(SIGNATURE_KEY_PAIR, key)
+        self.remove(NO_GROUP, SIGNATURE_KEY_PAIR, key)
     }
 
     fn write_key_package<R: traits::HashReference<V>, K: traits::KeyPackage<V>>(
@@ -350,27 +379,27 @@ impl StorageProvider<V> for Storage<'_> {
         reference: &R,
         package: &K,
     ) -> Result<()> {
-        self.put(KEY_PACKAGE, reference, package)
+        self.put(NO_GROUP, KEY_PACKAGE, reference, package)
     }
 
     fn key_package<R: traits::HashReference<V>, K: traits::KeyPackage<V>>(&self, reference: &R) -> Result<Option<K>> {
-        self.get(KEY_PACKAGE, reference)
+        self.get(NO_GROUP, KEY_PACKAGE, reference)
     }
 
     fn delete_key_package<R: traits::HashReference<V>>(&self, reference: &R) -> Result<()> {
-        self.remove(KEY_PACKAGE, reference)
+        self.remove(NO_GROUP, KEY_PACKAGE, reference)
     }
 
     fn write_psk<I: traits::PskId<V>, P: traits::PskBundle<V>>(&self, id: &I, psk: &P) -> Result<()> {
-        self.put(PSK, id, psk)
+        self.put(NO_GROUP, PSK, id, psk)
     }
 
     fn psk<P: traits::PskBundle<V>, I: traits::PskId<V>>(&self, id: &I) -> Result<Option<P>> {
-        self.get(PSK, id)
+        self.get(NO_GROUP, PSK, id)
     }
 
     fn delete_psk<I: traits::PskId<V>>(&self, id: &I) -> Result<()> {
-        self.remove(PSK, id)
+        self.remove(NO_GROUP, PSK, id)
     }
 }
 

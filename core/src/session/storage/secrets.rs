@@ -3,7 +3,7 @@
 //! OpenMLS hands over the keys of all epochs at once. A message of the current epoch changes none of the past, so
 //! those are a value of their own which is then neither encoded nor written.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
@@ -32,9 +32,14 @@ pub(crate) enum Scope {
 ///
 /// It lives and dies with the group in memory, which must itself not outlive a dropped transaction.
 #[derive(Default)]
-pub(crate) struct Held(RefCell<Option<Stored>>);
+pub(crate) struct Held {
+    stored: RefCell<Option<Stored>>,
+    /// The names of the group's values, once they were asked for.
+    pub(super) names: Cell<Option<Names>>,
+}
 
 /// Names of the two values.
+#[derive(Clone, Copy)]
 pub(super) struct Names {
     pub(super) current: Name,
     pub(super) past: Name,
@@ -56,11 +61,11 @@ pub(super) fn write<T: Serialize>(
         let old = Stored::load(rows, &names.past)?;
         Stored::replace(old, rows, &names.past, past.value(), Grain::Coarse);
     }
-    let old = match held.0.take() {
+    let old = match held.stored.take() {
         Some(old) => Some(old),
         None => Stored::load(rows, &names.current)?,
     };
-    *held.0.borrow_mut() = Some(Stored::replace(old, rows, &names.current, current.value(), Grain::Fine));
+    *held.stored.borrow_mut() = Some(Stored::replace(old, rows, &names.current, current.value(), Grain::Fine));
     Ok(())
 }
 
@@ -77,14 +82,14 @@ pub(super) fn read<T: DeserializeOwned>(
     whole.push(FIX_MAP | counts[0].checked_add(counts[1]).filter(|count| *count < 16).ok_or(CORRUPT)?);
     fields.iter().for_each(|value| whole.extend_from_slice(value.get(1..).unwrap_or_default()));
     if let Some(held) = held {
-        *held.0.borrow_mut() = Some(current);
+        *held.stored.borrow_mut() = Some(current);
     }
     encode::decode(&whole).map(Some)
 }
 
 pub(super) fn delete(rows: &dyn MlsRows, names: &Names, held: Option<&Held>) -> Result<(), Error> {
     if let Some(held) = held {
-        held.0.take();
+        held.stored.take();
     }
     for name in [&names.current, &names.past] {
         if let Some(stored) = Stored::load(rows, name)? {

@@ -1,12 +1,15 @@
 //! Checking that the rows are those that were written.
 
-use super::sums::Root;
+use std::collections::BTreeMap;
+
+use super::parts::{Part, part_of};
+use super::sums::{Root, Sum};
 use super::{KEY_ROW, ROOT_ROW, Vault};
 use crate::error::StoreError;
 use crate::limits;
 use crate::store::{Direction, KeyRange, Table, View};
 
-const MISSING: StoreError = StoreError::Corrupt("rows are missing or old");
+pub(super) const MISSING: StoreError = StoreError::Corrupt("rows are missing or old");
 
 impl Vault {
     /// Reads the root row and checks the tables that matter for security.
@@ -20,9 +23,9 @@ impl Vault {
         }
         let mut found = Root::default();
         for table in Table::ALL.into_iter().filter(|table| table.is_watched()) {
-            for_each_row(&*view, table, |key, row| {
+            for_each_row(&*view, table, &[], |key, row| {
                 found.change(table, None, Some(&self.marker.mark(key, &row)?));
-                Ok(())
+                Ok(true)
             })?;
         }
         drop(view);
@@ -37,38 +40,50 @@ impl Vault {
     pub(super) fn check_everything(&self) -> Result<(), StoreError> {
         let view = self.store.read()?;
         let (mut found, mut pieces) = (Root { keys: self.root.keys, ..Root::default() }, 0);
+        let (mut parts, mut sums) = (BTreeMap::<Part, Sum>::new(), BTreeMap::<Part, Sum>::new());
         for table in Table::ALL.into_iter().filter(|&table| table != Table::Overflow) {
-            for_each_row(&*view, table, |key, row| {
+            for_each_row(&*view, table, &[], |key, row| {
                 let mark = self.marker.mark(key, &row)?;
                 found.change(table, None, Some(&mark));
+                if let Some(part) = part_of(table, key)? {
+                    parts.entry(part).or_default().change(None, Some(&mark));
+                }
                 pieces += u64::from(mark.pieces);
-                self.open_row(&*view, table, key, row).map(drop)
+                let value = self.open_row(&*view, table, key, row)?;
+                if table == Table::Sums {
+                    let part = key.try_into().map_err(|_| MISSING)?;
+                    sums.insert(part, Sum::decode(&value).ok_or(MISSING)?);
+                }
+                Ok(true)
             })?;
         }
         let mut overflow = 0;
-        for_each_row(&*view, Table::Overflow, |_, _| {
+        for_each_row(&*view, Table::Overflow, &[], |_, _| {
             overflow += 1;
-            Ok(())
+            Ok(true)
         })?;
-        if found == self.root && pieces == overflow { Ok(()) } else { Err(MISSING) }
+        if found == self.root && parts == sums && pieces == overflow { Ok(()) } else { Err(MISSING) }
     }
 }
 
-/// Goes through a table a page at a time, leaving out the two rows that are not summed.
-fn for_each_row(
+/// Goes through a table from a key on, a page at a time, leaving out the two rows that are not summed, as long as `work`
+/// says so.
+pub(super) fn for_each_row(
     view: &dyn View,
     table: Table,
-    mut work: impl FnMut(&[u8], Vec<u8>) -> Result<(), StoreError>,
+    from: &[u8],
+    mut work: impl FnMut(&[u8], Vec<u8>) -> Result<bool, StoreError>,
 ) -> Result<(), StoreError> {
-    let mut from = Vec::new();
+    let mut from = from.to_vec();
     loop {
         let rows = view.scan(table, KeyRange { from: &from, to: &[] }, Direction::Forward, limits::PAGE_MAX)?;
         let Some((last, _)) = rows.last() else { return Ok(()) };
         from.clone_from(last);
         from.push(0);
         for (key, row) in rows {
-            if table != Table::Meta || key != KEY_ROW && key != ROOT_ROW {
-                work(&key, row)?;
+            let summed = table != Table::Meta || key != KEY_ROW && key != ROOT_ROW;
+            if summed && !work(&key, row)? {
+                return Ok(());
             }
         }
     }

@@ -3,7 +3,9 @@
 //! - Values are sealed (`seal`), and opened only at the place where they were put.
 //! - Parts of keys that can be guessed are hidden (`blind`).
 //! - Values too long for a row go on in rows of [`Table::Overflow`].
-//! - Sums over all rows show that one is missing or an old one was put back (`sums`).
+//! - Batches of the engine wait together, and reach the store as one (`hand`).
+//! - Sums over all rows show that one is missing or an old one was put back (`sums`), of some tables when the first row
+//!   is asked for (`parts`).
 //! - The keys for this are random and lie in the key row (`key`), wrapped by the host's key.
 //! - Rows of older schemas are brought up to date when the store is opened (`migrate`).
 //!
@@ -12,23 +14,28 @@
 mod blind;
 mod check;
 mod export;
+mod hand;
 mod key;
 mod migrate;
+mod parts;
+mod read;
 mod seal;
 mod sums;
 mod write;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use zeroize::Zeroizing;
 
-use super::{Direction, KeyRange, Op, Progress, Store, Table, View};
+use super::{Direction, KeyRange, Op, Progress, Store, Table};
 use crate::error::StoreError;
 use crate::limits;
 use crate::rng::Rng;
 use blind::Blinder;
+use hand::Hand;
 use key::{DataKeys, KeyRow};
 use migrate::Schema;
+use parts::Parts;
 use seal::Sealer;
 use sums::{Marker, Root};
 
@@ -83,6 +90,10 @@ pub struct Vault {
     key_row: Vec<u8>,
     root_row: Vec<u8>,
     closed: Cell<bool>,
+    /// What waits to be written, and what was lately used.
+    hand: RefCell<Hand>,
+    /// What was checked since opening.
+    parts: RefCell<Parts>,
     /// Rows of the batch under way; kept for its memory.
     staged: Vec<Op>,
 }
@@ -123,6 +134,8 @@ impl Vault {
             root_row: Vec::new(),
             store,
             closed: Cell::new(false),
+            hand: RefCell::default(),
+            parts: RefCell::default(),
             staged: Vec::new(),
         };
         match stored {
@@ -132,52 +145,6 @@ impl Vault {
         }
         migrate::run(&mut vault, &mut keys, host_key, &mut rng, schema)?;
         Ok(vault)
-    }
-
-    /// The value of a row.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] when it is damaged, moved or not whole; else any [`StoreError`].
-    pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        self.guard(|| {
-            let key = self.blinder.key(table, key)?;
-            let view = self.store.read()?;
-            match view.get(table, &key)? {
-                Some(row) => self.open_row(&*view, table, &key, row).map(Some),
-                None => Ok(None),
-            }
-        })
-    }
-
-    /// At most `limit` rows of a range.
-    ///
-    /// In tables whose keys begin with a conversation, `range.from` begins with one, and the range ends within it: at
-    /// `range.to` when that begins with it too, at its last row when `range.to` is empty or the next conversation id.
-    /// Keys come back as they were put. A scan of a whole table (both bounds empty) gives such keys, and those of
-    /// [`Table::Conversation`], [`Table::Activity`] and [`Table::User`], with the hidden part hidden, in its order; for
-    /// [`Table::Conversation`] and [`Table::User`] bounds are keys given so.
-    ///
-    /// # Errors
-    /// [`StoreError::Limit`] for a range over several conversations; [`StoreError::Corrupt`] when a row is damaged;
-    /// else any [`StoreError`].
-    pub fn scan(
-        &self,
-        table: Table,
-        range: KeyRange<'_>,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<OpenRow>, StoreError> {
-        self.guard(|| {
-            let range = self.blinder.range(table, range)?;
-            let view = self.store.read()?;
-            let rows = view.scan(table, range.bounds(), direction, limit)?;
-            let open = rows.into_iter().map(|(mut key, row)| {
-                let value = self.open_row(&*view, table, &key, row)?;
-                range.restore(&mut key);
-                Ok((key, value))
-            });
-            open.collect()
-        })
     }
 
     /// A keyed hash of something that a key must not tell.
@@ -191,11 +158,7 @@ impl Vault {
     /// [`StoreError::Limit`] when the batch, with the rows of long values, has [`limits::BATCH`] rows or more, changes
     /// a row twice or one of the vault's own, or holds a key or value that is too long; else any [`StoreError`].
     pub fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
-        let reserved = |op: &Op| op.table == Table::Overflow || op.table == Table::Meta && op.key.starts_with(RESERVED);
-        if batch.iter().any(reserved) {
-            self.closed.set(true);
-            return Err(StoreError::Limit("reserved row"));
-        }
+        self.guarded(|_| write::check_batch(batch))?;
         self.write(batch, None)
     }
 
@@ -204,7 +167,10 @@ impl Vault {
     /// # Errors
     /// Any [`StoreError`].
     pub fn barrier(&mut self) -> Result<(), StoreError> {
-        self.guarded(|vault| vault.store.barrier())
+        self.guarded(|vault| {
+            vault.flush(None)?;
+            vault.store.barrier()
+        })
     }
 
     /// Releases every lock and file; see [`Store::suspend`].
@@ -212,7 +178,12 @@ impl Vault {
     /// # Errors
     /// Any [`StoreError`].
     pub fn suspend(&mut self) -> Result<(), StoreError> {
-        self.guarded(|vault| vault.store.suspend())
+        self.guarded(|vault| {
+            vault.flush(None)?;
+            vault.hand.get_mut().clear();
+            vault.parts.get_mut().clear();
+            vault.store.suspend()
+        })
     }
 
     /// Opens again what [`Vault::suspend`] released, and says whether another process wrote in between.
@@ -238,7 +209,10 @@ impl Vault {
     /// # Errors
     /// Any [`StoreError`].
     pub fn compact(&mut self, budget: u64) -> Result<Progress, StoreError> {
-        self.guarded(|vault| vault.store.compact(budget))
+        self.guarded(|vault| {
+            vault.flush(None)?;
+            vault.store.compact(budget)
+        })
     }
 
     /// Reads everything once and checks it: what the engine of storage checks, that every row opens, and that none is
@@ -266,26 +240,10 @@ impl Vault {
     /// # Errors
     /// Any [`StoreError`].
     pub fn destroy(&mut self) -> Result<(), StoreError> {
+        self.hand.get_mut().clear();
         self.guarded(|vault| vault.store.destroy())?;
         self.closed.set(true);
         Ok(())
-    }
-
-    /// Opens a stored row with its pieces.
-    fn open_row(
-        &self,
-        view: &dyn View,
-        table: Table,
-        key: &[u8],
-        mut row: Vec<u8>,
-    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        let pieces = seal::pieces(&row)?;
-        row.reserve_exact(usize::from(pieces) * limits::STORE_VALUE);
-        for piece in 0..pieces {
-            let part = view.get(Table::Overflow, &piece_key(table, key, piece))?;
-            row.extend_from_slice(&part.ok_or(StoreError::Corrupt("row with a missing piece"))?);
-        }
-        self.sealer.open(table, key, row)
     }
 
     /// Runs what reads; an error that closes the vault closes it.
@@ -310,6 +268,13 @@ impl Vault {
             self.closed.set(true);
         }
         result
+    }
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        // What waits was not promised to be durable: there is nobody left to tell of a failure.
+        let _ = self.guarded(|vault| vault.flush(None));
     }
 }
 

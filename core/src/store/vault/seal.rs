@@ -40,7 +40,7 @@ impl Sealer {
     pub(super) fn seal(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Vec<u8>, StoreError> {
         let Some((id, cipher)) = self.keys.last() else { return Err(StoreError::Corrupt("key row")) };
         let length = OVERHEAD + value.len();
-        let pieces = u16::try_from((length - 1) / limits::STORE_VALUE).map_err(|_| StoreError::Limit("value"))?;
+        let pieces = u16::try_from(further_rows(value.len())).map_err(|_| StoreError::Limit("value"))?;
         let ([a, b, c, d], [high, low]) = (id.to_be_bytes(), pieces.to_be_bytes());
         let header = [FORMAT, a, b, c, d, high, low];
         let context = Context::of(table, key, &header)?;
@@ -82,6 +82,11 @@ impl Sealer {
         value.truncate(length);
         Ok(value)
     }
+}
+
+/// How many rows a value of this length takes beside its first.
+pub(super) fn further_rows(length: usize) -> usize {
+    (OVERHEAD + length - 1) / limits::STORE_VALUE
 }
 
 /// How many further rows belong to a stored row.

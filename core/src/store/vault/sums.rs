@@ -33,7 +33,7 @@ pub(super) struct Sum {
 pub(super) struct Root {
     /// Rows of tables that are checked whenever the store is opened.
     pub watched: Sum,
-    /// Rows of all other tables.
+    /// Rows of all other tables but those that are summed in parts.
     pub rest: Sum,
     /// Bytes of all rows, keys and sealed values, a row's further pieces counted as full.
     pub live: u64,
@@ -69,6 +69,32 @@ impl Marker {
 }
 
 impl Sum {
+    /// Takes in that a row was `old` and becomes `new`.
+    pub(super) fn change(&mut self, old: Option<&Mark>, new: Option<&Mark>) {
+        old.into_iter().for_each(|mark| self.remove(mark));
+        new.into_iter().for_each(|mark| self.add(mark));
+    }
+
+    /// Whether it is that of no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Sum::default()
+    }
+
+    /// `high (16) · low (16) · rows (8)`.
+    pub(super) fn encode(&self) -> [u8; 40] {
+        let mut out = [0; 40];
+        out[..16].copy_from_slice(&self.high.to_be_bytes());
+        out[16..32].copy_from_slice(&self.low.to_be_bytes());
+        out[32..].copy_from_slice(&self.rows.to_be_bytes());
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Sum> {
+        let half = |at: usize| Some(u128::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
+        let sum = Sum { high: half(0)?, low: half(16)?, rows: u64::from_be_bytes(*bytes.get(32..)?.first_chunk()?) };
+        (bytes.len() == 40).then_some(sum)
+    }
+
     fn add(&mut self, mark: &Mark) {
         let (high, low) = halves(&mark.hash);
         let (sum, carry) = self.low.overflowing_add(low);
@@ -89,26 +115,20 @@ impl Sum {
 impl Root {
     /// Takes in that a row was `old` and becomes `new`.
     pub(super) fn change(&mut self, table: Table, old: Option<&Mark>, new: Option<&Mark>) {
-        let sum = if table.is_watched() { &mut self.watched } else { &mut self.rest };
-        if let Some(mark) = old {
-            sum.remove(mark);
-            self.live = self.live.wrapping_sub(mark.size);
-        }
-        if let Some(mark) = new {
-            sum.add(mark);
-            self.live = self.live.wrapping_add(mark.size);
+        let size = |mark: Option<&Mark>| mark.map_or(0, |mark| mark.size);
+        self.live = self.live.wrapping_sub(size(old)).wrapping_add(size(new));
+        if table.is_watched() {
+            self.watched.change(old, new);
+        } else if !table.is_summed_in_parts() {
+            self.rest.change(old, new);
         }
     }
 
-    /// `watched · rest · live (8) · keys (8)`, a sum being `high (16) · low (16) · rows (8)`.
+    /// `watched (40) · rest (40) · live (8) · keys (8)`.
     pub(super) fn encode(&self) -> [u8; 96] {
         let mut out = [0; 96];
-        let fields = [self.watched, self.rest].map(|sum| (sum.high, sum.low, sum.rows));
-        for (at, (high, low, rows)) in [0, 40].into_iter().zip(fields) {
-            out[at..at + 16].copy_from_slice(&high.to_be_bytes());
-            out[at + 16..at + 32].copy_from_slice(&low.to_be_bytes());
-            out[at + 32..at + 40].copy_from_slice(&rows.to_be_bytes());
-        }
+        out[..40].copy_from_slice(&self.watched.encode());
+        out[40..80].copy_from_slice(&self.rest.encode());
         out[80..88].copy_from_slice(&self.live.to_be_bytes());
         out[88..].copy_from_slice(&self.keys.to_be_bytes());
         out
@@ -116,8 +136,7 @@ impl Root {
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Root> {
         let number = |at: usize| Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
-        let half = |at: usize| Some(u128::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
-        let sum = |at: usize| Some(Sum { high: half(at)?, low: half(at + 16)?, rows: number(at + 32)? });
+        let sum = |at: usize| Sum::decode(bytes.get(at..at + 40)?);
         let root = Root { watched: sum(0)?, rest: sum(40)?, live: number(80)?, keys: number(88)? };
         (bytes.len() == 96).then_some(root)
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::{Effect, FaultPlan, MemoryDisk, MemoryStore};
+use crate::store::{Effect, FaultPlan, MemoryDisk, MemoryStore, RowChange};
 
 const KEY: [u8; 32] = [1; 32];
 
@@ -179,13 +179,15 @@ fn long_values_take_further_rows_and_give_them_back() {
 fn what_is_over_a_limit_is_refused_and_changes_nothing() {
     let long = vec![put(Table::Transmit, b"x", &vec![0; limits::STORE_VALUE * limits::BATCH])];
     let many = (0..=limits::BATCH).map(|n| put(Table::Call, &n.to_be_bytes(), b"")).collect();
-    let cases: [(Vec<Op>, &str); 7] = [
+    let cases: [(Vec<Op>, &str); 9] = [
         (many, "batch"),
         (long, "batch"),
         (vec![put(Table::Mls, b"x", &[0; INLINE + 1])], "value"),
         (vec![put(Table::Call, &[0; limits::STORE_KEY + 1], b"")], "key"),
         (vec![put(Table::Meta, b"vault.x", b"")], "reserved row"),
         (vec![put(Table::Overflow, b"x", b"")], "reserved row"),
+        (vec![put(Table::Sums, b"12345678", b"")], "reserved row"),
+        (vec![put(Table::Mls, b"x", b"")], "key"),
         (vec![put(Table::Call, b"x", b"1"), delete(Table::Call, b"x")], "row changed twice"),
     ];
     for (mut batch, what) in cases {
@@ -306,7 +308,8 @@ fn old_and_new() -> (MemoryDisk, MemoryDisk) {
         let key = if table == Table::Activity { vec![name; 24] } else { vec![name; 16] };
         put(table, &key, &vec![value; length])
     };
-    let tables = || Table::ALL.into_iter().filter(|&table| table != Table::Overflow);
+    let own = [Table::Overflow, Table::Sums];
+    let tables = || Table::ALL.into_iter().filter(|table| !own.contains(table));
     for name in 0..3 {
         vault.apply(&tables().map(|table| row(table, name, 1)).collect::<Vec<_>>()).unwrap();
     }
@@ -410,4 +413,171 @@ fn resuming_checks_what_another_process_left() {
     disk.tamper(Table::Session, &key, Some(&value));
     assert_eq!(vault.resume(), Err(StoreError::Corrupt("rows are missing or old")));
     assert_eq!(vault.barrier(), Err(StoreError::Closed));
+}
+
+fn change(table: Table, key: &[u8], value: Option<&[u8]>) -> RowChange {
+    RowChange { table, key: key.to_vec(), value: value.map(|value| value.to_vec().into()) }
+}
+
+#[test]
+fn batches_wait_together_and_are_written_before_a_barrier() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    vault.barrier().unwrap();
+    for turn in 0..5 {
+        let rows = vec![change(Table::Call, &[turn], Some(b"own")), change(Table::Call, b"shared", Some(&[turn]))];
+        vault.take_in(rows).unwrap();
+    }
+    vault.take_in(vec![change(Table::Call, &[0], None)]).unwrap();
+    assert_eq!(disk.pending(), 0, "all of it waits");
+    assert_eq!(**vault.get(Table::Call, b"shared").unwrap().unwrap(), [4]);
+    assert_eq!(vault.get(Table::Call, &[0]).unwrap(), None);
+    assert_eq!(vault.scan(Table::Call, everything(), Direction::Forward, 9).unwrap().len(), 5);
+    vault.barrier().unwrap();
+    assert_eq!(disk.rows().iter().filter(|(table, ..)| *table == Table::Call).count(), 5);
+    vault.verify().unwrap();
+    drop(vault);
+    assert_eq!(**open(&disk.crash(0)).get(Table::Call, b"shared").unwrap().unwrap(), [4]);
+}
+
+#[test]
+fn no_batch_is_ever_split() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    vault.barrier().unwrap();
+    // Of each batch a long value, which takes further rows, and many short ones: some 70 rows.
+    let long = vec![7; 12 * limits::STORE_VALUE];
+    for turn in 0..40u8 {
+        let mut rows: Vec<RowChange> = (0..55).map(|row| change(Table::Call, &[turn, row], Some(&[turn]))).collect();
+        rows.push(change(Table::Outbox, &[3; 24], (turn % 3 > 0).then_some(&long)));
+        vault.take_in(rows).unwrap();
+    }
+    assert!(disk.pending() > 5, "what waits has bounds");
+    for keep in 0..=disk.pending() {
+        let after = open(&disk.crash(keep));
+        after.verify().unwrap();
+        let rows = after.scan(Table::Call, everything(), Direction::Forward, usize::MAX).unwrap();
+        assert_eq!(rows.len() % 55, 0, "{keep} batches kept");
+        let last = rows.last().map(|(key, _)| key[0]);
+        let has_long = after.get(Table::Outbox, &[3; 24]).unwrap().is_some();
+        assert_eq!(has_long, last.is_some_and(|turn| turn % 3 > 0), "{keep} batches kept");
+    }
+}
+
+#[test]
+fn what_is_over_a_limit_is_not_taken_in_and_harms_nothing() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    vault.take_in(vec![change(Table::Call, b"one", Some(b"1"))]).unwrap();
+    let many = (0..limits::BATCH).map(|n| change(Table::Call, &n.to_be_bytes(), Some(b""))).collect();
+    let long = vec![change(Table::Call, b"one", None), change(Table::Mls, b"x", Some(&[0; INLINE + 1]))];
+    for (batch, what) in [(many, "batch"), (long, "value")] {
+        assert_eq!(vault.take_in(batch), Err(StoreError::Limit(what)));
+    }
+    vault.barrier().unwrap();
+    assert_eq!(vault.scan(Table::Call, everything(), Direction::Forward, usize::MAX).unwrap().len(), 1);
+}
+
+#[test]
+fn rows_at_hand_are_those_of_the_store() {
+    let (disk, mirror) = (MemoryDisk::new(), MemoryDisk::new());
+    let (mut vault, mut plain) = (open(&disk), open(&mirror));
+    let mut rng = Rng::from_seed([6; 32]);
+    let tables = [Table::Conversation, Table::Message, Table::Session, Table::Transmit];
+    for turn in 0..3_000u64 {
+        let table = tables[rng.below(4) as usize];
+        let name = rng.below(6) as u8;
+        let length = if table.may_overflow() && rng.below(9) == 0 { 9_000 } else { rng.below(90) as usize };
+        let value = (rng.below(3) > 0).then(|| vec![turn as u8; length]);
+        vault.take_in(vec![change(table, &[name; 16], value.as_deref())]).unwrap();
+        plain.apply(&[Op { table, key: vec![name; 16], value }]).unwrap();
+        let asked = [rng.below(6) as u8; 16];
+        assert_eq!(vault.get(table, &asked).unwrap(), plain.get(table, &asked).unwrap());
+        if table == Table::Transmit {
+            let (from, limit) = ([rng.below(6) as u8; 16], rng.below(4) as usize);
+            for direction in [Direction::Forward, Direction::Backward] {
+                let scan = |vault: &Vault| vault.scan(table, KeyRange { from: &from, to: &[] }, direction, limit);
+                assert_eq!(scan(&vault).unwrap(), scan(&plain).unwrap());
+            }
+        }
+        match rng.below(40) {
+            0 => vault.barrier().unwrap(),
+            1 => {
+                vault.suspend().unwrap();
+                assert_eq!(vault.resume(), Ok(false));
+            }
+            2 => {
+                drop(vault);
+                vault = open(&disk);
+                vault.verify().unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn what_another_process_wrote_is_read() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    vault.take_in(vec![change(Table::Session, b"one", Some(b"1"))]).unwrap();
+    assert_eq!(**vault.get(Table::Session, b"one").unwrap().unwrap(), *b"1");
+    vault.suspend().unwrap();
+    let mut other = open(&disk);
+    other.take_in(vec![change(Table::Session, b"one", Some(b"2"))]).unwrap();
+    drop(other);
+    assert_eq!(vault.resume(), Ok(true));
+    assert_eq!(**vault.get(Table::Session, b"one").unwrap().unwrap(), *b"2");
+}
+
+fn part_key(part: u8, row: u8) -> Vec<u8> {
+    [[part; 8].as_slice(), &[row; 8]].concat()
+}
+
+#[test]
+fn a_part_is_checked_before_anything_of_it_is_read_or_changed() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let rows =
+        |value: u8| -> Vec<Op> { (0..6).map(|row| put(Table::Mls, &part_key(row % 2, row), &[value])).collect() };
+    vault.apply(&rows(1)).unwrap();
+    let old = disk.copy().rows();
+    vault.apply(&rows(2)).unwrap();
+    drop(vault);
+    let (_, _, value) = old.iter().find(|(_, key, _)| *key == part_key(0, 0)).unwrap();
+    for damage in [None, Some(value.as_slice())] {
+        let damaged = || {
+            let copy = disk.copy();
+            copy.tamper(Table::Mls, &part_key(0, 0), damage);
+            open(&copy)
+        };
+        let old = Err(StoreError::Corrupt("rows are missing or old"));
+        assert_eq!(damaged().verify(), old);
+        assert_eq!(damaged().get(Table::Mls, &part_key(0, 2)).map(drop), old, "another row of the part");
+        assert_eq!(damaged().get(Table::Mls, &part_key(0, 9)).map(drop), old, "a row that never was");
+        assert_eq!(damaged().apply(&[put(Table::Mls, &part_key(0, 4), b"3")]), old);
+        assert_eq!(damaged().scan(Table::Mls, everything(), Direction::Forward, 9).map(drop), old);
+        let mut other_part = damaged();
+        assert_eq!(**other_part.get(Table::Mls, &part_key(1, 1)).unwrap().unwrap(), [2]);
+        other_part.apply(&[put(Table::Mls, &part_key(1, 1), b"3")]).unwrap();
+    }
+}
+
+#[test]
+fn a_part_that_is_gone_leaves_no_sum_and_its_return_is_noticed() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let empty = disk.rows().len();
+    vault.apply(&[put(Table::Mls, &part_key(1, 1), b"1")]).unwrap();
+    let old = disk.copy().rows();
+    vault.apply(&[delete(Table::Mls, &part_key(1, 1))]).unwrap();
+    assert_eq!(disk.rows().len(), empty);
+    drop(vault);
+    let row = |table: Table| old.iter().find(|row| row.0 == table).unwrap();
+    let (table, key, value) = row(Table::Mls);
+    disk.tamper(*table, key, Some(value));
+    assert!(open(&disk).get(Table::Mls, &part_key(1, 1)).is_err());
+    let (table, key, value) = row(Table::Sums);
+    disk.tamper(*table, key, Some(value));
+    assert!(open_with(&disk, KEY).is_err(), "the sums themselves are checked at every opening");
 }

@@ -1,11 +1,15 @@
-//! Writing: what a batch of the engine comes to in the store.
+//! Writing: what batches of the engine come to in the store.
 
-use super::seal;
-use super::sums::{Mark, Root};
-use super::{INLINE, KEY_ROW, ROOT_ROW, Vault, piece_key};
+use std::collections::BTreeSet;
+
+use super::hand;
+use super::parts::{Part, part_of};
+use super::seal::{self, Sealer};
+use super::sums::{Mark, Marker};
+use super::{INLINE, KEY_ROW, RESERVED, ROOT_ROW, Vault, piece_key};
 use crate::error::StoreError;
 use crate::limits;
-use crate::store::{Op, Table};
+use crate::store::{Op, RowChange, Table};
 
 /// A key row to be written.
 pub(super) struct NewKeyRow {
@@ -13,72 +17,177 @@ pub(super) struct NewKeyRow {
     pub generation: u64,
 }
 
+/// Where a change goes.
+struct Place {
+    key: Vec<u8>,
+    /// The part that it belongs to, which was checked.
+    part: Option<Part>,
+    /// The row that is there, as the sums see it.
+    stored: Option<Mark>,
+}
+
 impl Vault {
+    /// Takes a batch in, all or nothing. It is read from now on; the store gets it together with others, at the latest
+    /// with the next [`Vault::barrier`]. After a crash a prefix of the batches is there, at least up to that.
+    ///
+    /// # Errors
+    /// [`StoreError::Limit`], and nothing changed, when the batch, with the rows of long values, has [`limits::BATCH`]
+    /// rows or more, or holds a key or value that is too long; else any [`StoreError`].
+    pub(crate) fn take_in(&mut self, batch: Vec<RowChange>) -> Result<(), StoreError> {
+        let mut refused = None;
+        self.guarded(|vault| match vault.gather(batch) {
+            Err(StoreError::Limit(what)) => {
+                refused = Some(StoreError::Limit(what));
+                Ok(())
+            }
+            taken => taken,
+        })?;
+        refused.map_or(Ok(()), Err)
+    }
+
     /// Applies a batch, and with it a new key row, and the sums that follow from it.
     pub(super) fn write(&mut self, batch: &[Op], keys: Option<NewKeyRow>) -> Result<(), StoreError> {
+        let change =
+            |op: &Op| RowChange { table: op.table, key: op.key.clone(), value: op.value.clone().map(Into::into) };
+        let batch = batch.iter().map(change).collect();
         self.guarded(|vault| {
-            if batch.is_empty() && keys.is_none() {
-                return Ok(());
-            }
-            let mut staged = std::mem::take(&mut vault.staged);
-            staged.clear();
-            let mut root = vault.root;
-            for op in batch {
-                vault.stage(op, &mut staged, &mut root)?;
-            }
-            if let Some(keys) = &keys {
-                root.keys = keys.generation;
-                staged.push(Op { table: Table::Meta, key: KEY_ROW.to_vec(), value: Some(keys.row.clone()) });
-            }
-            let root_row = vault.sealer.seal(Table::Meta, ROOT_ROW, &root.encode())?;
-            staged.push(Op { table: Table::Meta, key: ROOT_ROW.to_vec(), value: Some(root_row.clone()) });
-            sort(&mut staged)?;
-            vault.store.apply(&staged)?;
-            (vault.root, vault.root_row, vault.staged) = (root, root_row, staged);
-            if let Some(keys) = keys {
-                vault.key_row = keys.row;
-            }
-            Ok(())
+            vault.gather(batch)?;
+            vault.flush(keys)
         })
     }
 
-    /// Adds the rows that a change comes to.
-    fn stage(&mut self, op: &Op, staged: &mut Vec<Op>, root: &mut Root) -> Result<(), StoreError> {
-        let (table, key) = (op.table, self.blinder.key(op.table, &op.key)?);
-        let old = self.mark_of(table, &key)?;
-        let old_pieces = old.map_or(0, |mark| mark.pieces);
-        let Some(value) = &op.value else {
-            root.change(table, old.as_ref(), None);
-            (0..old_pieces).for_each(|piece| staged.push(piece_op(table, &key, piece, None)));
-            staged.push(Op { table, key, value: None });
-            return Ok(());
-        };
-        if value.len() > INLINE && !table.may_overflow() {
-            return Err(StoreError::Limit("value"));
+    /// Adds a batch to what waits.
+    fn gather(&mut self, batch: Vec<RowChange>) -> Result<(), StoreError> {
+        let mut places = self.places(&batch)?;
+        let rows = weight(&batch, &places);
+        if rows >= limits::BATCH {
+            return Err(StoreError::Limit("batch"));
         }
-        let mut sealed = self.sealer.seal(table, &key, value)?;
-        for (piece, part) in (0..).zip(sealed.chunks(limits::STORE_VALUE).skip(1)) {
-            staged.push(piece_op(table, &key, piece, Some(part.to_vec())));
+        if self.hand.get_mut().waiting() + rows >= limits::BATCH {
+            self.flush(None)?;
+            places = self.places(&batch)?;
         }
-        (seal::pieces(&sealed)?..old_pieces).for_each(|piece| staged.push(piece_op(table, &key, piece, None)));
-        sealed.truncate(limits::STORE_VALUE);
-        root.change(table, old.as_ref(), Some(&self.marker.mark(&key, &sealed)?));
-        staged.push(Op { table, key, value: Some(sealed) });
+        let hand = self.hand.get_mut();
+        for (change, Place { key, part, stored }) in batch.into_iter().zip(places) {
+            hand.put(change.table, key, part, stored, change.value);
+        }
         Ok(())
     }
 
-    /// The stored row, as the sums see it.
-    fn mark_of(&self, table: Table, key: &[u8]) -> Result<Option<Mark>, StoreError> {
-        let row = self.store.read()?.get(table, key)?;
-        row.map(|row| self.marker.mark(key, &row)).transpose()
+    /// Writes all that waits as one batch of the store.
+    pub(super) fn flush(&mut self, keys: Option<NewKeyRow>) -> Result<(), StoreError> {
+        if self.hand.get_mut().waiting() == 0 && keys.is_none() {
+            return Ok(());
+        }
+        let Vault { store, hand, parts, sealer, marker, staged, .. } = self;
+        let (hand, parts) = (hand.get_mut(), parts.get_mut());
+        staged.clear();
+        let mut root = self.root;
+        let mut seal = |table, key: &[u8], stored: &mut Option<Mark>, value: Option<&[u8]>| {
+            let old = stored.take();
+            *stored = stage(sealer, marker, staged, (table, key), old.as_ref(), value)?;
+            root.change(table, old.as_ref(), stored.as_ref());
+            Ok::<_, StoreError>(old)
+        };
+        for (table, key, held) in hand.waiting_mut() {
+            let old = seal(table, key, &mut held.stored, held.value.as_ref().map(|value| value.as_slice()))?;
+            if let Some(part) = part_of(table, key)? {
+                parts.get_mut(part)?.sum.change(old.as_ref(), held.stored.as_ref());
+            }
+        }
+        for part in hand.parts() {
+            let known = parts.get_mut(part)?;
+            let sum = (!known.sum.is_empty()).then(|| known.sum.encode());
+            seal(Table::Sums, &part, &mut known.stored, sum.as_ref().map(|sum| sum.as_slice()))?;
+        }
+        if let Some(keys) = &keys {
+            root.keys = keys.generation;
+            staged.push(Op { table: Table::Meta, key: KEY_ROW.to_vec(), value: Some(keys.row.clone()) });
+        }
+        let root_row = sealer.seal(Table::Meta, ROOT_ROW, &root.encode())?;
+        staged.push(Op { table: Table::Meta, key: ROOT_ROW.to_vec(), value: Some(root_row.clone()) });
+        // So that neighbours are written together.
+        staged.sort_unstable_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
+        store.apply(staged)?;
+        hand.written();
+        (self.root, self.root_row) = (root, root_row);
+        if let Some(keys) = keys {
+            self.key_row = keys.row;
+        }
+        Ok(())
+    }
+
+    /// Where the changes of a batch go, and what is there.
+    fn places(&self, batch: &[RowChange]) -> Result<Vec<Place>, StoreError> {
+        let hand = self.hand.borrow();
+        let view = self.store.read()?;
+        let place = |change: &RowChange| {
+            let key = self.blinder.key(change.table, &change.key)?;
+            if key.len() > limits::STORE_KEY {
+                return Err(StoreError::Limit("key"));
+            }
+            if change.value.as_ref().is_some_and(|value| value.len() > INLINE) && !change.table.may_overflow() {
+                return Err(StoreError::Limit("value"));
+            }
+            self.check_part(&*view, change.table, &key)?;
+            let stored = match hand.get(change.table, &key) {
+                Some(held) => held.stored,
+                None => view.get(change.table, &key)?.map(|row| self.marker.mark(&key, &row)).transpose()?,
+            };
+            Ok(Place { part: part_of(change.table, &key)?, key, stored })
+        };
+        batch.iter().map(place).collect()
     }
 }
 
-/// Brings rows into the order of the store, so that neighbours are written together.
-fn sort(staged: &mut [Op]) -> Result<(), StoreError> {
-    staged.sort_unstable_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
-    let twice = staged.windows(2).any(|pair| (pair[0].table, &pair[0].key) == (pair[1].table, &pair[1].key));
-    if twice { Err(StoreError::Limit("row changed twice")) } else { Ok(()) }
+/// Refuses a batch that no caller may give.
+pub(super) fn check_batch(batch: &[Op]) -> Result<(), StoreError> {
+    let reserved = |op: &Op| match op.table {
+        Table::Overflow | Table::Sums => true,
+        table => table == Table::Meta && op.key.starts_with(RESERVED),
+    };
+    if batch.iter().any(reserved) {
+        return Err(StoreError::Limit("reserved row"));
+    }
+    let mut rows: Vec<(Table, &[u8])> = batch.iter().map(|op| (op.table, op.key.as_slice())).collect();
+    rows.sort_unstable();
+    if rows.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(StoreError::Limit("row changed twice"));
+    }
+    Ok(())
+}
+
+fn weight(batch: &[RowChange], places: &[Place]) -> usize {
+    let length = |change: &RowChange| change.value.as_ref().map(|value| value.len());
+    let rows = batch.iter().zip(places).map(|(change, place)| hand::weight(place.stored.as_ref(), length(change)));
+    let parts: BTreeSet<Part> = places.iter().filter_map(|place| place.part).collect();
+    rows.sum::<usize>() + parts.len()
+}
+
+/// Adds the rows that a change comes to, and gives what the sums see of it.
+fn stage(
+    sealer: &mut Sealer,
+    marker: &Marker,
+    staged: &mut Vec<Op>,
+    (table, key): (Table, &[u8]),
+    old: Option<&Mark>,
+    value: Option<&[u8]>,
+) -> Result<Option<Mark>, StoreError> {
+    let old_pieces = old.map_or(0, |mark| mark.pieces);
+    let Some(value) = value else {
+        (0..old_pieces).for_each(|piece| staged.push(piece_op(table, key, piece, None)));
+        staged.push(Op { table, key: key.to_vec(), value: None });
+        return Ok(None);
+    };
+    let mut sealed = sealer.seal(table, key, value)?;
+    for (piece, part) in (0..).zip(sealed.chunks(limits::STORE_VALUE).skip(1)) {
+        staged.push(piece_op(table, key, piece, Some(part.to_vec())));
+    }
+    (seal::pieces(&sealed)?..old_pieces).for_each(|piece| staged.push(piece_op(table, key, piece, None)));
+    sealed.truncate(limits::STORE_VALUE);
+    let mark = marker.mark(key, &sealed)?;
+    staged.push(Op { table, key: key.to_vec(), value: Some(sealed) });
+    Ok(Some(mark))
 }
 
 fn piece_op(table: Table, key: &[u8], piece: u16, value: Option<Vec<u8>>) -> Op {
