@@ -91,6 +91,8 @@ mod account;
 mod act;
 pub mod attachment;
 pub mod authority;
+#[allow(dead_code, reason = "the engine comes next")]
+pub mod call;
 mod change;
 mod codec;
 pub mod config;
