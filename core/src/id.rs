@@ -160,7 +160,6 @@ impl SessionId {
     }
 }
 
-#[allow(dead_code, reason = "the engine comes next")]
 impl CallId {
     pub(crate) fn fresh(rng: &mut Rng) -> CallId {
         CallId(rng.bytes())

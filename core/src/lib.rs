@@ -91,7 +91,6 @@ mod account;
 mod act;
 pub mod attachment;
 pub mod authority;
-#[allow(dead_code, reason = "the engine comes next")]
 pub mod call;
 mod change;
 mod codec;

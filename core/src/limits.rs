@@ -224,10 +224,10 @@ pub const CALL_PAYLOAD: usize = 16 * 1024;
 pub const CALL_PAYLOADS: usize = 64;
 /// All candidates of one signal together.
 pub const CALL_BATCH: usize = 40 * 1024;
-/// Signals with candidates that wait for the host, per call.
-pub const CALL_BATCHES: usize = 64;
-/// Signals of one call that wait to be sent.
-pub const CALL_SIGNALS: usize = 64;
+/// Signals of one call that wait to be sent, and as many that wait for the host.
+pub const CALL_BATCHES: usize = 32;
+/// Bytes of signals of one call that wait to be sent, and as many that wait for the host.
+pub const CALL_WAITING: u64 = 256 * 1024;
 /// Where a call was recorded.
 pub const CALL_RECORDING: usize = 1_024;
 /// How long a call is kept in the history whose caller never said how it ended, in a conversation that keeps messages.

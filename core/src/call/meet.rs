@@ -27,8 +27,6 @@ pub(crate) struct Offered {
     pub stamp: Time,
     /// Whether its time to ring is over.
     pub late: bool,
-    /// Whether its sender is blocked.
-    pub silent: bool,
 }
 
 /// What an offer means.
@@ -38,8 +36,6 @@ pub(crate) enum Meeting {
     Rings,
     /// It came too late.
     Late,
-    /// Its sender is blocked, and cannot tell.
-    Silent,
     /// This device is in another call.
     Engaged,
     /// Both called at once, and this device's own call goes on.
@@ -52,9 +48,6 @@ pub(crate) enum Meeting {
 
 /// What `offer` means beside the calls that this device is in.
 pub(crate) fn meet(offer: &Offered, live: &[Live]) -> Meeting {
-    if offer.silent {
-        return Meeting::Silent;
-    }
     if offer.late {
         return Meeting::Late;
     }
@@ -88,7 +81,6 @@ pub(crate) fn take_offer(
     let input = match meeting {
         Meeting::Rings | Meeting::Supersedes(_) => Input::Offer(incoming),
         Meeting::Late => Input::LateOffer,
-        Meeting::Silent => Input::SilentOffer,
         Meeting::Engaged => Input::EngagedOffer,
         Meeting::Absorbed(into) => Input::Merge(into),
         Meeting::Crosses(_) => Input::Crossing(incoming),
@@ -100,7 +92,6 @@ pub(crate) fn take_offer(
         Meeting::Crosses(other) if step.state.is_live() => Some((other, Displaced::Merges)),
         Meeting::Rings
         | Meeting::Late
-        | Meeting::Silent
         | Meeting::Engaged
         | Meeting::Absorbed(_)
         | Meeting::Supersedes(_)

@@ -106,8 +106,6 @@ pub(crate) enum Input {
     LateOffer,
     /// An offer, while this device is in a call.
     EngagedOffer,
-    /// An offer of somebody who is blocked.
-    SilentOffer,
     /// An offer by another device of this user.
     OwnOffer,
     /// A device of the other side answers.
@@ -140,7 +138,7 @@ pub(crate) enum Input {
     Restart,
     /// The relay refused the offer.
     Unsent,
-    /// What was kept long enough goes.
+    /// The message that tells of it goes; or would, had it come.
     Forget,
     /// The caller's word on how it ended, its own or that of a device of this user.
     History { ending: Ending, own: bool },

@@ -41,7 +41,6 @@ pub(super) fn out(mut active: Active, input: Input, now: Time) -> Step {
         | Input::Crossing(_)
         | Input::LateOffer
         | Input::EngagedOffer
-        | Input::SilentOffer
         | Input::OwnOffer
         | Input::TakenHere
         | Input::TakenElsewhere
@@ -98,7 +97,6 @@ pub(super) fn coming_in(mut active: Active, input: Input, now: Time) -> Step {
         | Input::Merge(_)
         | Input::LateOffer
         | Input::EngagedOffer
-        | Input::SilentOffer
         | Input::TakenHere
         | Input::OwnAnswer
         | Input::OwnDeclined

@@ -19,7 +19,6 @@ pub(super) fn unknown(input: Input, now: Time) -> Step {
         Input::EngagedOffer => {
             Step::to(State::Over(not_taken(Outcome::Busy, now)), [Action::Say(Say::Busy), Action::Missed])
         }
-        Input::SilentOffer => Step::to(State::Over(not_taken(Outcome::Missed, now)), []),
         Input::OwnOffer => Step::to(going_on_elsewhere(now), []),
         Input::TakenElsewhere | Input::OwnAnswer => early_of(Heard::Elsewhere, now),
         Input::OwnDeclined => early_of(Heard::Over(Outcome::Declined), now),
@@ -40,14 +39,12 @@ pub(super) fn unknown(input: Input, now: Time) -> Step {
 
 pub(super) fn early(early: Early, input: Input, now: Time) -> Step {
     match input {
-        Input::Offer(_) | Input::Crossing(_) | Input::LateOffer | Input::EngagedOffer | Input::SilentOffer => {
-            match early.heard {
-                Heard::Candidates => unknown(input, now),
-                Heard::Elsewhere => Step::to(going_on_elsewhere(now), []),
-                Heard::Over(outcome) => over_already(not_taken(outcome, now), input == Input::SilentOffer),
-                Heard::Merged(into) => Step::to(State::Merged(into), []),
-            }
-        }
+        Input::Offer(_) | Input::Crossing(_) | Input::LateOffer | Input::EngagedOffer => match early.heard {
+            Heard::Candidates => unknown(input, now),
+            Heard::Elsewhere => Step::to(going_on_elsewhere(now), []),
+            Heard::Over(outcome) => over_already(not_taken(outcome, now)),
+            Heard::Merged(into) => Step::to(State::Merged(into), []),
+        },
         Input::OwnOffer => match early.heard {
             Heard::Candidates | Heard::Elsewhere | Heard::Over(_) => Step::to(going_on_elsewhere(now), []),
             Heard::Merged(into) => Step::to(State::Merged(into), []),
@@ -92,7 +89,6 @@ pub(super) fn elsewhere(until: Time, input: Input, now: Time) -> Step {
         | Input::Crossing(_)
         | Input::LateOffer
         | Input::EngagedOffer
-        | Input::SilentOffer
         | Input::OwnOffer
         | Input::TakenElsewhere
         | Input::OwnAnswer
@@ -129,8 +125,8 @@ fn hear(early: Early, heard: Heard) -> Step {
 }
 
 /// What an offer is whose call is over already.
-fn over_already(ending: Ending, silent: bool) -> Step {
-    let missed = if ending.is_missed() && !silent { vec![Action::Missed] } else { Vec::new() };
+fn over_already(ending: Ending) -> Step {
+    let missed = if ending.is_missed() { vec![Action::Missed] } else { Vec::new() };
     Step::to(State::Over(ending), missed)
 }
 

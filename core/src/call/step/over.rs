@@ -26,9 +26,12 @@ pub(super) fn merged(into: CallId, input: &Input) -> Step {
     }
 }
 
-/// Nothing changes any more.
+/// Nothing changes any more, until its message goes.
 pub(super) fn settled(ending: Ending, input: &Input) -> Step {
-    Step::stay(State::Settled(ending), too_late(input))
+    match input {
+        Input::Forget => Step::to(State::Unknown, []),
+        other => Step::stay(State::Settled(ending), too_late(other)),
+    }
 }
 
 /// Why an input changes nothing after the end.
@@ -57,7 +60,6 @@ fn too_late(input: &Input) -> Heed {
         | Input::Merge(_)
         | Input::LateOffer
         | Input::EngagedOffer
-        | Input::SilentOffer
         | Input::OwnOffer
         | Input::Timeout
         | Input::Restart

@@ -33,7 +33,6 @@ pub(super) fn out(ring: Ring, ours: Share, input: Input, now: Time) -> Step {
         | Input::Crossing(_)
         | Input::LateOffer
         | Input::EngagedOffer
-        | Input::SilentOffer
         | Input::OwnOffer
         | Input::TakenHere
         | Input::TakenElsewhere
@@ -111,7 +110,6 @@ impl Waiting {
             | Input::Crossing(_)
             | Input::LateOffer
             | Input::EngagedOffer
-            | Input::SilentOffer
             | Input::Timeout
             | Input::Unsent
             | Input::Forget => self.stays(incoming, Heed::Repeat),

@@ -22,7 +22,7 @@ fn talk(id: u8) -> ConversationId {
 
 fn offer() -> Offered {
     let stamp = Time::from_ms(100);
-    Offered { call: call(5), conversation: talk(1), from: THEIRS, stamp, late: false, silent: false }
+    Offered { call: call(5), conversation: talk(1), from: THEIRS, stamp, late: false }
 }
 
 fn live(id: u8, conversation: u8, with: Option<DeviceId>) -> Live {
@@ -51,15 +51,6 @@ fn r33_a_device_that_calls_anew_has_left_its_call_and_an_old_offer_of_it_came_la
     let ours = live(4, 1, Some(THEIRS));
     assert_eq!(meet(&offer(), &[ours]), Meeting::Supersedes(call(4)));
     assert_eq!(meet(&Offered { stamp: ours.stamp, ..offer() }, &[ours]), Meeting::Late);
-}
-
-// R26 R33
-#[test]
-fn r33_a_blocked_caller_learns_nothing_of_other_calls() {
-    let blocked = Offered { silent: true, ..offer() };
-    for live in [vec![], vec![live(4, 2, None)], vec![live(6, 1, None)]] {
-        assert_eq!(meet(&blocked, &live), Meeting::Silent);
-    }
 }
 
 struct Said {

@@ -195,7 +195,7 @@ impl World {
     fn offer(&mut self, packet: &Packet, from: DeviceId, share: &Share) {
         let (ix, call) = (packet.to, packet.call);
         let late = self.now.since(packet.sent) >= limits::RING;
-        let offered = Offered { call, conversation: TALK, from, stamp: packet.sent, late, silent: false };
+        let offered = Offered { call, conversation: TALK, from, stamp: packet.sent, late };
         let meeting = meet(&offered, &self.live(ix));
         let ring = Ring { since: self.now, until: packet.sent.plus(limits::RING) };
         let incoming = Incoming { ring, from, theirs: share.clone() };

@@ -114,7 +114,6 @@ fn inputs() -> Vec<(&'static str, Input, Time)> {
         ("both called, the other call wins", Input::Merge(ANOTHER_CALL), NOW),
         ("offer, late", Input::LateOffer, NOW),
         ("offer, in a call", Input::EngagedOffer, NOW),
-        ("offer, blocked", Input::SilentOffer, NOW),
         ("own offer", Input::OwnOffer, NOW),
         ("answer", answer(THEIR_DEVICE), NOW),
         ("answer by another", answer(ANOTHER_DEVICE), NOW),
@@ -140,7 +139,7 @@ fn inputs() -> Vec<(&'static str, Input, Time)> {
         ("restart", Input::Restart, NOW),
         ("restart, later", Input::Restart, late),
         ("refused by the relay", Input::Unsent, NOW),
-        ("kept long enough", Input::Forget, NOW),
+        ("its message goes", Input::Forget, NOW),
         ("history", history(false), NOW),
         ("own history", history(true), NOW),
     ]
