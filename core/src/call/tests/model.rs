@@ -68,7 +68,7 @@ struct World {
 impl World {
     fn new(seed: u64, devices: usize) -> World {
         let device = |ix: usize| Device {
-            user: UserId::new(if ix % 2 == 0 { "ann" } else { "bea" }).unwrap(),
+            user: UserId::new(if ix.is_multiple_of(2) { "ann" } else { "bea" }).unwrap(),
             id: DeviceId::from_bytes([u8::try_from(ix).unwrap(); 16]),
             calls: BTreeMap::new(),
             ringing: BTreeSet::new(),
