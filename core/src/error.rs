@@ -64,6 +64,18 @@ pub enum Misuse {
     /// No such message on this device.
     #[error("unknown message")]
     UnknownMessage,
+    /// No such call on this device.
+    #[error("unknown call")]
+    UnknownCall,
+    /// The verified identity of that person is another one now.
+    #[error("the identity of this person has changed: verify or accept it first")]
+    IdentityChanged,
+    /// The call is over.
+    #[error("the call is over")]
+    CallOver,
+    /// This device is in a call.
+    #[error("this device is in a call: end that one first")]
+    InCall,
     /// No such request or transmit: never made, or answered long ago with something else.
     #[error("unknown request")]
     UnknownRequest,
@@ -128,6 +140,10 @@ impl Misuse {
             Misuse::UnknownUser => "misuse.unknown_user",
             Misuse::UnknownConversation => "misuse.unknown_conversation",
             Misuse::UnknownMessage => "misuse.unknown_message",
+            Misuse::UnknownCall => "misuse.unknown_call",
+            Misuse::IdentityChanged => "misuse.identity_changed",
+            Misuse::CallOver => "misuse.call_over",
+            Misuse::InCall => "misuse.in_call",
             Misuse::UnknownRequest => "misuse.unknown_request",
             Misuse::Oneself => "misuse.oneself",
             Misuse::Empty => "misuse.empty",

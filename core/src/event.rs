@@ -2,7 +2,7 @@
 
 use crate::attachment::Transfer;
 use crate::error::PeerFault;
-use crate::id::{ConversationId, DeviceId, UserId};
+use crate::id::{CallId, ConversationId, DeviceId, UserId};
 use crate::message::MessageKey;
 use crate::policy::Reason;
 
@@ -22,6 +22,20 @@ pub enum Event {
     AttachmentProgress(Box<Transfer>),
     /// A message is no longer at this place: it moved or went.
     MessageRemoved(ConversationId, MessageKey),
+    /// Somebody calls: it rings on this device.
+    CallIncoming(ConversationId, CallId),
+    /// A call is new here, has come further, or is over.
+    CallChanged(ConversationId, CallId),
+    /// Both called at once, and this call goes on: answer it, without asking.
+    CallCrossed(ConversationId, CallId),
+    /// Something of the other host waits: take it with [`Calls::take_payloads`](crate::engine::Calls::take_payloads).
+    CallSignals(CallId),
+    /// Somebody called this user in vain.
+    CallMissed(ConversationId, CallId),
+    /// Play the ringtone for this call. Said again after a restart; one that plays already goes on.
+    RingtoneStart(CallId),
+    /// Stop the ringtone for this call.
+    RingtoneStop(CallId),
     /// A user has a device that was not known before, signed by the identity key that was.
     DeviceAdded(UserId, DeviceId),
     /// A user's identity key is another one than before: verify it.

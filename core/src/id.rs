@@ -92,6 +92,11 @@ byte_id!(
     16
 );
 byte_id!(
+    /// A call, as its caller named it. Random.
+    CallId,
+    16
+);
+byte_id!(
     /// The place where the transport keeps the winning commit of an epoch. Only members can name it.
     SlotName,
     32
@@ -152,6 +157,12 @@ impl MessageId {
 impl SessionId {
     pub(crate) fn fresh(rng: &mut Rng) -> SessionId {
         SessionId(rng.bytes())
+    }
+}
+
+impl CallId {
+    pub(crate) fn fresh(rng: &mut Rng) -> CallId {
+        CallId(rng.bytes())
     }
 }
 

@@ -91,6 +91,7 @@ mod account;
 mod act;
 pub mod attachment;
 pub mod authority;
+pub mod call;
 mod change;
 mod codec;
 pub mod config;

@@ -205,3 +205,30 @@ pub const EVENTS: usize = 4_096;
 pub const RECONCILE_AFTER: u64 = 10 * SECOND;
 /// Longest time that the wish for a commit is put off.
 pub const INTENT_WAIT: u64 = 5 * MINUTE;
+
+/// How long a call rings, and how long a relay keeps what the two sides of a call tell each other.
+pub const RING: u64 = MINUTE;
+/// A call that lasts longer is taken for one whose end was never told.
+pub const CALL_LONGEST: u64 = DAY;
+/// How often an active call is noted as going on, so that its duration survives a crash.
+pub const CALL_HEARTBEAT: u64 = SECOND * 30;
+/// How long what was heard of a call is kept before its offer comes.
+pub const CALL_EARLY: u64 = 2 * RING;
+/// Calls of one conversation that were heard of before their offers, at most.
+pub const CALLS_EARLY: usize = 16;
+/// A session description of a call.
+pub const CALL_DESCRIPTION: usize = 32 * 1024;
+/// A candidate, or whatever else the two hosts of a call tell each other at once.
+pub const CALL_PAYLOAD: usize = 16 * 1024;
+/// Candidates in one signal.
+pub const CALL_PAYLOADS: usize = 64;
+/// All candidates of one signal together.
+pub const CALL_BATCH: usize = 40 * 1024;
+/// Signals of one call that wait to be sent, and as many that wait for the host.
+pub const CALL_BATCHES: usize = 32;
+/// Bytes of signals of one call that wait to be sent, and as many that wait for the host.
+pub const CALL_WAITING: u64 = 256 * 1024;
+/// Where a call was recorded.
+pub const CALL_RECORDING: usize = 1_024;
+/// How long a call is kept in the history whose caller never said how it ended, in a conversation that keeps messages.
+pub const CALL_UNSETTLED: u64 = MAILBOX_AGE;

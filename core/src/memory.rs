@@ -34,6 +34,10 @@ pub(crate) struct Memory {
     pub work: BTreeMap<ConversationId, Time>,
     /// When gathered receipts of a conversation go out.
     pub receipts: BTreeMap<ConversationId, Time>,
+    /// Conversations with signals of calls that wait to be encrypted.
+    pub signals: BTreeSet<ConversationId>,
+    /// How far the relay's clock is ahead of this device's, as far as the present connection has shown.
+    pub relay_ahead: Option<i64>,
     /// Transmits without an answer.
     pub flights: BTreeMap<TransmitId, Flight>,
     /// Requests without an answer, and when they are made again.
@@ -63,6 +67,17 @@ pub(crate) struct Flight {
     pub window: Option<ConversationId>,
     /// When it is handed out again after a failure.
     pub retry_at: Option<Time>,
+    /// When it was handed out, for the first time and over the present connection.
+    pub launched: Option<Time>,
+}
+
+/// How much a time that the relay gave says of its clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exact {
+    /// It was given just now.
+    Now,
+    /// It may be old: the clock shows no less.
+    AtLeast,
 }
 
 /// A change of memory, made after the commit that it belongs to.
@@ -74,6 +89,10 @@ pub(crate) enum Effect {
     Work(ConversationId, Option<Time>),
     /// When its gathered receipts go out; `None` for no receipts.
     Receipts(ConversationId, Option<Time>),
+    /// Whether signals of calls wait in a conversation.
+    Signals(ConversationId, bool),
+    /// The relay's clock showed what this device's did and so many milliseconds more; or that at least.
+    RelayAhead(i64, Exact),
     Flight(TransmitId, Option<Flight>),
     /// When a request is made again; outer `None` once it is answered.
     Request(RequestId, Option<Option<Time>>),
@@ -109,6 +128,8 @@ impl Memory {
             caught_up: false,
             work: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            signals: BTreeSet::new(),
+            relay_ahead: None,
             flights: BTreeMap::new(),
             requests: BTreeMap::new(),
             unpark: BTreeSet::new(),
@@ -152,6 +173,22 @@ impl Memory {
         work.chain(receipts).chain(flights).chain(requests).chain(compact).filter(|(at, _)| *at < Time::NEVER).min()
     }
 
+    /// What the relay's clock shows when this device's shows `now`: the latest that it can have been. Until the relay has
+    /// shown otherwise, the same.
+    pub fn relay_now(&self, now: Time) -> Time {
+        Time::from_ms(now.as_ms().saturating_add_signed(self.relay_ahead.unwrap_or(0)))
+    }
+
+    /// What was given just now counts, since this device's clock may have been set. What may be old counts only if it is
+    /// later than what the clock was taken for.
+    fn note_ahead(&mut self, ahead: i64, exact: Exact) {
+        match exact {
+            Exact::Now => self.relay_ahead = Some(ahead),
+            Exact::AtLeast if ahead > self.relay_ahead.unwrap_or(0) => self.relay_ahead = Some(ahead),
+            Exact::AtLeast => {}
+        }
+    }
+
     /// What kept conversations from their work is over: all of them look again.
     pub fn wake_all(&mut self) {
         self.work.values_mut().for_each(|at| *at = Time::ZERO);
@@ -166,6 +203,7 @@ impl Memory {
             let rest = self.work.values_mut().chain(self.receipts.values_mut());
             let rest = rest.chain(self.compact_at.as_mut()).chain(self.purge_at.as_mut());
             retries.chain(requests).chain(rest).for_each(|at| *at = Time::ZERO);
+            self.relay_ahead = None;
         }
         self.clock = now;
         self.trust.tick(now);
@@ -177,6 +215,8 @@ impl Memory {
             Effect::Link(link) => {
                 self.link = link;
                 self.caught_up = false;
+                self.relay_ahead = None;
+                self.flights.values_mut().for_each(|flight| flight.launched = None);
             }
             Effect::CaughtUp => {
                 self.caught_up = true;
@@ -184,6 +224,9 @@ impl Memory {
             }
             Effect::Work(id, at) => set(&mut self.work, id, at),
             Effect::Receipts(id, at) => set(&mut self.receipts, id, at),
+            Effect::Signals(id, true) => drop(self.signals.insert(id)),
+            Effect::Signals(id, false) => drop(self.signals.remove(&id)),
+            Effect::RelayAhead(ahead, exact) => self.note_ahead(ahead, exact),
             Effect::Flight(id, flight) => set(&mut self.flights, id, flight),
             Effect::Request(id, at) => set(&mut self.requests, id, at),
             Effect::Unpark(session) => drop(self.unpark.insert(session)),

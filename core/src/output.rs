@@ -90,6 +90,8 @@ pub enum Wake {
     Certificate = 8,
     /// A message goes.
     Expire = 9,
+    /// A call has rung long enough, or is noted as going on.
+    Call = 10,
 }
 
 impl Wake {
@@ -105,6 +107,7 @@ impl Wake {
             7 => Wake::Missing,
             8 => Wake::Certificate,
             9 => Wake::Expire,
+            10 => Wake::Call,
             _ => return None,
         })
     }

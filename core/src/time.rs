@@ -64,6 +64,13 @@ impl Time {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// Milliseconds from `other` to this instant; negative when `other` is later.
+    pub(crate) const fn ahead_of(self, other: Time) -> i64 {
+        let apart = self.0.abs_diff(other.0);
+        let apart = if apart > i64::MAX as u64 { i64::MAX } else { apart as i64 };
+        if self.0 < other.0 { -apart } else { apart }
+    }
+
     /// Whether a host's clock may show this instant.
     pub(crate) fn check(self) -> Result<(), Misuse> {
         if self < Self::END { Ok(()) } else { Err(Misuse::Clock) }

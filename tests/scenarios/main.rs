@@ -2,6 +2,9 @@
 
 mod attachments;
 mod bad_input;
+mod calls;
+mod calls_by_chance;
+mod calls_refused;
 mod certificates;
 mod deleting;
 mod devices;

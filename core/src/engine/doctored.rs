@@ -5,7 +5,7 @@ use crate::codec;
 use crate::conversation;
 use crate::envelope::{Again, Content, EnvelopeKind, Kind};
 use crate::error::{Error, Misuse, Result};
-use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
+use crate::id::{CallId, ConversationId, EnvelopeId, Hash32, MessageId, UserId};
 use crate::outbox::{self, Item, Purpose};
 use crate::receipt::Mark;
 use crate::session;
@@ -73,6 +73,22 @@ impl Engine {
     /// [`Error::Bug`] when it cannot be encoded.
     pub fn unreadable(envelopes: &[(EnvelopeId, Time)]) -> Result<Vec<u8>> {
         codec::encode(&envelopes)
+    }
+
+    /// The body of a signal of a call: its number, and a payload in MessagePack.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] when it cannot be encoded.
+    pub fn call_signal(call: CallId, number: u8, payload: &impl serde::Serialize) -> Result<Vec<u8>> {
+        codec::encode(&(call, number, serde_bytes::ByteBuf::from(codec::encode(payload)?)))
+    }
+
+    /// The body of the history message of a call, kind 10: by its numbers, as `docs/wire.md` has them.
+    ///
+    /// # Errors
+    /// [`Error::Bug`] when it cannot be encoded.
+    pub fn call_record(call: CallId, kind: u8, outcome: u8, times: (Time, Option<Time>, Time)) -> Result<Vec<u8>> {
+        codec::encode(&(call, kind, outcome, times.0, times.1, times.2))
     }
 
     /// The body of a text.

@@ -1,6 +1,7 @@
 //! The engine: one door in, one door out. It dispatches; the features do the work.
 
 mod attachments;
+mod calls;
 mod conversations;
 #[cfg(feature = "sabotage")]
 mod doctored;
@@ -14,6 +15,7 @@ pub(crate) mod testing;
 mod wake;
 
 pub use attachments::Attachments;
+pub use calls::Calls;
 pub use conversations::Conversations;
 pub use identity::Identity;
 pub use messages::{Draft, Messages};
@@ -39,7 +41,7 @@ use crate::session::{self, Crypto, Groups};
 use crate::store::{Direction, HostKey, KeyRange, Progress, Store, Table, Usage, Vault};
 use crate::time::{SECOND, Time};
 use crate::tx::Tx;
-use crate::{expiry, outbox, request, timer};
+use crate::{call, expiry, outbox, request, timer};
 
 /// Bytes that one step of a compaction copies.
 const COMPACT_STEP: u64 = 4 << 20;
@@ -105,6 +107,7 @@ impl Engine {
         engine.memory.tick(now);
         engine.recall()?;
         engine.mutate(now, wake::keep_sweeping)?;
+        engine.mutate(now, call::restart)?;
         Ok(engine)
     }
 
@@ -121,6 +124,11 @@ impl Engine {
     /// The files of messages.
     pub fn attachments(&mut self) -> Attachments<'_> {
         Attachments(self)
+    }
+
+    /// The calls.
+    pub fn calls(&mut self) -> Calls<'_> {
+        Calls(self)
     }
 
     /// Users, devices, certificates.

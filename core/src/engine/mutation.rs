@@ -11,7 +11,7 @@ use crate::session;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::{SECOND, Time};
 use crate::tx::{Staged, Tx};
-use crate::{expiry, intent, member, outbox, receipt, request, search};
+use crate::{call, expiry, intent, member, outbox, receipt, request, search};
 
 /// Steps in which messages are deleted before the host is asked for another deadline.
 const EXPIRE_STEPS: usize = 8;
@@ -207,6 +207,7 @@ impl Engine {
         let mut memory = Memory::new();
         memory.clock = self.memory.clock;
         memory.link = link;
+        memory.relay_ahead = self.memory.relay_ahead;
         memory.caught_up = self.memory.caught_up;
         memory.trust = expiry::load(&tx)?;
         let whole = KeyRange { from: &[], to: &[] };
@@ -218,6 +219,10 @@ impl Engine {
         }
         for (_, row) in tx.scan(Table::Receipt, whole, Direction::Forward, usize::MAX)? {
             memory.receipts.insert(receipt::conversation_of(&row)?, Time::ZERO);
+        }
+        for conversation in call::conversations_with_signals(&tx)? {
+            memory.signals.insert(conversation);
+            memory.work.insert(conversation, Time::ZERO);
         }
         memory.flights = outbox::flights(&tx)?.into_iter().collect();
         memory.requests = request::all_ids(&tx)?.into_iter().map(|id| (id, None)).collect();

@@ -1,6 +1,7 @@
 //! Who reacts when a message comes, changes or goes: one list, in order. What a reaction changes is reacted to as well.
 
 use crate::attachment;
+use crate::call;
 use crate::change::{Change, Reader};
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -13,7 +14,10 @@ pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
     let mut noticed = Vec::new();
     while let Some(change) = ctx.tx.next_change() {
         match change {
-            Change::Added(conversation, place, message) => search::added(ctx, conversation, place, &message)?,
+            Change::Added(conversation, place, message) => {
+                search::added(ctx, conversation, place, &message)?;
+                call::added(ctx, conversation, place, &message)?;
+            }
             Change::Moved(conversation, from, to, message) => search::moved(ctx, conversation, from, to, &message)?,
             Change::Read(conversation, place, message, Reader::Here) => {
                 let notice = expiry::read(ctx, conversation, place, &message)?;
@@ -27,6 +31,7 @@ pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
             Change::Removed(conversation, place, message) => {
                 attachment::removed(ctx, conversation, place, &message);
                 search::removed(ctx, conversation, place, &message)?;
+                call::removed(ctx, conversation, place, &message)?;
             }
         }
     }

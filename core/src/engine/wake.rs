@@ -7,11 +7,11 @@ use crate::id::{ConversationId, UserId};
 use crate::input::Login;
 use crate::intent::{self, Intent};
 use crate::limits;
-use crate::memory::{Effect, Link};
+use crate::memory::{Effect, Exact, Link};
 use crate::output::Wake;
 use crate::store::Table;
 use crate::time::{HOUR, SECOND, Time};
-use crate::{act, attachment, inbox, key_package, member, outbox, request, session, timer};
+use crate::{act, attachment, call, inbox, key_package, member, outbox, request, session, timer};
 
 /// Timers that one mutation handles.
 const DUE_STEP: usize = 32;
@@ -30,6 +30,7 @@ pub(super) fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
     }
     ctx.tx.effect(Effect::Link(Link::Up(login)));
     if let Some(time) = login.time {
+        ctx.tx.effect(Effect::RelayAhead(time.ahead_of(ctx.now), Exact::Now));
         ctx.tx.effect(Effect::RelayTime(time));
         ctx.tx.effect(Effect::Expire);
     }
@@ -77,6 +78,7 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
                 sweep_in(ctx, if more { SWEEP_PAUSE } else { HOUR })?;
             }
             Wake::Certificate => certificate_due(ctx),
+            Wake::Call => call::due(ctx, &due.reference)?,
             Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request | Wake::Expire => {}
         }
     }

@@ -6,6 +6,7 @@ use super::open::Opened;
 use super::{Verdict, act, dedup, missing};
 use crate::attachment::{self, AttachmentBody};
 use crate::authority::Certificate;
+use crate::call;
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -35,7 +36,9 @@ const UNREADABLE_COUNTS: u64 = DAY;
 /// Takes in what was decrypted.
 pub(super) fn apply(ctx: &mut Ctx<'_>, opened: Opened, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     let Opened { content, sender, session } = opened;
-    let done = if content.kind.is_act() {
+    let done = if content.kind == Kind::CALL_SIGNAL {
+        call::receive(ctx, (session.conversation, session.id), &sender, &content, delivery)
+    } else if content.kind.is_act() {
         act::apply(ctx, session.conversation, &sender, &content, delivery.accepted_at)
     } else if !content.kind.is_shown() {
         control(ctx, &session, &sender, &content, envelope, delivery)
@@ -155,6 +158,9 @@ fn insert(
     let body = body(content.kind, &content.body)?;
     if !own && let Some(action) = attachment::action(&body) {
         permitted(ctx, sender, action)?;
+    }
+    if content.kind == Kind::CALL {
+        call::check_record(ctx, conversation, sender, &content.body)?;
     }
     let mut row = conversation::require(&ctx.tx, conversation)?;
     let message = MessageRow {

@@ -18,7 +18,7 @@ use crate::error::{PeerFault, Result};
 use crate::id::UserId;
 use crate::input::{Delivery, DeliveryId};
 use crate::member;
-use crate::memory::Effect;
+use crate::memory::{Effect, Exact};
 use crate::output::{Output, Request};
 use crate::policy::Reason;
 use crate::request::{self, Purpose};
@@ -56,6 +56,7 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict>
         Verdict::Done | Verdict::Repeat => {}
     }
     member::note_relay_clock(ctx, delivery.accepted_at)?;
+    ctx.tx.effect(Effect::RelayAhead(delivery.accepted_at.ahead_of(ctx.now), Exact::AtLeast));
     dedup::note(ctx, key)?;
     acknowledge(ctx, delivery.id);
     Ok(verdict)

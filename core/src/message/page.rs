@@ -3,6 +3,7 @@
 use super::row::{Body, MessageRow};
 use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
 use crate::attachment::Attachment;
+use crate::call::{self, CallSummary};
 use crate::envelope::{Clock, Kind, MessageRef};
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::id::{ConversationId, UserId};
@@ -53,6 +54,8 @@ pub enum MessageContent {
     Text(String),
     /// An image, file, voice message or video. Its file is read by [`Attachments`](crate::engine::Attachments).
     Attachment(Box<Attachment>),
+    /// How a call went.
+    Call(CallSummary),
     /// Of a kind that this version does not know.
     Unsupported(Kind),
     /// What this engine notes of something that happened, from verified facts; its author is who did it.
@@ -186,6 +189,9 @@ impl Message {
             content: match row.body {
                 Body::Text(text) => MessageContent::Text(text),
                 Body::Attachment(body) => MessageContent::Attachment(Box::new(body.attachment)),
+                Body::Unknown(Kind::CALL, body) => {
+                    call::summary(&body).map_or(MessageContent::Unsupported(Kind::CALL), MessageContent::Call)
+                }
                 Body::Unknown(kind, _) => MessageContent::Unsupported(kind),
                 Body::System(note) => MessageContent::System(note),
                 Body::Encrypted(cause) => MessageContent::Encrypted(cause),

@@ -5,10 +5,11 @@ use super::queue::{self, Item};
 use super::sent::{Sent, note_sent, sent};
 use super::transmit::{Purpose, launch, new_envelope};
 use crate::act::{self, Audience};
+use crate::call;
 use crate::codec;
 use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
-use crate::envelope::{Again, Clock, Content, Envelope, Head, Kind};
+use crate::envelope::{Again, Clock, Content, Envelope, Head, Kind, PushHint};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, SessionId};
 use crate::limits;
@@ -67,7 +68,8 @@ fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
     let wishes = session::pursue(ctx, &mut row)?;
     let Some(session) = session::sendable(ctx, &row)? else {
         receipt::postpone(ctx, row.id);
-        let waiting = wishes.is_some() || !queue::first(&ctx.tx, row.id, 1)?.is_empty();
+        let queued = !queue::first(&ctx.tx, row.id, 1)?.is_empty();
+        let waiting = wishes.is_some() || queued || ctx.memory.signals.contains(&row.id);
         return Ok(if waiting { Some(wishes.unwrap_or(Time::NEVER)) } else { None });
     };
     if !may_be_told(ctx, &row)? {
@@ -75,6 +77,9 @@ fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
         return Ok(wishes);
     }
     tell_certificate(ctx, &mut row, session)?;
+    if ctx.memory.signals.contains(&row.id) && signals(ctx, &row, session)? {
+        return Ok(Some(Time::ZERO));
+    }
     if let Some(due) = receipt::take_due(ctx, row.id)? {
         if let Some(body) = due.body {
             control(ctx, &row, session, Kind::RECEIPT, body)?;
@@ -99,6 +104,26 @@ fn may_be_told(ctx: &Ctx<'_>, row: &ConversationRow) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// Encrypts signals of calls, before anything else; says whether there are more. A relay keeps what is of use for a
+/// moment no longer than that.
+fn signals(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId) -> Result<bool> {
+    let (signals, more) = call::take_signals(ctx, row.id)?;
+    for signal in signals {
+        let content = between_engines(ctx, Kind::CALL_SIGNAL, signal.body);
+        let mut envelope = encrypt(ctx, session, &content)?;
+        if let Some(lasts) = signal.lasts {
+            envelope.expires_at = ctx.memory.relay_now(ctx.now).plus(lasts);
+        }
+        if signal.rings {
+            envelope.push = PushHint::Call;
+            call::note_offered(ctx, signal.call, session)?;
+        }
+        let until = signal.lasts.map(|lasts| ctx.now.plus(lasts));
+        launch(ctx, Purpose::Signal(row.id, until, signal.rings.then_some(signal.call)), &[envelope])?;
+    }
+    Ok(more)
 }
 
 /// Tells the members of a renewed certificate before anything else is said under it. Leaves take it on with the next

@@ -3,18 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use super::queue;
+use crate::call;
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind, PushHint};
 use crate::error::{Error, Misuse, PeerFault, Result};
-use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId, SessionId};
+use crate::id::{CallId, ConversationId, DeviceId, EnvelopeId, MessageId, SessionId};
 use crate::input::{Refusal, TransmitId, TransmitResult};
 use crate::limits;
-use crate::memory::{Effect, Flight};
+use crate::memory::{Effect, Exact, Flight};
 use crate::message::{self, FailedReason, MessageKey, SendState};
 use crate::output::{Output, Transmit};
 use crate::session;
 use crate::store::{Direction, KeyRange, Table};
-use crate::time::Time;
+use crate::time::{SECOND, Time};
 
 /// What a transmit is for, and so what its answer means.
 #[derive(Clone, Serialize, Deserialize)]
@@ -31,6 +32,8 @@ pub(crate) enum Purpose {
     Control(ConversationId),
     /// A statement that this device has no keys for a tag.
     NoSession,
+    /// What two devices of a call tell each other: of use until then. An offer names its call.
+    Signal(ConversationId, Option<Time>, Option<CallId>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -40,6 +43,8 @@ struct TransmitRow {
     attempts: u32,
 }
 
+/// An answer within this time tells what the relay's clock shows.
+const ANSWERED_AT_ONCE: u64 = 10 * SECOND;
 const SEQUENCE: &[u8] = b"sequence";
 
 /// An envelope from this device with the next sequence number; the caller fills in the rest.
@@ -85,7 +90,8 @@ pub(crate) fn launch(ctx: &mut Ctx<'_>, purpose: Purpose, envelopes: &[Envelope]
     let window = purpose.window();
     let kept = encoded.iter().cloned().map(serde_bytes::ByteBuf::from).collect();
     ctx.tx.put_row(Table::Transmit, key(id), &TransmitRow { purpose, envelopes: kept, attempts: 0 })?;
-    ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None })));
+    let launched = ctx.memory.is_up().then_some(ctx.now);
+    ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None, launched })));
     ctx.tx.output(Output::Transmit(Transmit { id, envelopes: encoded }));
     Ok(id)
 }
@@ -122,7 +128,10 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
     };
     match result {
         TransmitResult::Failed | TransmitResult::Refused(Refusal::RateLimited) => return postpone(ctx, id, row),
-        TransmitResult::Accepted { at } => accepted(ctx, id, &row, at)?,
+        TransmitResult::Accepted { at } => {
+            note_clock(ctx, id, at);
+            accepted(ctx, id, &row, at)?;
+        }
         TransmitResult::Refused(refusal) => refused(ctx, &row, refusal)?,
         TransmitResult::Conflict { winner, .. } => match row.purpose {
             Purpose::Commit(_, session) => session::lost(ctx, session, id, &winner)?,
@@ -149,8 +158,17 @@ impl Purpose {
     fn window(&self) -> Option<ConversationId> {
         match self {
             Purpose::Message(conversation, _) | Purpose::Act(conversation, _) => Some(*conversation),
-            Purpose::Open(..) | Purpose::Commit(..) | Purpose::Control(_) | Purpose::NoSession => None,
+            Purpose::Open(..)
+            | Purpose::Commit(..)
+            | Purpose::Control(_)
+            | Purpose::NoSession
+            | Purpose::Signal(..) => None,
         }
+    }
+
+    /// Whether it is of no use any more.
+    fn is_past(&self, now: Time) -> bool {
+        matches!(self, Purpose::Signal(_, Some(until), _) if *until <= now)
     }
 }
 
@@ -161,9 +179,17 @@ pub(crate) fn flights(tx: &crate::tx::Tx<'_>) -> Result<Vec<(TransmitId, Flight)
         .map(|(key, bytes)| {
             let row: TransmitRow = crate::codec::decode_row(&bytes, "transmit")?;
             let window = row.purpose.window();
-            Ok((parse_key(&key)?, Flight { window, retry_at: None }))
+            Ok((parse_key(&key)?, Flight { window, retry_at: None, launched: None }))
         })
         .collect()
+}
+
+/// What the relay's answer says of its clock: much if the transmit was handed out just now, else that it shows no less.
+fn note_clock(ctx: &mut Ctx<'_>, id: TransmitId, at: Time) {
+    let launched = ctx.memory.flights.get(&id).and_then(|flight| flight.launched);
+    let exact = launched.is_some_and(|launched| ctx.now.since(launched) <= ANSWERED_AT_ONCE);
+    let exact = if exact { Exact::Now } else { Exact::AtLeast };
+    ctx.tx.effect(Effect::RelayAhead(at.ahead_of(ctx.now), exact));
 }
 
 fn accepted(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, at: Time) -> Result<()> {
@@ -174,7 +200,7 @@ fn accepted(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, at: Time) -> R
             if waits { session::won(ctx, *session) } else { Ok(()) }
         }
         Purpose::Message(conversation, id) => sent(ctx, *conversation, *id, at),
-        Purpose::Act(..) | Purpose::Control(_) | Purpose::NoSession => Ok(()),
+        Purpose::Act(..) | Purpose::Control(_) | Purpose::NoSession | Purpose::Signal(..) => Ok(()),
     }
 }
 
@@ -198,7 +224,8 @@ fn refused(ctx: &mut Ctx<'_>, row: &TransmitRow, refusal: Refusal) -> Result<()>
         Purpose::Open(_, session) => session::refused(ctx, *session, refusal),
         Purpose::Commit(_, session) => session::commit_refused(ctx, *session, refusal),
         Purpose::Message(conversation, id) => queue::fail(ctx, *conversation, *id, FailedReason::Refused),
-        Purpose::Act(..) | Purpose::Control(_) | Purpose::NoSession => Ok(()),
+        Purpose::Signal(_, _, Some(call)) => call::refused(ctx, *call),
+        Purpose::Act(..) | Purpose::Control(_) | Purpose::NoSession | Purpose::Signal(_, _, None) => Ok(()),
     }
 }
 
@@ -207,7 +234,7 @@ fn postpone(ctx: &mut Ctx<'_>, id: TransmitId, mut row: TransmitRow) -> Result<(
     row.attempts = row.attempts.saturating_add(1);
     let window = row.purpose.window();
     ctx.tx.put_row(Table::Transmit, key(id), &row)?;
-    ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: Some(ctx.now.plus(wait)) })));
+    ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: Some(ctx.now.plus(wait)), launched: None })));
     Ok(())
 }
 
@@ -218,8 +245,12 @@ pub(crate) fn backoff(ctx: &mut Ctx<'_>, attempts: u32) -> u64 {
 }
 
 fn hand_out(ctx: &mut Ctx<'_>, id: TransmitId, row: TransmitRow) {
+    if row.purpose.is_past(ctx.now) {
+        ctx.tx.delete(Table::Transmit, &key(id));
+        return ctx.tx.effect(Effect::Flight(id, None));
+    }
     let window = row.purpose.window();
-    ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None })));
+    ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None, launched: None })));
     let envelopes = row.envelopes.into_iter().map(serde_bytes::ByteBuf::into_vec).collect();
     ctx.tx.output(Output::Transmit(Transmit { id, envelopes }));
 }

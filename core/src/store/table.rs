@@ -56,7 +56,7 @@ pub enum Table {
     /// how many of a segment's messages are gone; `2` → which segments are yet to be merged; `!newest (8) · segment (8)`
     /// → a segment's root.
     Search = 25,
-    /// `call` → call.
+    /// `call` → call; `call · part (1) · number (4)` → what came of the other side, or is to be sent.
     Call = 26,
     /// `conversation · message · hash of author (8)` → the upload or download of its file that is under way.
     Attachment = 27,
@@ -66,6 +66,9 @@ pub enum Table {
     Act = 29,
     /// `segment (8) · part (1) · page (2)` → senders, messages and postings of a segment.
     SearchSegment = 30,
+    /// `conversation, or 0 for all · 1 · !started (8) · call` → nothing: the history, newest first;
+    /// `0 · 2 · call`: calls under way, or with something to send; `conversation · 3 · call`: heard of before their offer.
+    CallIndex = 32,
     /// `instant (8) · message · hash of author (8)` → conversation and place of a message that goes at that instant.
     Expiry = 33,
     /// `user` → what this user decided of another one: name, block, verification.
@@ -76,7 +79,7 @@ pub enum Table {
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 33] = [
+    pub const ALL: [Table; 34] = [
         Table::Meta,
         Table::Conversation,
         Table::Activity,
@@ -107,6 +110,7 @@ impl Table {
         Table::Overflow,
         Table::Act,
         Table::SearchSegment,
+        Table::CallIndex,
         Table::Expiry,
         Table::Person,
         Table::Sums,
@@ -135,6 +139,7 @@ impl Table {
                 | Table::Authority
                 | Table::Act
                 | Table::Search
+                | Table::Call
         )
     }
 
@@ -181,7 +186,8 @@ impl Table {
             | Table::Intent
             | Table::Receipt
             | Table::Attachment
-            | Table::Early => Blinding::Prefix,
+            | Table::Early
+            | Table::CallIndex => Blinding::Prefix,
             Table::Conversation => Blinding::Conversation,
             Table::Activity => Blinding::Tail,
             Table::User | Table::Person => Blinding::Whole,
