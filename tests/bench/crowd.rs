@@ -44,7 +44,7 @@ pub fn measure(kind: Kind, people: usize) -> Result<Option<Opening>, Box<dyn Err
             now = now.plus(SECOND);
         }
     }
-    let there = bea.host.engine.conversations().newest()?.conversations;
+    let there = bea.host.engine.conversations().newest(START)?.conversations;
     if there.iter().any(|conversation| conversation.last_message.is_none()) {
         return Err("a message did not arrive".into());
     }

@@ -375,7 +375,8 @@ fn a_deleted_message_takes_its_transfer_and_its_key_with_it() {
     let stored = storage.0["files/0"].clone();
     fetch(&mut world, bea, talk, &message, &stored, 1).unwrap();
     for id in [message.id, waiting] {
-        world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, id, now)).unwrap();
+        let reference = MessageRef { author: world.user(ann), id };
+        world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, &reference, now)).unwrap();
     }
     world.settle();
     let unknown = Error::Misuse(Misuse::UnknownMessage);

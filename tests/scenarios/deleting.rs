@@ -37,7 +37,7 @@ fn what_never_left_is_only_taken_out_of_the_queue() {
     world.settle();
     world.disconnect(ann);
     let id = world.send(ann, talk, "never mind");
-    let reference = MessageRef { author: world.user(ann), id: id };
+    let reference = MessageRef { author: world.user(ann), id };
     world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, &reference, now)).unwrap();
     let before = world.wire.len();
     world.connect(ann);
@@ -77,7 +77,7 @@ fn a_deletion_made_offline_goes_out_after_its_message() {
     let now = world.now;
     assert_eq!(world.devices[ann].engine().messages().get(talk, &reference, now).unwrap().state, SendState::Sent);
     world.disconnect(ann);
-    let reference = MessageRef { author: world.user(ann), id: id };
+    let reference = MessageRef { author: world.user(ann), id };
     world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, &reference, now)).unwrap();
     world.crash(ann, usize::MAX);
     world.restart(ann);

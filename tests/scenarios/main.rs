@@ -8,6 +8,7 @@ mod calls_refused;
 mod certificates;
 mod deleting;
 mod devices;
+mod editing;
 mod expiry;
 mod failing_store;
 mod healing;

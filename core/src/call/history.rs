@@ -149,6 +149,7 @@ pub(super) fn record(ctx: &mut Ctx<'_>, call: CallId, row: &mut CallRow) -> Resu
         unread: false,
         read: None,
         readers: Vec::new(),
+        edits: (0, MessageId::from_bytes([0; 16])),
         envelope: None,
         opening: Hash32::from_bytes([0; 32]),
         frank: None,
@@ -246,7 +247,7 @@ pub(crate) fn removed(
 fn record_of(message: &MessageRow) -> Option<Record> {
     match &message.body {
         Body::Unknown(Kind::CALL, body) => Record::decode(body).ok(),
-        Body::Unknown(..) | Body::Text(_) | Body::Encrypted(_) | Body::System(_) => None,
+        Body::Unknown(..) | Body::Text(_) | Body::Attachment(_) | Body::Encrypted(_) | Body::System(_) => None,
     }
 }
 

@@ -106,6 +106,7 @@ fn apply(
         unread: false,
         read: None,
         readers: Vec::new(),
+        edits: (0, MessageId::from_bytes([0; 16])),
         envelope: None,
         opening: Hash32::from_bytes([0; 32]),
         frank: None,

@@ -173,6 +173,23 @@ impl Messages<'_> {
         })
     }
 
+    /// Gives a text of this user another wording: here at once, elsewhere as soon as this can be told. It keeps its place
+    /// and its period.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownMessage`] when it is not here, or another's; [`Misuse::State`] when it is no text;
+    /// [`Misuse::Empty`], [`Misuse::TooLarge`].
+    pub fn edit(
+        &mut self,
+        conversation: ConversationId,
+        id: MessageId,
+        text: impl Into<String>,
+        now: Time,
+    ) -> Result<()> {
+        let text = checked(&Draft::text(text))?;
+        self.0.mutate(now, |ctx| message::edit(ctx, conversation, id, text))
+    }
+
     /// Deletes a message for everyone, here at once, elsewhere as soon as this can be told: one of this user, or another's
     /// where the rules give that right.
     ///
@@ -230,6 +247,7 @@ pub(super) fn place_own(
         unread: false,
         read: None,
         readers: Vec::new(),
+        edits: (0, MessageId::from_bytes([0; 16])),
         envelope: None,
         opening: Hash32::from_bytes([0; 32]),
         frank: None,

@@ -45,6 +45,7 @@ fn taken(
         Kind::EXPIRY_NOTICE => expiry::received(ctx, &received),
         Kind::OWN_STATE => own_state::received(ctx, &received),
         Kind::SETTINGS => conversation::settings_received(ctx, &received),
+        Kind::EDIT => message::edited(ctx, &received),
         Kind::DELETE => message::deleted(ctx, &received),
         // A newer version's business: nothing is shown, nothing is lost.
         _ => Ok(Taken::Done),

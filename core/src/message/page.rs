@@ -38,6 +38,8 @@ pub struct Message {
     pub target: Option<MessageRef>,
     /// What it says.
     pub content: MessageContent,
+    /// Whether its author has changed the text since.
+    pub edited: bool,
     /// For messages of this user: how far it has come.
     pub state: SendState,
     /// For messages of this user: what is known of each recipient.
@@ -179,6 +181,7 @@ impl Message {
             goes_at: row.goes_at(key),
             key,
             conversation,
+            edited: row.edits.0 > 0,
             author: row.author,
             own: row.own,
             sent_at: row.stamp,

@@ -33,6 +33,8 @@ pub(crate) struct MessageRow {
     /// When it was read by all whose reading counts, if its time depends on that; and who has read a message of this user.
     pub read: Option<Time>,
     pub readers: Vec<(UserId, Time)>,
+    /// How often its text was changed, and by which act last.
+    pub edits: (u64, MessageId),
     /// The envelope that carried it last, and the relay's franking tag.
     pub envelope: Option<EnvelopeId>,
     pub opening: Hash32,

@@ -148,7 +148,7 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
                 ctx.busy(conversation);
             }
         }
-        Purpose::NoSession => {}
+        Purpose::NoSession | Purpose::Signal(..) => {}
     }
     Ok(())
 }

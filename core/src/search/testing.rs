@@ -45,6 +45,7 @@ fn row(author: &UserId, at: Time, text: String) -> MessageRow {
         unread: false,
         read: None,
         readers: Vec::new(),
+        edits: (0, key.id),
         envelope: None,
         opening: Hash32::from_bytes([0; 32]),
         frank: None,

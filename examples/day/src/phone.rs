@@ -84,7 +84,7 @@ impl Phone {
             self.warnings.extend(warning(notice));
         }
         let Ok(status) = self.host.status().await else { return failed(undertone_host::Stopped) };
-        match self.engine(|engine, now| chats(engine, now)).await {
+        match self.engine(chats).await {
             Ok(chats) => Report::View(View {
                 online: status.online,
                 busy: busy(&status),
