@@ -4,7 +4,7 @@ use super::added;
 use crate::engine::Engine;
 use crate::envelope::Clock;
 use crate::error::Result;
-use crate::id::{ConversationId, Hash32, UserId};
+use crate::id::{ConversationId, Hash32, MessageId, UserId};
 use crate::message::{self, Body, MessageKey, MessageRow, SendState};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
@@ -45,7 +45,7 @@ fn row(author: &UserId, at: Time, text: String) -> MessageRow {
         unread: false,
         read: None,
         readers: Vec::new(),
-        edits: (0, key.id),
+        edits: (0, MessageId::from_bytes([0; 16])),
         envelope: None,
         opening: Hash32::from_bytes([0; 32]),
         frank: None,
