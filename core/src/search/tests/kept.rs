@@ -111,6 +111,70 @@ fn r15_r21_the_disk_shows_no_word_and_no_conversation_of_the_index() {
 }
 
 #[test]
+fn r21_r25_what_has_expired_is_not_found_before_it_is_swept() {
+    let mut desk = Desk::new(1);
+    let id = desk.conversations[0];
+    let mut row = super::message("soon gone");
+    row.period = 5;
+    let place = key(AT, 1);
+    desk.engine
+        .mutate(desk.now, |ctx| {
+            crate::message::place(&ctx.tx, id, place, &row)?;
+            crate::search::added(ctx, id, place, &row)
+        })
+        .unwrap();
+    let goes_at = row.goes_at(place).unwrap();
+    let query = SearchQuery::parse("gone").unwrap();
+    for (now, hits) in [(goes_at.minus(1), 1), (goes_at, 0)] {
+        let page = desk.engine.messages().search(&query, Scope::All, None, 10, now).unwrap();
+        assert_eq!(page.hits.len(), hits);
+    }
+    assert_eq!(rows(&desk).len(), 1, "it was not swept");
+    desk.engine.handle_timeout(goes_at.plus(1)).unwrap();
+    assert!(rows(&desk).is_empty(), "and then it was, with its entry");
+}
+
+#[test]
+fn r21_attachments_are_found_by_caption_and_name() {
+    use crate::attachment::{Attachment, AttachmentBody, Details, FileKey, FileName, MediaType};
+    use crate::id::Hash32;
+    use crate::message::Body;
+
+    let mut desk = Desk::new(1);
+    let id = desk.conversations[0];
+    for (number, caption, name) in [(1, "Our étude", Some("Étude no 3.pdf")), (2, "", Some("plan.pdf")), (3, "", None)]
+    {
+        let attachment = Attachment {
+            details: Details::File,
+            media_type: MediaType::new("application/pdf").unwrap(),
+            name: name.map(FileName::clean),
+            size: 1,
+            caption: caption.to_owned(),
+            location: None,
+        };
+        let body =
+            AttachmentBody { attachment, key: FileKey::from_bytes([1; 32]), digest: Hash32::from_bytes([0; 32]) };
+        let row = crate::message::MessageRow { body: Body::Attachment(Box::new(body)), ..super::message("") };
+        let place = key(AT, number);
+        desk.engine
+            .mutate(desk.now, |ctx| {
+                crate::message::place(&ctx.tx, id, place, &row)?;
+                crate::search::added(ctx, id, place, &row)
+            })
+            .unwrap();
+    }
+    let search = |desk: &mut Desk, text: &str| {
+        let query = SearchQuery::parse(text).unwrap();
+        let page = desk.engine.messages().search(&query, Scope::All, None, 10, desk.now).unwrap();
+        page.hits.into_iter().map(|hit| (hit.highlights, hit.name_highlights)).collect::<Vec<_>>()
+    };
+    assert_eq!(search(&mut desk, "etude"), [(vec![4..10], vec![0..6])]);
+    assert_eq!(search(&mut desk, "plan"), [(vec![], vec![0..4])]);
+    assert_eq!(search(&mut desk, "our"), [(vec![0..3], vec![])]);
+    assert_eq!(search(&mut desk, "pdf").len(), 2);
+}
+
+#[test]
 fn r21_a_restart_goes_on_where_the_index_was() {
     use crate::engine::testing::{NOW, authority};
     use crate::id::UserId;
