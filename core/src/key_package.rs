@@ -242,7 +242,7 @@ mod tests {
 
     /// What it wants published after a login; nothing is answered.
     fn login(engine: &mut Engine, key_packages: u32, accepted: Option<u64>, now: Time) -> Vec<Asked> {
-        let login = Login { accepted_sequence: accepted, key_packages: Some(key_packages) };
+        let login = Login { accepted_sequence: accepted, key_packages: Some(key_packages), time: None };
         engine.connection(Connection::Down, now).unwrap();
         engine.connection(Connection::Up(login), now).unwrap();
         asked(engine)

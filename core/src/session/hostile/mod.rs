@@ -69,7 +69,7 @@ impl Stage {
             events: Vec::new(),
         };
         stage.enrol("escort");
-        let login = Login { accepted_sequence: None, key_packages: Some(0) };
+        let login = Login { accepted_sequence: None, key_packages: Some(0), time: None };
         stage.engine.connection(Connection::Up(login), BEGIN).unwrap();
         stage.drain();
         let fetch = stage.requests.iter().find(|(_, r)| matches!(r, Request::Fetch { .. })).unwrap().0;
