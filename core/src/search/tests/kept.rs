@@ -1,4 +1,6 @@
 //! What is deleted is gone from the index as well.
+//!
+//! R21.
 
 use super::{Desk, key};
 use crate::limits;
@@ -100,6 +102,8 @@ fn r15_r21_the_disk_shows_no_word_and_no_conversation_of_the_index() {
             Ok(())
         })
         .unwrap();
+    // Only what is durable lies on the disk.
+    while !matches!(engine.poll_output().unwrap(), crate::Output::Timeout { .. }) {}
     let rows = disk.rows();
     assert!(rows.iter().any(|(table, ..)| *table == Table::SearchSegment));
     for (table, key, value) in rows {

@@ -1,6 +1,8 @@
 //! Random texts in many scripts are added, edited, moved and removed, and what a search finds is what a naive look at
 //! all messages finds: the same messages in the same order with the same marks. The model knows of each word what it
 //! comes to and where it stands, because it put it there: it uses nothing of what it checks.
+//!
+//! R21.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

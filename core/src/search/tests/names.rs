@@ -1,4 +1,6 @@
 //! Conversations are found by the names of who is in them.
+//!
+//! R21.
 
 use crate::engine::testing::{NOW, enrolled};
 use crate::id::UserId;

@@ -1,4 +1,6 @@
 //! Segments as large as they get, held against plain lists.
+//!
+//! R21.
 
 use std::collections::BTreeMap;
 

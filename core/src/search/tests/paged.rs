@@ -1,4 +1,6 @@
 //! Pages of a search, while messages come and go, and the bounds of one call.
+//!
+//! R21.
 
 use super::{Desk, key};
 use crate::error::{Error, Misuse};

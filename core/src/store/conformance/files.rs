@@ -153,10 +153,14 @@ impl Original {
 }
 
 fn sealed_batch(number: u8) -> Vec<Op> {
-    let tables = [Table::Call, Table::Sent, Table::Attachment, Table::Session];
+    let tables = [Table::Call, Table::Sent, Table::Act, Table::Session];
     let rows = (0..6).map(|row| {
         let table = tables[usize::from(number + row) % tables.len()];
-        put(table, &[number / 2, row, 1, 2, 3], &vec![number; 30 * usize::from(row + 1) * usize::from(number % 4)])
+        put(
+            table,
+            &[[number / 2, row].as_slice(), &[3; 16]].concat(),
+            &vec![number; 30 * usize::from(row + 1) * usize::from(number % 4)],
+        )
     });
     rows.collect()
 }
