@@ -1,9 +1,11 @@
 //! The simulator: many engines, the real relay's logic, everything going wrong that can, from one seed each.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use undertone::id::Hash32;
 use undertone::sabotage::Sabotage;
 use undertone_tests::sim::action::{ACTIONS, FAULTS};
 use undertone_tests::sim::run::{Options, Outcome, run};
@@ -13,7 +15,8 @@ const HELP: &str = "\
 sim [--seeds N] [--seed FIRST] [--actions A] [--sabotage NAME] [--show DEVICE]
 
 Runs N seeds (200) from FIRST (1) on all cores, each with A actions (2000): faults first, then everything heals and must
-be well. --show prints what happens at one device, by its number: for one seed.
+be well. --show prints what happens at one device, by its number: for one seed. `trace` is a hash over all that happened
+in all runs: the same of two builds of which neither does anything else than the other.
 Ends with `sim: seeds N, actions N, crashes N, delivered N, violations 0`.";
 
 /// What the command line asks for.
@@ -66,7 +69,7 @@ fn parse(words: &[String]) -> Result<Args, String> {
 fn simulate(args: &Args) -> ExitCode {
     let next = AtomicU64::new(args.first);
     let end = args.first.saturating_add(args.seeds);
-    let sum = Mutex::new(Sum { total: Tally::of(&ACTIONS, &FAULTS), crashes: 0, violations: 0, done: 0 });
+    let sum = Mutex::new(Sum::new());
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
@@ -84,12 +87,13 @@ fn simulate(args: &Args) -> ExitCode {
             });
         }
     });
-    let Sum { total, crashes, violations, .. } = sum.into_inner().expect("no panic while it was held");
+    let Sum { total, crashes, violations, traces, .. } = sum.into_inner().expect("no panic while it was held");
     println!("{total}");
     let missing = total.missing();
     if !missing.is_empty() {
         println!("never happened: {}", missing.join(", "));
     }
+    println!("trace: {}", hex(&traces.into_values().flatten().collect::<Vec<u8>>()));
     let actions = total.total_actions();
     let delivered = total.delivered;
     println!(
@@ -105,15 +109,22 @@ struct Sum {
     crashes: u64,
     violations: usize,
     done: u64,
+    traces: BTreeMap<u64, [u8; Hash32::LEN]>,
 }
 
 impl Sum {
+    fn new() -> Sum {
+        let total = Tally::of(&ACTIONS, &FAULTS);
+        Sum { total, crashes: 0, violations: 0, done: 0, traces: BTreeMap::new() }
+    }
+
     fn add(&mut self, args: &Args, seed: u64, outcome: Option<Outcome>) {
         self.done += 1;
         let violations = match outcome {
             Some(outcome) => {
                 self.total.add(&outcome.tally);
                 self.crashes += outcome.crashes;
+                self.traces.insert(seed, *outcome.trace.as_bytes());
                 outcome.violations
             }
             None => vec!["it panicked, see above".to_owned()],
@@ -125,6 +136,11 @@ impl Sum {
             println!("{} of {} seeds", self.done, args.seeds);
         }
     }
+}
+
+/// The first half of the SHA-256 of what all runs left, one after the other.
+fn hex(traces: &[u8]) -> String {
+    Hash32::of(traces).as_bytes()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A line for so many seeds.
