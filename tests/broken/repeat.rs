@@ -1,6 +1,7 @@
 //! The simulator itself: a seed is all that a run depends on, and a run that tests nothing does not pass.
 
-use undertone_tests::sim::action::{ACTIONS, FAULTS};
+use undertone_tests::sim::action::ACTIONS;
+use undertone_tests::sim::fault::FAULTS;
 use undertone_tests::sim::run::{Options, run};
 use undertone_tests::sim::tally::Tally;
 

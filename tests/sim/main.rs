@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use undertone::id::Hash32;
 use undertone::sabotage::Sabotage;
-use undertone_tests::sim::action::{ACTIONS, FAULTS};
+use undertone_tests::sim::action::ACTIONS;
+use undertone_tests::sim::fault::FAULTS;
 use undertone_tests::sim::run::{Options, Outcome, run};
 use undertone_tests::sim::tally::Tally;
 

@@ -7,6 +7,7 @@
 pub mod action;
 pub mod check;
 pub mod device;
+pub mod fault;
 pub mod heal;
 pub mod hostile;
 pub mod model;

@@ -8,7 +8,8 @@ use undertone::sabotage::Sabotage;
 use undertone::time::{HOUR, MINUTE, SECOND};
 use undertone_relay::logic::{Limits, Rate};
 
-use super::action::{self, ACTIONS, FAULTS};
+use super::action::{self, ACTIONS};
+use super::fault::FAULTS;
 use super::model::{Model, Person, Standing, UserIx};
 use super::net::Weather;
 use super::tally::Tally;
