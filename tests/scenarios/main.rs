@@ -6,6 +6,7 @@ mod devices;
 mod failing_store;
 mod healing;
 mod hostile_member;
+mod order;
 mod pages;
 mod rollback;
 mod rules;

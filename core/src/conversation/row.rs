@@ -6,6 +6,7 @@ use crate::ctx::Ctx;
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, SessionId, UserId};
+use crate::limits;
 use crate::message::{self, MessageKey, MessageRow};
 use crate::policy::Role;
 use crate::store::Table;
@@ -40,7 +41,8 @@ pub(crate) struct ConversationRow {
     pub next: u64,
     /// The serial number of the own certificate that the members know.
     pub told: Option<u64>,
-    /// The latest stamp given to a queued message, and to an encrypted one: both only grow.
+    /// The latest stamp given to a queued message, and to an encrypted one. Both grow, unless the relay's clock shows
+    /// that they are ahead of it.
     pub last_stamp: Time,
     pub sent_stamp: Time,
 }
@@ -97,6 +99,25 @@ impl ConversationRow {
         self.token = serde_bytes::ByteBuf::new();
         self.session = None;
         self.reached = false;
+    }
+
+    /// What is stamped `stamp` stands at `at`, since the clock here runs ahead of the relay's. If it is the latest, what
+    /// follows need only be later than `at`: a clock that was ahead for a moment is not followed for as long as it was.
+    pub(crate) fn settled(&mut self, stamp: Time, at: Time) {
+        if self.sent_stamp != stamp {
+            return;
+        }
+        self.sent_stamp = at;
+        if self.last_stamp == stamp {
+            self.last_stamp = at;
+        }
+    }
+
+    /// Nothing is queued any more: what is written next need only be later than what was sent and what is shown, and not
+    /// than the stamps of a queue that was written while the clock here was ahead.
+    pub(crate) fn drained(&mut self, now: Time) {
+        let shown = self.last.map_or(Time::ZERO, |key| key.at.min(now.plus(limits::STAMP_AHEAD)));
+        self.last_stamp = self.sent_stamp.max(shown);
     }
 }
 

@@ -166,7 +166,8 @@ fn insert(
         author: author.clone(),
     };
     conversation::added(ctx, &mut row, key, &message)?;
-    row.last_stamp = row.last_stamp.max(key.at.min(ctx.now));
+    // What is written now answers it, and stands below it, though its author's clock may be ahead.
+    row.last_stamp = row.last_stamp.max(key.at.min(ctx.now.plus(limits::STAMP_AHEAD)));
     conversation::store(&mut ctx.tx, &row)?;
     if !own {
         receipt::owe(ctx, conversation, Mark::Delivered, &author, id)?;

@@ -12,9 +12,9 @@ use crate::limits;
 use crate::memory::{Effect, Flight};
 use crate::message::{self, FailedReason, MessageKey, SendState};
 use crate::output::{Output, Transmit};
-use crate::session;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
+use crate::{conversation, member, session};
 
 /// What a transmit is for, and so what its answer means.
 #[derive(Clone, Serialize, Deserialize)]
@@ -121,6 +121,9 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
         let known = id.0 <= sequence(ctx)?;
         return if known { Ok(()) } else { Err(Error::Misuse(Misuse::UnknownRequest)) };
     };
+    if let TransmitResult::Accepted { at } | TransmitResult::Conflict { at, .. } = result {
+        member::note_relay_clock(ctx, at)?;
+    }
     match result {
         TransmitResult::Failed | TransmitResult::Refused(Refusal::RateLimited) => return postpone(ctx, id, row),
         TransmitResult::Accepted { at } => accepted(ctx, id, &row, at)?,
@@ -184,7 +187,13 @@ fn sent(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, at: Time
     row.accepted = Some(at);
     row.state = row.state.max(SendState::Sent);
     let settled = MessageKey::new(row.stamp, Some(at), place.device, id);
-    crate::conversation::moved(ctx, conversation, place, settled, &row)
+    if settled.at == row.stamp {
+        return conversation::moved(ctx, conversation, place, settled, &row);
+    }
+    let mut conversation = conversation::require(&ctx.tx, conversation)?;
+    conversation.settled(row.stamp, settled.at);
+    conversation::moved_in(ctx, &mut conversation, place, settled, &row)?;
+    conversation::store(&mut ctx.tx, &conversation)
 }
 
 fn refused(ctx: &mut Ctx<'_>, row: &TransmitRow, refusal: Refusal) -> Result<()> {

@@ -9,12 +9,11 @@ use crate::sim::model::Fate;
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
-/// What one device wrote is shown in the order in which it was written. A message whose author's clock ran ahead is
-/// placed by the relay's, so it says nothing.
+/// What one device wrote is shown in the order in which it was written, whatever clocks and the network did.
 pub(super) fn as_written(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
     let mut newest: BTreeMap<DeviceIx, usize> = BTreeMap::new();
     let mut swapped = Vec::new();
-    for message in messages.iter().filter(|m| m.key.at == m.sent_at) {
+    for message in messages {
         let Some(at) = text(message).and_then(|text| sim.model.line_of(text)) else { continue };
         let line = &sim.model.lines[at];
         if line.fate != Fate::Sent || line.retried {
