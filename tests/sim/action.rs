@@ -4,13 +4,14 @@ use undertone::authority::Certificate;
 use undertone::envelope::Envelope;
 use undertone::error::{Error, Misuse};
 use undertone::id::ConversationId;
-use undertone::message::{Cursor, SendState};
+use undertone::message::Cursor;
 use undertone::time::{DAY, MINUTE};
 
 use super::check;
 use super::device::is_fatal;
 use super::fault::{self, crash, fail_store};
 use super::model::{Fate, Line, Model, NEEDLE, Pair, Standing, UserIx};
+use super::recall::{cancel, retry};
 use super::run::{PAGE, PAUSE, Sim};
 use super::world::DeviceIx;
 
@@ -81,7 +82,7 @@ pub fn step(sim: &mut Sim) {
 }
 
 /// A running device and a conversation of its user.
-fn place(sim: &mut Sim) -> Option<(DeviceIx, Pair, ConversationId)> {
+pub(super) fn place(sim: &mut Sim) -> Option<(DeviceIx, Pair, ConversationId)> {
     let running = sim.running();
     let ix = sim.pick(&running)?;
     let user = sim.user(ix);
@@ -175,47 +176,6 @@ pub fn read_up_to(sim: &mut Sim, ix: DeviceIx, _pair: Pair, talk: ConversationId
         Ok(()) => {}
         Err(error) if is_fatal(&error) => {}
         Err(error) => sim.violation(format!("device {ix} cannot read: {error:?}")),
-    }
-}
-
-fn cancel(sim: &mut Sim) {
-    let Some((ix, _, talk)) = place(sim) else { return };
-    let Some(messages) = check::recent(sim, ix, talk) else { return };
-    let queued: Vec<_> = messages.iter().filter(|m| m.own && m.state == SendState::Queued).map(|m| m.key).collect();
-    let Some(key) = sim.pick(&queued) else { return };
-    sim.tally.action("cancel");
-    let done = sim.world.call(ix, |engine, now| engine.messages().cancel(talk, key.id, now));
-    let line = messages.iter().find(|m| m.key == key).and_then(check::text).and_then(|t| sim.model.line_of(t));
-    match (done, line) {
-        (Ok(()), Some(line)) if !sim.world.devices[ix].failed => sim.model.lines[line].fate = Fate::Cancelled,
-        (Ok(()), Some(line)) => sim.model.lines[line].fate = Fate::Maybe,
-        (Err(error), Some(line)) if is_fatal(&error) => sim.model.lines[line].fate = Fate::Maybe,
-        (Err(error), _) => sim.violation(format!("device {ix} cannot cancel what is queued: {error:?}")),
-        (Ok(()), None) => sim.violation("cancelled what nobody wrote"),
-    }
-}
-
-fn retry(sim: &mut Sim) {
-    let Some((ix, pair, talk)) = place(sim) else { return };
-    let Some(messages) = check::recent(sim, ix, talk) else { return };
-    let failed = |m: &&undertone::message::Message| m.own && matches!(m.state, SendState::Failed(_));
-    let failed: Vec<_> = messages.iter().filter(failed).map(|m| m.key).collect();
-    let Some(key) = sim.pick(&failed) else { return };
-    sim.tally.action("retry");
-    let done = sim.world.call(ix, |engine, now| engine.messages().retry(talk, key.id, now));
-    let line = messages.iter().find(|m| m.key == key).and_then(check::text).and_then(|t| sim.model.line_of(t));
-    let allowed = sim.model.started.contains(&pair);
-    let Some(line) = line else { return sim.violation("a failed message that nobody wrote") };
-    match done {
-        Ok(()) => {
-            let maybe = sim.world.devices[ix].failed;
-            sim.model.lines[line].fate = if maybe { Fate::Maybe } else { Fate::Sent };
-            sim.model.lines[line].allowed = allowed;
-            sim.model.lines[line].retried = true;
-        }
-        Err(Error::Denied(_)) if !allowed || !sim.healed => {}
-        Err(error) if is_fatal(&error) => sim.model.lines[line].fate = Fate::Maybe,
-        Err(error) => sim.violation(format!("device {ix} cannot retry: {error:?}")),
     }
 }
 

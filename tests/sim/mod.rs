@@ -13,6 +13,7 @@ pub mod hostile;
 pub mod model;
 pub mod net;
 pub mod platform;
+pub mod recall;
 pub mod relay;
 pub mod run;
 pub mod tally;

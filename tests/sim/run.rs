@@ -105,7 +105,7 @@ pub fn run(options: Options) -> Outcome {
 }
 
 impl Sim {
-    fn new(options: Options) -> Sim {
+    pub(super) fn new(options: Options) -> Sim {
         let unlimited = Rate { burst: 1 << 40, per_minute: 1 << 40 };
         let limits = Limits { inputs: unlimited, bytes: unlimited, ..Limits::default() };
         let mut world = World::with(options.seed, Weather::FINE, limits);
