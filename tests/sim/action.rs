@@ -115,7 +115,7 @@ fn start_between(sim: &mut Sim, allowed: bool) {
         Ok(id) => {
             sim.model.conversations.insert(pair, id);
             if allowed {
-                sim.model.started.insert(pair);
+                sim.model.has_started(pair, ix);
             }
         }
         Err(Error::Denied(_)) if !allowed => {}
@@ -273,6 +273,11 @@ fn revoke(sim: &mut Sim) {
 fn lose(sim: &mut Sim) {
     let Some(ix) = spare(sim) else { return };
     sim.tally.action("lose device");
+    drown(sim, ix);
+}
+
+/// A device is gone with its store, and its user has it revoked.
+pub(super) fn drown(sim: &mut Sim, ix: DeviceIx) {
     bury(sim, ix, Standing::Gone);
     sim.world.devices[ix].wants_link = false;
     sim.world.crash(ix, 0);

@@ -78,6 +78,8 @@ pub struct Model {
     pub conversations: BTreeMap<Pair, ConversationId>,
     /// Pairs whose conversation was started by somebody who may.
     pub started: BTreeSet<Pair>,
+    /// The devices that did.
+    pub starters: BTreeMap<Pair, BTreeSet<DeviceIx>>,
     pub lines: Vec<Line>,
     by_text: BTreeMap<String, usize>,
     /// Who has read what of others.
@@ -114,6 +116,12 @@ impl Model {
 
     pub fn live_of(&self, user: UserIx) -> Vec<DeviceIx> {
         self.people[user].devices.iter().copied().filter(|ix| self.is_live(*ix)).collect()
+    }
+
+    /// Writes down that a device which may has started a conversation.
+    pub fn has_started(&mut self, pair: Pair, ix: DeviceIx) {
+        self.started.insert(pair);
+        self.starters.entry(pair).or_default().insert(ix);
     }
 
     /// Writes down that a device was told to send.

@@ -102,7 +102,7 @@ mod tests {
         let talk = sim.world.start(ann, bea);
         let pair = Model::pair(0, 3);
         sim.model.conversations.insert(pair, talk);
-        sim.model.started.insert(pair);
+        sim.model.has_started(pair, ann);
         sim.world.run(MINUTE);
         sim.world.disconnect(ann);
         say(&mut sim, ann, pair, talk);
