@@ -8,6 +8,7 @@ use crate::envelope::Kind;
 use crate::error::{Error, Result, StoreError};
 use crate::event::Event;
 use crate::id::{ConversationId, EnvelopeId, MessageId};
+use crate::input::TransmitId;
 use crate::message::{self, FailedReason, SendState};
 use crate::store::Table;
 use crate::time::Time;
@@ -24,6 +25,9 @@ pub(crate) enum Item {
     Control(Kind, serde_bytes::ByteBuf),
 }
 
+/// Where the numbers of what is queued begin. Those before are for what comes back.
+const NEW: u64 = 1 << 63;
+
 #[derive(Serialize, Deserialize)]
 struct QueueRow {
     conversation: ConversationId,
@@ -33,10 +37,21 @@ struct QueueRow {
 /// Puts an item at the end of the queue. The caller stores the conversation's row.
 pub(crate) fn push(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, item: Item) -> Result<()> {
     let row = QueueRow { conversation: conversation.id, item };
-    ctx.tx.put_row(Table::Outbox, key(conversation.id, conversation.next), &row)?;
+    ctx.tx.put_row(Table::Outbox, key(conversation.id, NEW + conversation.next), &row)?;
     conversation.next += 1;
     ctx.busy(conversation.id);
     Ok(())
+}
+
+/// Puts a message back whose transmit came to nothing: before all that was never sent, and among its like in the order
+/// of their transmits.
+pub(super) fn put_back(ctx: &mut Ctx<'_>, id: ConversationId, message: MessageId, transmit: TransmitId) -> Result<()> {
+    let Some(place) = message::find(&ctx.tx, id, &ctx.account.user, message)? else { return Ok(()) };
+    let Some(mut row) = message::load(&ctx.tx, id, place)? else { return Ok(()) };
+    row.state = SendState::Queued;
+    crate::conversation::moved(ctx, id, place, place, &row)?;
+    let item = QueueRow { conversation: id, item: Item::Message(message) };
+    ctx.tx.put_row(Table::Outbox, key(id, transmit.0 % NEW), &item)
 }
 
 /// The first items of a queue with their keys, oldest first.

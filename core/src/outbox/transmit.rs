@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::queue;
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind, PushHint};
-use crate::error::{Error, Misuse, PeerFault, Result};
+use crate::error::{Error, Misuse, PeerFault, Result, StoreError};
 use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId, SessionId};
 use crate::input::{Refusal, TransmitId, TransmitResult};
 use crate::limits;
@@ -36,6 +36,14 @@ struct TransmitRow {
     purpose: Purpose,
     envelopes: Vec<serde_bytes::ByteBuf>,
     attempts: u32,
+}
+
+impl TransmitRow {
+    /// The session that its envelopes are of.
+    fn session(&self) -> Result<SessionId> {
+        let first = self.envelopes.first().and_then(|bytes| Envelope::decode(bytes).ok());
+        first.map(|envelope| envelope.tag).ok_or(Error::Store(StoreError::Corrupt("transmit")))
+    }
 }
 
 const SEQUENCE: &[u8] = b"sequence";
@@ -80,13 +88,9 @@ pub(crate) fn launch(ctx: &mut Ctx<'_>, purpose: Purpose, envelopes: &[Envelope]
     let number = envelopes.first().map(|e| e.sequence).ok_or(Error::Bug("transmit.empty"))?;
     let id = TransmitId(number);
     let encoded = envelopes.iter().map(Envelope::encode).collect::<Result<Vec<_>>>()?;
-    let window = match &purpose {
-        Purpose::Message(conversation, _) => Some(*conversation),
-        _ => None,
-    };
     let kept = encoded.iter().cloned().map(serde_bytes::ByteBuf::from).collect();
+    ctx.tx.effect(Effect::Flight(id, Some(purpose.flight(None))));
     ctx.tx.put_row(Table::Transmit, key(id), &TransmitRow { purpose, envelopes: kept, attempts: 0 })?;
-    ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None })));
     ctx.tx.output(Output::Transmit(Transmit { id, envelopes: encoded }));
     Ok(id)
 }
@@ -124,7 +128,7 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
     match result {
         TransmitResult::Failed | TransmitResult::Refused(Refusal::RateLimited) => return postpone(ctx, id, row),
         TransmitResult::Accepted { at } => accepted(ctx, id, &row, at)?,
-        TransmitResult::Refused(refusal) => refused(ctx, &row, refusal)?,
+        TransmitResult::Refused(refusal) => refused(ctx, id, &row, refusal)?,
         TransmitResult::Conflict { winner, .. } => match row.purpose {
             Purpose::Commit(_, session) => session::lost(ctx, session, id, &winner)?,
             _ => return Err(Error::Misuse(Misuse::Answer)),
@@ -145,6 +149,15 @@ impl Purpose {
             Purpose::NoSession => None,
         }
     }
+
+    /// It is under way. Only messages count against their conversation's window.
+    fn flight(&self, retry_at: Option<Time>) -> Flight {
+        let window = match self {
+            Purpose::Message(conversation, _) => Some(*conversation),
+            Purpose::Open(..) | Purpose::Commit(..) | Purpose::Control(_) | Purpose::NoSession => None,
+        };
+        Flight { window, retry_at }
+    }
 }
 
 /// The flights that the store knows, for a start.
@@ -153,11 +166,7 @@ pub(crate) fn flights(tx: &crate::tx::Tx<'_>) -> Result<Vec<(TransmitId, Flight)
     rows.into_iter()
         .map(|(key, bytes)| {
             let row: TransmitRow = crate::codec::decode_row(&bytes, "transmit")?;
-            let window = match row.purpose {
-                Purpose::Message(conversation, _) => Some(conversation),
-                _ => None,
-            };
-            Ok((parse_key(&key)?, Flight { window, retry_at: None }))
+            Ok((parse_key(&key)?, row.purpose.flight(None)))
         })
         .collect()
 }
@@ -187,11 +196,17 @@ fn sent(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, at: Time
     crate::conversation::moved(ctx, conversation, place, settled, &row)
 }
 
-fn refused(ctx: &mut Ctx<'_>, row: &TransmitRow, refusal: Refusal) -> Result<()> {
+fn refused(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, refusal: Refusal) -> Result<()> {
+    let shut_out = refusal == Refusal::NotMember;
     match &row.purpose {
         Purpose::Open(_, session) => session::refused(ctx, *session, refusal),
         Purpose::Commit(_, session) => session::commit_refused(ctx, *session, refusal),
-        Purpose::Message(conversation, id) => queue::fail(ctx, *conversation, *id, FailedReason::Refused),
+        Purpose::Message(conversation, message) if shut_out => {
+            session::shut_out(ctx, row.session()?)?;
+            queue::put_back(ctx, *conversation, *message, id)
+        }
+        Purpose::Message(conversation, message) => queue::fail(ctx, *conversation, *message, FailedReason::Refused),
+        Purpose::Control(_) if shut_out => session::shut_out(ctx, row.session()?),
         Purpose::Control(_) | Purpose::NoSession => Ok(()),
     }
 }
@@ -199,12 +214,8 @@ fn refused(ctx: &mut Ctx<'_>, row: &TransmitRow, refusal: Refusal) -> Result<()>
 fn postpone(ctx: &mut Ctx<'_>, id: TransmitId, mut row: TransmitRow) -> Result<()> {
     let wait = backoff(ctx, row.attempts);
     row.attempts = row.attempts.saturating_add(1);
-    let window = match row.purpose {
-        Purpose::Message(conversation, _) => Some(conversation),
-        _ => None,
-    };
     ctx.tx.put_row(Table::Transmit, key(id), &row)?;
-    ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: Some(ctx.now.plus(wait)) })));
+    ctx.tx.effect(Effect::Flight(id, Some(row.purpose.flight(Some(ctx.now.plus(wait))))));
     Ok(())
 }
 
@@ -215,11 +226,7 @@ pub(crate) fn backoff(ctx: &mut Ctx<'_>, attempts: u32) -> u64 {
 }
 
 fn hand_out(ctx: &mut Ctx<'_>, id: TransmitId, row: TransmitRow) {
-    let window = match row.purpose {
-        Purpose::Message(conversation, _) => Some(conversation),
-        _ => None,
-    };
-    ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None })));
+    ctx.tx.effect(Effect::Flight(id, Some(row.purpose.flight(None))));
     let envelopes = row.envelopes.into_iter().map(serde_bytes::ByteBuf::into_vec).collect();
     ctx.tx.output(Output::Transmit(Transmit { id, envelopes }));
 }
@@ -233,6 +240,6 @@ fn key(id: TransmitId) -> Vec<u8> {
 }
 
 fn parse_key(key: &[u8]) -> Result<TransmitId> {
-    let bytes = key.try_into().map_err(|_| Error::Store(crate::error::StoreError::Corrupt("transmit")))?;
+    let bytes = key.try_into().map_err(|_| Error::Store(StoreError::Corrupt("transmit")))?;
     Ok(TransmitId(u64::from_be_bytes(bytes)))
 }

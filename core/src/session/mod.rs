@@ -30,7 +30,9 @@ mod structure;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use commit::{catch_up, commit_refused, key_of, lost, note_behind, receive, recipients, slot_found, won};
+pub(crate) use commit::{
+    catch_up, commit_refused, key_of, lost, note_behind, receive, recipients, shut_out, slot_found, won,
+};
 pub(crate) use group::{Changes, Group, Leaf, ReceiveError, Received, StagedCommit};
 pub(crate) use groups::Groups;
 pub(crate) use join::{discard_key_package, receive as join};
