@@ -12,9 +12,10 @@ use undertone::policy::{Action, Link, Member, Role, Started, judge_links};
 use undertone::time::Time;
 
 use super::row::{self, DeviceRow, Mortal};
+use super::share::{self, Kept};
 use super::submit::Piece;
 use super::tx::Tx;
-use super::{Desk, Fault, mailbox};
+use super::{Desk, Fault, Limits, mailbox};
 use crate::answer::RefusedReason;
 use crate::store::{StoreError, Table};
 
@@ -52,7 +53,7 @@ pub(super) fn judge(
         admission.judge_other(tx, desk, sender, envelope)?;
     }
     for envelope in pieces.iter().map(|piece| &piece.envelope) {
-        has_room(tx, desk, envelope)?;
+        has_room(tx, desk, sender, envelope)?;
     }
     Ok(admission)
 }
@@ -133,15 +134,21 @@ impl Admission {
     }
 
     /// Writes down who may talk, and that the tag was used.
-    pub(super) fn write(&self, tx: &mut Tx<'_>, now: Time, tag_age: u64) -> Result<(), StoreError> {
+    pub(super) fn write(&self, tx: &mut Tx<'_>, limits: &Limits, sender: &DeviceId, now: Time) -> Result<(), Fault> {
         for device in &self.devices {
-            tx.put(Table::TagDevice, row::tag_device_key(&self.tag, device), Vec::new());
+            let tie = row::tag_device_key(&self.tag, device);
+            if tx.contains(Table::TagDevice, &tie)? {
+                continue;
+            }
+            share::take(tx, limits, sender, Kept::Ties, 1)?;
+            tx.put(Table::TagDevice, tie, sender.as_bytes().to_vec());
             tx.put(Table::DeviceTag, row::device_tag_key(device, &self.tag), Vec::new());
         }
         for pair in &self.pairs {
             tx.put(Table::Pair, pair.clone(), Vec::new());
         }
-        touch_tag(tx, &self.tag, now, tag_age)
+        touch_tag(tx, &self.tag, now, limits.tag_age)?;
+        Ok(())
     }
 }
 
@@ -202,9 +209,10 @@ fn action_of(kind: EnvelopeKind) -> Action {
 }
 
 /// A full mailbox refuses, so that its owner loses nothing and the sender tries again.
-fn has_room(tx: &Tx<'_>, desk: &Desk, envelope: &Envelope) -> Result<(), Fault> {
+fn has_room(tx: &Tx<'_>, desk: &Desk, sender: &DeviceRow, envelope: &Envelope) -> Result<(), Fault> {
+    let from = row::user_hash(&sender.user);
     for device in &envelope.recipients {
-        if !mailbox::has_room(tx, desk, device)? {
+        if !mailbox::has_room(tx, desk, device, &from)? {
             return Err(RefusedReason::RateLimited.into());
         }
     }

@@ -8,6 +8,7 @@ use undertone::policy::Action;
 use undertone::time::Time;
 
 use super::row::{self, DeviceRow, Mortal};
+use super::share::{self, Kept};
 use super::tx::Tx;
 use super::view::Sight;
 use super::{Desk, Fault, Relay, notice};
@@ -105,7 +106,7 @@ impl Desk {
             devices.push(DirectoryDevice { certificate: owner.certificate, key_package });
         }
         if devices.is_empty() && key_packages {
-            notice::watch(tx, user, caller, now.plus(self.config.limits.mailbox_age))?;
+            notice::watch(tx, &self.config.limits, user, caller, now)?;
         }
         Ok(DirectoryUser { user: user.clone(), devices })
     }
@@ -168,6 +169,7 @@ impl Desk {
             if tx.contains(Table::Published, &published)? {
                 continue;
             }
+            share::take(tx, &limits, device, Kept::Published, 1)?;
             row::expire_at(tx, now.plus(limits.seen_age), Mortal::Published, &published);
             tx.put(Table::Published, published, Vec::new());
             counters.last_package += 1;

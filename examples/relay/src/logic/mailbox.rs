@@ -66,9 +66,11 @@ impl<S: RelayStore> Relay<S> {
     }
 }
 
-/// Whether another delivery has room in a device's mailbox.
-pub(super) fn has_room(tx: &Tx<'_>, desk: &Desk, device: &DeviceId) -> Result<bool, StoreError> {
-    Ok(row::counters(tx, device)?.waiting < desk.config.limits.mailbox)
+/// Whether another delivery from a user has room in a device's mailbox.
+pub(super) fn has_room(tx: &Tx<'_>, desk: &Desk, device: &DeviceId, from: &[u8; 32]) -> Result<bool, StoreError> {
+    let limits = &desk.config.limits;
+    let line: u64 = tx.read(Table::Line, &row::line_key(device, from))?.unwrap_or(0);
+    Ok(row::counters(tx, device)?.waiting < limits.mailbox && line < limits.mailbox_of_sender)
 }
 
 /// Puts a copy into each recipient's mailbox, and tells those who are there.
@@ -83,7 +85,12 @@ pub(super) fn post(
     let limits = &desk.config.limits;
     let ephemeral = envelope.kind == EnvelopeKind::Ephemeral;
     let age = if ephemeral { limits.ephemeral_age } else { limits.mailbox_age };
-    let copy = CopyRow { mail: row::mail_key(mail.at, index), expires_at: envelope.expires_at.min(now.plus(age)) };
+    let sender = row::device(tx, &envelope.sender)?.ok_or(StoreError::Corrupt("device"))?;
+    let copy = CopyRow {
+        mail: row::mail_key(mail.at, index),
+        expires_at: envelope.expires_at.min(now.plus(age)),
+        from: row::user_hash(&sender.user),
+    };
     let mut copies: u64 = 0;
     for to in &envelope.recipients {
         let away = !desk.online.contains_key(to);
@@ -115,6 +122,11 @@ pub(super) fn drop_copy(tx: &mut Tx<'_>, key: &[u8]) -> Result<bool, StoreError>
     let mut counters = row::counters(tx, &device)?;
     counters.waiting = counters.waiting.saturating_sub(1);
     row::set_counters(tx, &device, &counters)?;
+    let line = row::line_key(&device, &copy.from);
+    match tx.read::<u64>(Table::Line, &line)?.unwrap_or(0).saturating_sub(1) {
+        0 => tx.delete(Table::Line, line),
+        left => tx.write(Table::Line, line, &left)?,
+    }
     let left = tx.read::<u64>(Table::Copies, &copy.mail)?.unwrap_or(1).saturating_sub(1);
     if left > 0 {
         tx.write(Table::Copies, copy.mail, &left)?;
@@ -138,6 +150,9 @@ fn file(tx: &mut Tx<'_>, to: &DeviceId, copy: &CopyRow) -> Result<DeliveryId, St
     counters.last_delivery += 1;
     counters.waiting += 1;
     row::set_counters(tx, to, &counters)?;
+    let line = row::line_key(to, &copy.from);
+    let waiting: u64 = tx.read(Table::Line, &line)?.unwrap_or(0);
+    tx.write(Table::Line, line, &(waiting + 1))?;
     let key = row::numbered_key(to, counters.last_delivery);
     row::expire_at(tx, copy.expires_at, Mortal::Copy, &key);
     tx.write(Table::Mailbox, key, copy)?;

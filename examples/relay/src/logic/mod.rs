@@ -15,6 +15,7 @@ mod notice;
 mod rate;
 mod revocation;
 mod row;
+mod share;
 mod submit;
 mod sweep;
 mod tx;
@@ -40,6 +41,7 @@ pub use login::{Login, LoginRefused, login_message};
 pub use mailbox::Page;
 pub use rate::Rate;
 pub use revocation::RevocationRefused;
+pub use share::Share;
 pub use view::{EnvelopeView, Sight, SightEvent};
 
 /// What a platform decides.
@@ -65,6 +67,20 @@ pub struct Limits {
     pub claims: Rate,
     /// Deliveries that wait for one device.
     pub mailbox: u64,
+    /// Deliveries from one user that wait for one device: nobody fills another's mailbox alone.
+    pub mailbox_of_sender: u64,
+    /// Devices that a sender's welcomes have tied to tags.
+    pub ties: Share,
+    /// Slots that a sender's commits have won.
+    pub slots: Share,
+    /// Bytes of those commits.
+    pub winner_bytes: Share,
+    /// Envelopes of a sender that are remembered, to recognise repeats.
+    pub seen: Share,
+    /// Key packages that are remembered, to recognise repeats.
+    pub published: Share,
+    /// Users without a device whom a device waits for.
+    pub watches: Share,
     /// Key packages kept of one device.
     pub key_packages: usize,
     /// Devices of one user that the directory lists.
@@ -75,8 +91,11 @@ pub struct Limits {
     pub ephemeral_age: u64,
     /// How long a repeat is recognised.
     pub seen_age: u64,
-    /// How long a slot is kept. Longer than any device may be away and still commit.
+    /// How long a slot is kept. Longer than any device may be away and still commit. 0 keeps none: as a transport that
+    /// has no slots.
     pub slot_age: u64,
+    /// How long the commit that won a slot is kept with it. Who comes later needs another session.
+    pub winner_age: u64,
     /// How long an unused tag is kept.
     pub tag_age: u64,
 }
@@ -89,12 +108,20 @@ impl Default for Limits {
             bytes: Rate { burst: 64 << 20, per_minute: 16 << 20 },
             claims: Rate { burst: 20, per_minute: 1 },
             mailbox: 20_000,
+            mailbox_of_sender: 5_000,
+            ties: Share { device: 65_536, user: 4 * 65_536 },
+            slots: Share { device: 65_536, user: 4 * 65_536 },
+            winner_bytes: Share { device: 256 << 20, user: 1 << 30 },
+            seen: Share { device: 500_000, user: 2_000_000 },
+            published: Share { device: 10_000, user: 40_000 },
+            watches: Share { device: 1_024, user: 4_096 },
             key_packages: 2 * limits::KEY_PACKAGES,
             devices: 32,
             mailbox_age: limits::MAILBOX_AGE,
             ephemeral_age: 60 * SECOND,
             seen_age: 2 * limits::MAILBOX_AGE,
             slot_age: 400 * DAY,
+            winner_age: 2 * limits::MAILBOX_AGE,
             tag_age: 400 * DAY,
         }
     }

@@ -6,8 +6,9 @@ use undertone::id::{DeviceId, SessionId, UserId};
 use undertone::time::Time;
 
 use super::row::{self, Mortal};
+use super::share::{self, Kept};
 use super::tx::Tx;
-use super::{Desk, Output, directory};
+use super::{Desk, Fault, Limits, Output, directory, sweep};
 use crate::store::{StoreError, Table};
 
 /// Tells the user's other devices, all devices that share a session with one of them, and those that looked for the
@@ -24,7 +25,7 @@ pub(super) fn announce(tx: &mut Tx<'_>, desk: &mut Desk, new: &DeviceId, user: &
     }
     for (key, _) in tx.scan(Table::Watch, &row::user_hash(user), b"", usize::MAX)? {
         audience.insert(row::device_at(&key, 32)?);
-        tx.delete(Table::Watch, key);
+        sweep::forget(tx, Table::Watch, &key, (Kept::Watches, 32))?;
     }
     audience.remove(new);
     for to in audience {
@@ -45,14 +46,27 @@ pub(super) fn pending(tx: &Tx<'_>, device: &DeviceId) -> Result<Vec<Output>, Sto
     rows.into_iter().map(user).collect()
 }
 
-/// Notes that a device looked for a user who has no device.
-pub(super) fn watch(tx: &mut Tx<'_>, user: &UserId, device: &DeviceId, until: Time) -> Result<(), StoreError> {
+/// Notes that a device looked for a user who has no device. Who waits for too many must look again by itself.
+pub(super) fn watch(
+    tx: &mut Tx<'_>,
+    limits: &Limits,
+    user: &UserId,
+    device: &DeviceId,
+    now: Time,
+) -> Result<(), StoreError> {
     let key = row::user_device_key(user, device);
-    if !tx.contains(Table::Watch, &key)? {
-        row::expire_at(tx, until, Mortal::Watch, &key);
-        tx.put(Table::Watch, key, Vec::new());
+    if tx.contains(Table::Watch, &key)? {
+        return Ok(());
     }
-    Ok(())
+    match share::take(tx, limits, device, Kept::Watches, 1) {
+        Ok(()) => {
+            row::expire_at(tx, now.plus(limits.mailbox_age), Mortal::Watch, &key);
+            tx.put(Table::Watch, key, Vec::new());
+            Ok(())
+        }
+        Err(Fault::Refused(_)) => Ok(()),
+        Err(Fault::Store(error)) => Err(error),
+    }
 }
 
 fn tags_of(tx: &Tx<'_>, device: &DeviceId) -> Result<Vec<SessionId>, StoreError> {

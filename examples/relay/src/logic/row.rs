@@ -51,6 +51,9 @@ pub(super) struct CopyRow {
     #[serde(with = "serde_bytes")]
     pub(super) mail: Vec<u8>,
     pub(super) expires_at: Time,
+    /// The sender's user, as in keys.
+    #[serde(with = "serde_bytes")]
+    pub(super) from: [u8; 32],
 }
 
 /// An envelope that was accepted before.
@@ -66,6 +69,9 @@ pub(super) struct SlotRow {
     pub(super) id: EnvelopeId,
     pub(super) hash: Hash32,
     pub(super) at: Time,
+    /// Who sent it.
+    pub(super) sender: DeviceId,
+    /// The envelope; empty once it is too old.
     #[serde(with = "serde_bytes")]
     pub(super) envelope: Vec<u8>,
 }
@@ -86,13 +92,14 @@ pub(super) enum Mortal {
     Published = 5,
     /// Key of [`Table::Watch`].
     Watch = 6,
+    /// Key of [`Table::Slot`], of whose winner only id and hash stay.
+    Winner = 7,
 }
 
 impl Mortal {
     pub(super) fn from_byte(byte: u8) -> Option<Mortal> {
-        [Mortal::Copy, Mortal::Seen, Mortal::Slot, Mortal::Tag, Mortal::Published, Mortal::Watch]
-            .into_iter()
-            .find(|kind| *kind as u8 == byte)
+        use Mortal::{Copy, Published, Seen, Slot, Tag, Watch, Winner};
+        [Copy, Seen, Slot, Tag, Published, Watch, Winner].into_iter().find(|kind| *kind as u8 == byte)
     }
 }
 
@@ -148,6 +155,11 @@ pub(super) fn user_hash(user: &UserId) -> [u8; 32] {
 
 pub(super) fn user_device_key(user: &UserId, device: &DeviceId) -> Vec<u8> {
     [&user_hash(user)[..], device.as_bytes()].concat()
+}
+
+/// The line of a user's deliveries before a device.
+pub(super) fn line_key(device: &DeviceId, from: &[u8; 32]) -> Vec<u8> {
+    [&device.as_bytes()[..], from].concat()
 }
 
 pub(super) fn notice_key(device: &DeviceId, user: &UserId) -> Vec<u8> {

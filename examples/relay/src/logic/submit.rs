@@ -8,6 +8,7 @@ use undertone::time::Time;
 use super::admission::{self, Admission};
 use super::frank::{self, Franked};
 use super::row::{self, MailRow, Mortal, SeenRow, SlotRow};
+use super::share::{self, Kept};
 use super::tx::Tx;
 use super::view::SightEvent;
 use super::{Desk, Fault, Relay, mailbox, meta};
@@ -31,7 +32,16 @@ impl<S: RelayStore> Relay<S> {
     /// # Errors
     /// Any [`StoreError`].
     pub fn submit(&mut self, from: DeviceId, bundle: &[Vec<u8>], now: Time) -> Result<TransmitResult, StoreError> {
-        match self.input(|tx, desk| desk.take_in(tx, from, bundle, now)) {
+        let taken = read(from, bundle).and_then(|pieces| {
+            let taken = self.input(|tx, desk| desk.take_in(tx, from, &pieces, now));
+            if !matches!(taken, Ok(TransmitResult::Accepted { .. }) | Err(Fault::Store(_))) {
+                // Nothing was kept, but it left the device: a copy of the device that was made before must not use the
+                // same keys again.
+                self.input(|tx, _| count_sequence(tx, &pieces))?;
+            }
+            taken
+        });
+        match taken {
             Ok(result) => Ok(result),
             Err(Fault::Refused(reason)) => {
                 self.desk.see(now, || SightEvent::Refused { device: from, reason });
@@ -49,6 +59,7 @@ impl<S: RelayStore> Relay<S> {
         self.input(|tx, desk| {
             desk.caller(tx, &caller, now)?;
             let held: Option<SlotRow> = tx.read(Table::Slot, name.as_bytes())?;
+            let held = held.filter(|held| !held.envelope.is_empty());
             Ok(held.map(|held| SlotHolder { winner: held.envelope, at: held.at }))
         })
     }
@@ -59,24 +70,23 @@ impl Desk {
         &mut self,
         tx: &mut Tx<'_>,
         from: DeviceId,
-        bundle: &[Vec<u8>],
+        pieces: &[Piece<'_>],
         now: Time,
     ) -> Result<TransmitResult, Fault> {
-        let pieces = read(from, bundle)?;
-        if let Some(at) = repeat_of(tx, &pieces)? {
+        if let Some(at) = repeat_of(tx, pieces)? {
             return Ok(TransmitResult::Accepted { at });
         }
-        self.charge(from, &pieces, now)?;
+        self.charge(from, pieces, now)?;
         let sender = row::device(tx, &from)?.ok_or(RefusedReason::NotMember)?;
         self.standing(&sender, now)?;
         if pieces.iter().any(|piece| piece.envelope.expires_at <= now) {
             return Err(RefusedReason::Stale.into());
         }
-        let admission = admission::judge(tx, self, &sender, &pieces, now)?;
-        if let Some(held) = slot_of(tx, &pieces)? {
+        let admission = admission::judge(tx, self, &sender, pieces, now)?;
+        if let Some(held) = slot_of(tx, pieces)? {
             return Ok(held);
         }
-        self.keep(tx, &pieces, &admission, now).map_err(Fault::Store)
+        self.keep(tx, pieces, &admission, now)
     }
 
     /// Takes what the bundle costs out of the sender's buckets.
@@ -93,18 +103,31 @@ impl Desk {
         pieces: &[Piece<'_>],
         admission: &Admission,
         now: Time,
-    ) -> Result<TransmitResult, StoreError> {
+    ) -> Result<TransmitResult, Fault> {
+        let sender = pieces.first().map(|piece| piece.envelope.sender).ok_or(RefusedReason::Malformed)?;
+        admission.write(tx, &self.config.limits, &sender, now)?;
+        share::take(tx, &self.config.limits, &sender, Kept::Seen, pieces.len() as u64)?;
+        self.pay_for_slots(tx, &sender, pieces)?;
         let at = now.max(self.last_at.plus(1));
         self.last_at = at;
         tx.put(Table::Meta, LAST_AT.to_vec(), at.as_ms().to_be_bytes().to_vec());
-        admission.write(tx, now, self.config.limits.tag_age)?;
         for (index, piece) in pieces.iter().enumerate() {
             let index = u8::try_from(index).unwrap_or(u8::MAX);
             self.keep_piece(tx, piece, index, at, now)?;
         }
-        self.count_sequence(tx, pieces)?;
+        count_sequence(tx, pieces)?;
         self.see_accepted(pieces, at);
         Ok(TransmitResult::Accepted { at })
+    }
+
+    /// Counts the slots that a bundle wins for its sender.
+    fn pay_for_slots(&self, tx: &mut Tx<'_>, sender: &DeviceId, pieces: &[Piece<'_>]) -> Result<(), Fault> {
+        let limits = &self.config.limits;
+        for piece in pieces.iter().filter(|piece| piece.envelope.slot.is_some() && limits.slot_age > 0) {
+            share::take(tx, limits, sender, Kept::Slots, 1)?;
+            share::take(tx, limits, sender, Kept::WinnerBytes, piece.bytes.len() as u64)?;
+        }
+        Ok(())
     }
 
     fn keep_piece(
@@ -119,11 +142,14 @@ impl Desk {
         let seen = row::seen_key(&envelope.sender, &envelope.id);
         row::expire_at(tx, now.plus(self.config.limits.seen_age), Mortal::Seen, &seen);
         tx.write(Table::Seen, seen, &SeenRow { hash: piece.hash, at })?;
-        if let Some(slot) = &envelope.slot {
+        if let Some(slot) = envelope.slot.filter(|_| self.config.limits.slot_age > 0) {
             let key = slot.as_bytes().to_vec();
             row::expire_at(tx, now.plus(self.config.limits.slot_age), Mortal::Slot, &key);
-            let winner = SlotRow { id: envelope.id, hash: piece.hash, at, envelope: piece.bytes.to_vec() };
-            tx.write(Table::Slot, key, &winner)?;
+            if self.config.limits.winner_age < self.config.limits.slot_age {
+                row::expire_at(tx, now.plus(self.config.limits.winner_age), Mortal::Winner, &key);
+            }
+            let (id, hash, sender) = (envelope.id, piece.hash, envelope.sender);
+            tx.write(Table::Slot, key, &SlotRow { id, hash, at, sender, envelope: piece.bytes.to_vec() })?;
         }
         let frank = envelope.commitment.and_then(|commitment| {
             let franked = Franked { commitment, tag: envelope.tag, sender: envelope.sender, at };
@@ -132,15 +158,18 @@ impl Desk {
         let mail = MailRow { at, frank, envelope: piece.bytes.to_vec() };
         mailbox::post(tx, self, envelope, mail, index, now)
     }
+}
 
-    /// Keeps the highest sequence, so that a restored copy of the device notices at login.
-    fn count_sequence(&self, tx: &mut Tx<'_>, pieces: &[Piece<'_>]) -> Result<(), StoreError> {
-        let Some(first) = pieces.first() else { return Ok(()) };
-        let mut counters = row::counters(tx, &first.envelope.sender)?;
-        let highest = pieces.iter().map(|piece| piece.envelope.sequence).max().unwrap_or(0);
-        counters.highest_sequence = counters.highest_sequence.max(highest);
-        row::set_counters(tx, &first.envelope.sender, &counters)
+/// Keeps the highest sequence, so that a restored copy of the device notices at login.
+fn count_sequence(tx: &mut Tx<'_>, pieces: &[Piece<'_>]) -> Result<(), StoreError> {
+    let Some(first) = pieces.first() else { return Ok(()) };
+    let mut counters = row::counters(tx, &first.envelope.sender)?;
+    let highest = pieces.iter().map(|piece| piece.envelope.sequence).max().unwrap_or(0);
+    if highest <= counters.highest_sequence {
+        return Ok(());
     }
+    counters.highest_sequence = highest;
+    row::set_counters(tx, &first.envelope.sender, &counters)
 }
 
 /// The last accept time of an earlier run.
@@ -204,6 +233,9 @@ fn slot_of(tx: &Tx<'_>, pieces: &[Piece<'_>]) -> Result<Option<TransmitResult>, 
         let ours = held.id == piece.envelope.id && held.hash == piece.hash;
         return Ok(Some(if ours {
             TransmitResult::Accepted { at: held.at }
+        } else if held.envelope.is_empty() {
+            // Nobody has what would bring this device up to the others: it needs another session.
+            TransmitResult::Refused(RefusedReason::NotMember)
         } else {
             TransmitResult::Conflict { winner: held.envelope, at: held.at }
         }));

@@ -20,7 +20,7 @@ pub enum Table {
     LastResort = 7,
     /// `tag` → the day of its last use.
     Tag = 8,
-    /// `tag · device` → nothing.
+    /// `tag · device` → the device whose welcome tied them.
     TagDevice = 9,
     /// `device · tag` → nothing.
     DeviceTag = 10,
@@ -34,7 +34,7 @@ pub enum Table {
     Mailbox = 14,
     /// `device · envelope` → hash and accept time: accepted before.
     Seen = 15,
-    /// `slot` → the winning commit.
+    /// `slot` → the winning commit; of an old one only its id and hash.
     Slot = 16,
     /// `time (8) · kind (1) · key` → nothing: when something goes.
     Expiry = 17,
@@ -42,6 +42,10 @@ pub enum Table {
     Notice = 18,
     /// `hash of user (32) · device` → nothing: who looked for a user that had no device.
     Watch = 19,
+    /// `kind (1) · device or hash of user (32)` → how much of a kind it has here.
+    Share = 20,
+    /// `device · hash of user (32)` → how many deliveries from a user wait for a device.
+    Line = 21,
 }
 
 impl Table {

@@ -154,6 +154,13 @@ impl Platform {
         std::iter::from_fn(|| self.relay.poll_output()).collect()
     }
 
+    /// What has expired goes.
+    pub fn sweep(&mut self) {
+        while self.relay.poll_timeout() <= self.now {
+            self.relay.handle_timeout(self.now).unwrap();
+        }
+    }
+
     /// Loses power and starts again.
     pub fn crash(&mut self) {
         let authority = Authority::from_seed([9; 32]);

@@ -6,6 +6,7 @@ mod gateway;
 mod kit;
 mod login;
 mod mailbox;
+mod share;
 mod slot;
 mod view;
 #[cfg(all(feature = "server", feature = "client"))]

@@ -34,7 +34,7 @@ fn a_commit_whose_answer_was_lost_is_still_accepted() {
     assert_eq!(platform.catch_up(&bea).len(), 2, "a welcome and one commit");
     // After the relay has forgotten the envelope itself, the slot still knows its winner.
     platform.now = platform.now.plus(2 * DAY);
-    sweep(&mut platform);
+    platform.sweep();
     assert_eq!(accepted(platform.submit(&ann, &commit)), at);
     assert!(platform.catch_up(&bea).is_empty());
 }
@@ -86,17 +86,34 @@ fn slots_outlive_mail_and_go_in_the_end() {
         commit
     };
     platform.now = platform.now.plus(39 * DAY);
-    sweep(&mut platform);
+    platform.sweep();
     let commit = late(&platform);
     assert!(matches!(platform.submit(&bea, &commit), TransmitResult::Conflict { .. }));
     platform.now = platform.now.plus(2 * DAY);
-    sweep(&mut platform);
+    platform.sweep();
     let commit = late(&platform);
     accepted(platform.submit(&bea, &commit));
 }
 
-fn sweep(platform: &mut Platform) {
-    while platform.relay.poll_timeout() <= platform.now {
-        platform.relay.handle_timeout(platform.now).unwrap();
-    }
+#[test]
+fn who_comes_later_than_the_winner_is_kept_needs_another_session() {
+    let mut platform = Platform::with_limits(Limits { winner_age: DAY, ..Limits::default() });
+    let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
+    let tag = platform.session(&ann, &bea);
+    let (first, late) = (ann.commit(tag, &[&bea], 1), bea.commit(tag, &[&ann], 1));
+    let at = accepted(platform.submit(&ann, &first));
+    platform.now = platform.now.plus(2 * DAY);
+    platform.sweep();
+    refused(platform.submit(&bea, &late), NotMember);
+    assert!(platform.relay.slot(bea.id(), &first.slot.unwrap(), platform.now).unwrap().is_none());
+    assert_eq!(accepted(platform.submit(&ann, &first)), at, "the slot still knows its winner");
+}
+
+#[test]
+fn without_slots_every_commit_is_passed_on() {
+    let mut platform = Platform::with_limits(Limits { slot_age: 0, ..Limits::default() });
+    let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
+    let tag = platform.session(&ann, &bea);
+    accepted(platform.submit(&ann, &ann.commit(tag, &[&bea], 1)));
+    accepted(platform.submit(&bea, &bea.commit(tag, &[&ann], 1)));
 }
