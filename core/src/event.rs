@@ -31,6 +31,10 @@ pub enum Event {
     RolledBack,
     /// This device's certificate was refused or has run out: renew it.
     CertificateNeeded,
+    /// Members of a conversation were given different changes of its session, and could not read each other since: by a
+    /// transport that keeps no slots, or a relay that lies. Another session takes its place, and what was missed is asked
+    /// for.
+    Forked(ConversationId),
     /// Events were dropped because nobody drained them: read everything anew.
     Resync,
 }

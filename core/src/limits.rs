@@ -79,6 +79,8 @@ pub const PARKED_OF_ALL: usize = 1_024;
 pub const PARKED_OF_ALL_BYTES: usize = 8 * 1024 * 1024;
 /// Age at which a parked envelope is given up.
 pub const PARKED_AGE: u64 = 7 * DAY;
+/// Envelopes of a session that seem to be of members and could not be read, remembered to be asked for.
+pub const DOUBTS: usize = 256;
 /// Rows `[Encrypted Message]` per sending device and session; further ones are counted in one row.
 pub const UNDECRYPTABLE: usize = 20;
 
@@ -131,7 +133,7 @@ pub const SLOT_CHAIN: u8 = 8;
 pub const STAMP_AHEAD: u64 = 2 * MINUTE;
 /// How long a relay keeps an envelope for a device that does not come.
 pub const MAILBOX_AGE: u64 = 30 * DAY;
-/// At most one `NoSession` per tag and sender in this time.
+/// At most one statement of where this device stands per tag and device in this time.
 pub const NO_SESSION_EVERY: u64 = HOUR;
 /// Events waiting for a host that does not drain; then one `Resync`.
 pub const EVENTS: usize = 4_096;

@@ -2,7 +2,6 @@
 
 use undertone::envelope::EnvelopeKind;
 use undertone::sabotage::Sabotage;
-use undertone::time::{DAY, SECOND};
 use undertone_tests::sim::net::{Body, ToRelay};
 use undertone_tests::sim::{Fate, World};
 
@@ -10,23 +9,7 @@ use undertone_tests::sim::{Fate, World};
 fn an_old_queue(fault: Option<Sabotage>) -> Vec<String> {
     let mut world = World::new(410);
     world.sabotage = fault;
-    world.update_after = DAY;
-    world.period = -1;
-    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
-    let tablet = world.another(ann);
-    world.settle();
-    let talk = world.start(ann, bea);
-    world.send(ann, talk, "first");
-    world.settle();
-    world.disconnect(ann);
-    world.send(ann, talk, "written long ago");
-    for n in 0..8 {
-        world.run(2 * DAY);
-        world.send(bea, talk, &format!("day {n}"));
-        world.run(SECOND);
-        world.send(tablet, talk, &format!("yes {n}"));
-    }
-    world.settle();
+    let ([ann, _, bea], talk) = world.with_an_old_queue();
     // Nobody can ask for it again: the first attempt must do.
     world.tap = Some(Box::new(move |packet| {
         let asks = matches!(&packet.body, Body::Up(ToRelay::Submit(_, bundle)) if bundle.iter().any(|bytes| {

@@ -147,7 +147,7 @@ impl<C: MlsConfig> Network<C> {
                     self.updates += 1;
                 }
                 EnvelopeKind::Message | EnvelopeKind::Receipt => self.hear(tally, &envelope)?,
-                EnvelopeKind::Ephemeral | EnvelopeKind::NoSession => tally.expect(false, "an envelope of no use here"),
+                EnvelopeKind::Ephemeral | EnvelopeKind::Standing => tally.expect(false, "an envelope of no use here"),
             }
         }
         self.engine.transmit_done(transmit.id, TransmitResult::Accepted { at: self.now }, self.now)?;

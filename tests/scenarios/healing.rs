@@ -1,12 +1,14 @@
 //! What arrives too early, too late or not at all.
 
 use undertone::envelope::{Envelope, EnvelopeKind};
+use undertone::error::Error;
 use undertone::event::Event;
-use undertone::id::EnvelopeId;
+use undertone::id::{ConversationId, EnvelopeId};
 use undertone::message::{MessageContent, SendState};
 use undertone::time::{DAY, HOUR, MINUTE};
+use undertone_relay::logic::Limits;
 use undertone_tests::sim::net::{Body, Packet, ToDevice, ToRelay};
-use undertone_tests::sim::{DeviceIx, Fate, World};
+use undertone_tests::sim::{DeviceIx, Fate, Weather, World};
 
 /// The envelope that a packet brings to a device.
 fn brought(packet: &Packet) -> Option<Envelope> {
@@ -24,7 +26,7 @@ fn hold(world: &mut World, to: DeviceIx, kind: EnvelopeKind) {
     }));
 }
 
-fn encrypted(world: &mut World, ix: DeviceIx, talk: undertone::id::ConversationId) -> usize {
+fn encrypted(world: &mut World, ix: DeviceIx, talk: ConversationId) -> usize {
     world.messages(ix, talk).iter().filter(|m| matches!(m.content, MessageContent::Encrypted(_))).count()
 }
 
@@ -179,27 +181,109 @@ fn garbage_in_a_slot_is_passed_over() {
 #[test]
 fn an_offline_queue_outlives_the_epochs() {
     let mut world = World::new(75);
-    world.update_after = DAY;
-    world.period = -1;
-    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
-    let tablet = world.another(ann);
-    world.settle();
-    let talk = world.start(ann, bea);
-    world.send(ann, talk, "first");
-    world.settle();
-    world.disconnect(ann);
-    world.send(ann, talk, "written long ago");
-    for n in 0..8 {
-        world.run(2 * DAY);
-        world.send(bea, talk, &format!("day {n}"));
-        world.run(1_000);
-        world.send(tablet, talk, &format!("yes {n}"));
-    }
-    world.settle();
+    let ([ann, tablet, bea], talk) = world.with_an_old_queue();
     world.connect(ann);
     world.settle();
     world.check();
     assert!(world.texts(bea, talk).contains(&"written long ago".to_owned()));
     assert_eq!(encrypted(&mut world, bea, talk) + encrypted(&mut world, tablet, talk), 0);
     assert_eq!(world.texts(ann, talk), world.texts(bea, talk));
+}
+
+/// A client and an escort on a transport without slots, whose next commits meet: each takes its own for the winner.
+fn forked(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
+    let mut world = World::with(seed, Weather::FINE, Limits { slot_age: 0, ..Limits::default() });
+    let (ann, bea, talk) = world.acquaint();
+    // Nothing that one of them commits reaches the other in time.
+    world.tap = Some(Box::new(move |packet| {
+        if brought(packet).is_some_and(|e| e.kind == EnvelopeKind::Commit) { Fate::Hold } else { Fate::Pass }
+    }));
+    for ix in [ann, bea] {
+        world.call(ix, |engine, now| engine.renew_leaf(talk, now)).unwrap();
+    }
+    world.run(2_000);
+    assert_eq!(world.held.len(), 2, "two commits for one epoch, both accepted");
+    (world, ann, bea, talk)
+}
+
+fn goes_on(world: &mut World, [ann, bea]: [DeviceIx; 2], talk: ConversationId, lines: &[&str]) {
+    world.settle();
+    world.run(10 * MINUTE);
+    world.send(ann, talk, "and on");
+    world.send(bea, talk, "we go");
+    world.settle();
+    world.check();
+    for ix in [ann, bea] {
+        let mut texts = world.texts(ix, talk);
+        texts.sort();
+        let mut expected: Vec<&str> = [&["first", "and on", "we go"], lines].concat();
+        expected.sort_unstable();
+        assert_eq!(texts, expected);
+        assert!(world.devices[ix].events.contains(&Event::Forked(talk)), "it is shown");
+    }
+    assert!(world.messages(ann, talk).iter().filter(|m| m.own).all(|m| m.state >= SendState::Delivered));
+}
+
+// R12: a transport without slots
+#[test]
+fn two_commits_for_one_epoch_fork_a_session_and_it_is_replaced() {
+    let (mut world, ann, bea, talk) = forked(76);
+    world.release();
+    world.send(ann, talk, "do you hear me?");
+    goes_on(&mut world, [ann, bea], talk, &["do you hear me?"]);
+}
+
+// R12: a relay that gives each of them another commit
+#[test]
+fn a_relay_that_forks_a_session_is_found_out() {
+    let (mut world, ann, bea, talk) = forked(77);
+    world.held.clear();
+    world.release();
+    world.send(ann, talk, "do you hear me?");
+    world.send(bea, talk, "are you there?");
+    goes_on(&mut world, [ann, bea], talk, &["do you hear me?", "are you there?"]);
+}
+
+// R12: one of them has moved on meanwhile, the other only listens
+#[test]
+fn a_fork_shows_also_to_who_only_listens() {
+    let (mut world, ann, bea, talk) = forked(78);
+    world.held.clear();
+    world.release();
+    world.call(ann, |engine, now| engine.renew_leaf(talk, now)).unwrap();
+    world.settle();
+    world.send(ann, talk, "do you hear me?");
+    goes_on(&mut world, [ann, bea], talk, &["do you hear me?"]);
+}
+
+// R14: what was tampered with on the way proves nothing
+#[test]
+fn a_tampered_message_replaces_no_session() {
+    let mut world = World::new(79);
+    let (ann, bea, talk) = world.acquaint();
+    let before = world.wire.len();
+    world.tap = Some(Box::new(move |packet| {
+        if let Body::Down(ToDevice::Deliver(delivery)) = &mut packet.body
+            && packet.device == bea
+        {
+            let mut envelope = Envelope::decode(&delivery.envelope).unwrap();
+            if envelope.kind == EnvelopeKind::Message {
+                let last = envelope.body.len() - 1;
+                envelope.body[last] ^= 1;
+                delivery.envelope = envelope.encode().unwrap();
+            }
+        }
+        Fate::Pass
+    }));
+    world.send(ann, talk, "altered");
+    world.settle();
+    world.tap = None;
+    world.run(3 * HOUR);
+    world.check();
+    let told: Vec<_> = world.wire[before..].iter().filter_map(|(_, bytes)| Envelope::decode(bytes).ok()).collect();
+    let of = |kind| told.iter().filter(|e| e.kind == kind).count();
+    assert_eq!((of(EnvelopeKind::Standing), of(EnvelopeKind::Welcome)), (1, 0), "one question, and no more");
+    assert!(world.devices.iter().all(|d| !d.events.contains(&Event::Forked(talk))));
+    assert_eq!(world.texts(bea, talk), ["first"]);
+    assert!(matches!(world.devices[bea].refusals.last(), Some(Error::Peer(_))));
 }

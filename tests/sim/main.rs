@@ -10,10 +10,10 @@ use undertone_tests::sim::run::{Options, Outcome, run};
 use undertone_tests::sim::tally::Tally;
 
 const HELP: &str = "\
-sim [--seeds N] [--seed FIRST] [--actions A] [--sabotage NAME] [--show DEVICE]
+sim [--seeds N] [--seed FIRST] [--actions A] [--slots none] [--sabotage NAME] [--show DEVICE]
 
 Runs N seeds (200) from FIRST (1) on all cores, each with A actions (2000): faults first, then everything heals and must
-be well. --show prints what happens at one device, by its number: for one seed.
+be well. With --slots none the relay takes every commit: sessions fork, and must heal. --show prints what happens at one device, by its number: for one seed.
 Ends with `sim: seeds N, actions N, crashes N, delivered N, violations 0`.";
 
 /// What the command line asks for.
@@ -21,6 +21,7 @@ struct Args {
     seeds: u64,
     first: u64,
     actions: u64,
+    slotless: bool,
     sabotage: Option<Sabotage>,
     shown: Option<usize>,
 }
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn parse(words: &[String]) -> Result<Args, String> {
-    let mut args = Args { seeds: 200, first: 1, actions: 2_000, sabotage: None, shown: None };
+    let mut args = Args { seeds: 200, first: 1, actions: 2_000, slotless: false, sabotage: None, shown: None };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
@@ -50,6 +51,7 @@ fn parse(words: &[String]) -> Result<Args, String> {
             "--seeds" => args.seeds = number()?,
             "--seed" => args.first = number()?,
             "--actions" => args.actions = number()?,
+            "--slots" if value == "none" => args.slotless = true,
             "--show" => args.shown = Some(usize::try_from(number()?).map_err(|_| "no such device".to_owned())?),
             "--sabotage" => {
                 let named = |fault: &Sabotage| format!("{fault:?}") == *value;
@@ -76,8 +78,12 @@ fn simulate(args: &Args) -> ExitCode {
                     if seed >= end {
                         return;
                     }
-                    let options =
-                        Options { sabotage: args.sabotage, shown: args.shown, ..Options::new(seed, args.actions) };
+                    let options = Options {
+                        sabotage: args.sabotage,
+                        slotless: args.slotless,
+                        shown: args.shown,
+                        ..Options::new(seed, args.actions)
+                    };
                     let outcome = std::panic::catch_unwind(|| run(options));
                     sum.lock().expect("no panic while it is held").add(args, seed, outcome.ok());
                 }
@@ -133,10 +139,11 @@ const PROGRESS: u64 = 10;
 /// Everything that is needed to see it again.
 fn capsule(args: &Args, seed: u64, violations: &[String]) {
     let sabotage = args.sabotage.map(|fault| format!(" --sabotage {fault:?}")).unwrap_or_default();
+    let slots = if args.slotless { " --slots none" } else { "" };
     println!("seed {seed} fails:");
     violations.iter().for_each(|violation| println!("  {violation}"));
     println!(
-        "  again: cargo run --release -p undertone-tests --bin sim -- --seeds 1 --seed {seed} --actions {}{sabotage}",
+        "  again: cargo run --release -p undertone-tests --bin sim -- --seeds 1 --seed {seed} --actions {}{slots}{sabotage}",
         args.actions
     );
 }

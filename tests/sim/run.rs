@@ -24,6 +24,8 @@ pub struct Options {
     pub sabotage: Option<Sabotage>,
     /// Whether the relay conflicts with the holders of slots, to see that it is found.
     pub relay_conflicts: bool,
+    /// Whether the relay keeps no slots: commits that meet fork a session.
+    pub slotless: bool,
     /// Whether the relay keeps no rules, and an escort without rules tries to talk with everybody.
     pub hostile: bool,
     /// A device whose doings are printed.
@@ -33,7 +35,7 @@ pub struct Options {
 impl Options {
     /// A run without any fault in engines and relay.
     pub fn new(seed: u64, actions: u64) -> Options {
-        Options { seed, actions, sabotage: None, relay_conflicts: false, hostile: false, shown: None }
+        Options { seed, actions, sabotage: None, relay_conflicts: false, slotless: false, hostile: false, shown: None }
     }
 }
 
@@ -106,7 +108,8 @@ pub fn run(options: Options) -> Outcome {
 impl Sim {
     fn new(options: Options) -> Sim {
         let unlimited = Rate { burst: 1 << 40, per_minute: 1 << 40 };
-        let limits = Limits { inputs: unlimited, bytes: unlimited, ..Limits::default() };
+        let slot_age = if options.slotless { 0 } else { Limits::default().slot_age };
+        let limits = Limits { inputs: unlimited, bytes: unlimited, slot_age, ..Limits::default() };
         let mut world = World::with(options.seed, Weather::FINE, limits);
         world.update_after_messages = UPDATE_AFTER_MESSAGES;
         world.period = -1;

@@ -14,7 +14,7 @@ use undertone::output::Output;
 use undertone::policy::{Policy, Role};
 use undertone::rng::Rng;
 use undertone::store::MemoryDisk;
-use undertone::time::{MINUTE, SECOND, Time};
+use undertone::time::{DAY, MINUTE, SECOND, Time};
 use undertone_relay::logic::{Limits, Output as RelayOutput};
 
 use super::device::{AUTHORITY_SEED, Device, Link, Profile, is_bug, is_fatal};
@@ -699,6 +699,29 @@ impl World {
         self.send(ann, talk, "first");
         self.settle();
         (ann, bea, talk)
+    }
+
+    /// A client with two devices and an escort. The first device wrote “written long ago” offline; since then the others
+    /// have moved their session on through more epochs than are kept. Gives that device, its sibling and the escort's.
+    pub fn with_an_old_queue(&mut self) -> ([DeviceIx; 3], ConversationId) {
+        self.update_after = DAY;
+        self.period = -1;
+        let (ann, bea) = (self.device("ann", "client"), self.device("bea", "escort"));
+        let tablet = self.another(ann);
+        self.settle();
+        let talk = self.start(ann, bea);
+        self.send(ann, talk, "first");
+        self.settle();
+        self.disconnect(ann);
+        self.send(ann, talk, "written long ago");
+        for n in 0..limits::PAST_EPOCHS + 3 {
+            self.run(2 * DAY);
+            self.send(bea, talk, &format!("day {n}"));
+            self.run(SECOND);
+            self.send(tablet, talk, &format!("yes {n}"));
+        }
+        self.settle();
+        ([ann, tablet, bea], talk)
     }
 
     pub fn send(&mut self, ix: DeviceIx, conversation: ConversationId, text: &str) -> MessageId {

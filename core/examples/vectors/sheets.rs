@@ -150,7 +150,7 @@ fn envelopes(cast: &Cast) -> Result<String, Failure> {
         ("message that rings", call),
         ("receipt", of_kind(EnvelopeKind::Receipt)),
         ("ephemeral to nobody", Envelope { recipients: Vec::new(), ..of_kind(EnvelopeKind::Ephemeral) }),
-        ("no session", of_kind(EnvelopeKind::NoSession)),
+        ("no session", of_kind(EnvelopeKind::Standing)),
     ] {
         let recipients: Vec<&[u8]> = envelope.recipients.iter().map(|device| &device.as_bytes()[..]).collect();
         sheet

@@ -6,6 +6,7 @@ use crate::conversation;
 use crate::envelope::{Again, Content, EnvelopeKind, Kind};
 use crate::error::{Error, Misuse, Result};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
+use crate::intent::{self, Intent};
 use crate::outbox::{self, Item, Purpose};
 use crate::receipt::Mark;
 use crate::session;
@@ -22,6 +23,14 @@ impl Engine {
             outbox::push(ctx, &mut row, Item::Control(kind, body.into()))?;
             conversation::store(&mut ctx.tx, &row)
         })
+    }
+
+    /// Renews this device's leaf in a conversation's session now.
+    ///
+    /// # Errors
+    /// Any error of the store.
+    pub fn renew_leaf(&mut self, conversation: ConversationId, now: Time) -> Result<()> {
+        self.mutate(now, |ctx| intent::want(ctx, conversation, Intent::Update, now))
     }
 
     /// The body of a receipt that says that messages of `author` were delivered.

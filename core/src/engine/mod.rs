@@ -172,6 +172,9 @@ impl Engine {
         self.mutate(now, |ctx| {
             ctx.tx.event(event);
             session::discard_key_package(ctx, &delivery.envelope)?;
+            if error == Error::Peer(PeerFault::Forged) {
+                inbox::doubt(ctx, &delivery.envelope, delivery.accepted_at)?;
+            }
             inbox::acknowledge(ctx, delivery.id);
             Ok(())
         })?;

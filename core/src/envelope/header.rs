@@ -28,8 +28,8 @@ pub enum EnvelopeKind {
     Receipt = 4,
     /// A typing or ring signal under a lesser key: never stored longer than 60 s.
     Ephemeral = 5,
-    /// A signed statement that the sender has no keys for this tag.
-    NoSession = 6,
+    /// A signed statement of where the sender stands in a session: that it has no keys for it, or in which epochs.
+    Standing = 6,
 }
 
 impl From<EnvelopeKind> for u8 {
@@ -47,7 +47,7 @@ impl TryFrom<u8> for EnvelopeKind {
             3 => EnvelopeKind::Message,
             4 => EnvelopeKind::Receipt,
             5 => EnvelopeKind::Ephemeral,
-            6 => EnvelopeKind::NoSession,
+            6 => EnvelopeKind::Standing,
             _ => return Err(PeerFault::NewerVersion),
         })
     }

@@ -8,7 +8,7 @@ mod parked;
 mod shelf;
 
 pub(crate) use dedup::sweep as sweep_seen;
-pub(crate) use missing::due as missing_due;
+pub(crate) use missing::{ask_later, doubt, due as missing_due};
 pub(crate) use parked::{retry, sessions as parked_sessions, sweep as sweep_parked};
 
 use crate::ctx::Ctx;
@@ -65,7 +65,7 @@ fn take(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<V
         EnvelopeKind::Welcome => session::join(ctx, envelope, delivery.accepted_at),
         EnvelopeKind::Commit => session::receive(ctx, envelope, &delivery.envelope),
         EnvelopeKind::Message | EnvelopeKind::Receipt => open::receive(ctx, envelope, delivery),
-        EnvelopeKind::NoSession => missing::receive(ctx, envelope),
+        EnvelopeKind::Standing => missing::receive(ctx, envelope),
         // Typing and ring signals are not part of this version; they are never kept.
         EnvelopeKind::Ephemeral => Ok(Verdict::Repeat),
     }

@@ -31,6 +31,7 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
         None => return Ok(Verdict::Park),
         Some(Err(ReceiveError::FutureEpoch)) => {
             session::note_behind(ctx, session.id);
+            missing::note_ahead(ctx, envelope)?;
             return Ok(Verdict::Park);
         }
         Some(Err(ReceiveError::PastEpoch | ReceiveError::TooOld | ReceiveError::TooFar)) => {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::shelf::{self, Budget};
-use super::{Verdict, dedup, take};
+use super::{Verdict, dedup, missing, take};
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{Error, Result, StoreError};
@@ -87,6 +87,9 @@ pub(crate) fn retry(
         return Ok(None);
     };
     let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
+    if give_up {
+        missing::doubt(ctx, &row.envelope, row.accepted_at)?;
+    }
     if give_up || ctx.now.since(row.parked_at) > limits::PARKED_AGE {
         shelf::remove(ctx, &key)?;
         return Ok(Some((key, Verdict::Repeat)));
@@ -161,7 +164,8 @@ pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsew
             continue;
         }
         lacking.newest = lacking.newest.max(row.accepted_at);
-        if envelope.kind == EnvelopeKind::Message && dedup::note_asked(ctx, device, envelope.id, elsewhere)? {
+        if envelope.kind == EnvelopeKind::Message && dedup::note_asked(ctx, device, envelope.id, elsewhere)?
+        {
             lacking.messages.push((envelope.id, row.accepted_at));
         }
     }

@@ -27,8 +27,8 @@ pub(crate) enum Purpose {
     Message(ConversationId, MessageId),
     /// Something between engines: lost, it is made again when it is missed.
     Control(ConversationId),
-    /// A statement that this device has no keys for a tag.
-    NoSession,
+    /// A statement of where this device stands in a session.
+    Standing,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,7 +146,7 @@ impl Purpose {
     pub(crate) fn conversation(&self) -> Option<ConversationId> {
         match self {
             Purpose::Open(c, _) | Purpose::Commit(c, _) | Purpose::Message(c, _) | Purpose::Control(c) => Some(*c),
-            Purpose::NoSession => None,
+            Purpose::Standing => None,
         }
     }
 
@@ -154,7 +154,7 @@ impl Purpose {
     fn flight(&self, retry_at: Option<Time>) -> Flight {
         let window = match self {
             Purpose::Message(conversation, _) => Some(*conversation),
-            Purpose::Open(..) | Purpose::Commit(..) | Purpose::Control(_) | Purpose::NoSession => None,
+            Purpose::Open(..) | Purpose::Commit(..) | Purpose::Control(_) | Purpose::Standing => None,
         };
         Flight { window, retry_at }
     }
@@ -179,7 +179,7 @@ fn accepted(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, at: Time) -> R
             if waits { session::won(ctx, *session) } else { Ok(()) }
         }
         Purpose::Message(conversation, id) => sent(ctx, *conversation, *id, at),
-        Purpose::Control(_) | Purpose::NoSession => Ok(()),
+        Purpose::Control(_) | Purpose::Standing => Ok(()),
     }
 }
 
@@ -207,7 +207,7 @@ fn refused(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, refusal: Refusa
         }
         Purpose::Message(conversation, message) => queue::fail(ctx, *conversation, *message, FailedReason::Refused),
         Purpose::Control(_) if shut_out => session::shut_out(ctx, row.session()?),
-        Purpose::Control(_) | Purpose::NoSession => Ok(()),
+        Purpose::Control(_) | Purpose::Standing => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::conversation::ConversationRow;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::id::{DeviceId, SessionId, UserId};
+use crate::inbox;
 
 /// Sessions kept per conversation; the worst ones go.
 const KEPT: usize = 4;
@@ -31,8 +32,13 @@ pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> R
         ranked.push((rank(ctx, &session, &leaves, &live), session));
     }
     ranked.sort_by_key(|(rank, _)| Reverse(*rank));
+    let before = conversation.session;
     conversation.session = ranked.iter().find(|(_, s)| s.phase == Phase::Live).map(|(_, s)| s.id);
     conversation.reached = conversation.session.is_some_and(|id| reached.contains(&id));
+    if before != conversation.session {
+        // What could not be read in the old one may be asked for in the new one.
+        ranked.iter().filter(|(_, old)| Some(old.id) == before).try_for_each(|(_, old)| inbox::ask_later(ctx, old))?;
+    }
     let surplus: Vec<SessionRow> = ranked
         .into_iter()
         .map(|(_, session)| session)

@@ -6,7 +6,7 @@
 use super::facts::Facts;
 use super::patience::{self, Again};
 use super::row::{self, NO_PARENT, Phase, SessionRow};
-use super::{Changes, Group, ReceiveError, Received, StagedCommit, authorize, choose};
+use super::{Changes, Group, ReceiveError, Received, StagedCommit, authorize, choose, standing};
 use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
@@ -271,6 +271,7 @@ fn new_epoch(ctx: &mut Ctx<'_>, mut session: SessionRow) -> Result<()> {
     session.parent = NO_PARENT;
     session.refused = 0;
     session.epoch_at = ctx.now;
+    standing::note_epoch(ctx, &mut session)?;
     row::store(&ctx.tx, &session)?;
     choose_again(ctx, session.conversation)?;
     ctx.tx.effect(Effect::Unpark(session.id));
@@ -279,7 +280,7 @@ fn new_epoch(ctx: &mut Ctx<'_>, mut session: SessionRow) -> Result<()> {
 
 /// A session that cannot go on: from now on it is only read, and another one takes its place. Others may have gone on in
 /// it, with what this device could not take in: they find the new session the better one, for its generation.
-fn replace(ctx: &mut Ctx<'_>, mut session: SessionRow) -> Result<()> {
+pub(super) fn replace(ctx: &mut Ctx<'_>, mut session: SessionRow) -> Result<()> {
     session.phase = Phase::Frozen;
     session.pending = None;
     row::store(&ctx.tx, &session)?;

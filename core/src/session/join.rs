@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::authorize::{self, Invitation, JoinFault, Proven};
 use super::facts::Facts;
 use super::row::{self, NO_PARENT, Phase, SessionRow};
-use super::{Group, Provider, choose, key_package};
+use super::{Group, Provider, choose, key_package, standing};
 use crate::authority::Certificate;
 use crate::conversation::{self, ConversationRow, MemberRow, State};
 use crate::ctx::Ctx;
@@ -194,22 +194,23 @@ fn enter(ctx: &mut Ctx<'_>, envelope: &Envelope, facts: &Facts, last_resort: boo
         conversation.token = facts.token.clone().into();
         conversation.initiator = facts.initiator.clone();
     }
-    row::create(
-        &ctx.tx,
-        &SessionRow {
-            id: envelope.tag,
-            conversation: conversation.id,
-            generation: facts.generation,
-            phase: Phase::Live,
-            pending: None,
-            parent: NO_PARENT,
-            refused: 0,
-            epoch_at: ctx.now,
-            updated_at: ctx.now,
-            updated_next: conversation.next,
-            reconciled: (0, Time::ZERO),
-        },
-    )?;
+    let mut session = SessionRow {
+        id: envelope.tag,
+        conversation: conversation.id,
+        generation: facts.generation,
+        phase: Phase::Live,
+        pending: None,
+        parent: NO_PARENT,
+        refused: 0,
+        epoch_at: ctx.now,
+        updated_at: ctx.now,
+        updated_next: conversation.next,
+        reconciled: (0, Time::ZERO),
+        marks: Vec::new(),
+        doubts: Vec::new(),
+    };
+    standing::note_epoch(ctx, &mut session)?;
+    row::create(&ctx.tx, &session)?;
     choose::choose(ctx, &mut conversation)?;
     if conversation.session == Some(envelope.tag) {
         intent::drop_intent(&ctx.tx, conversation.id, Intent::Open);

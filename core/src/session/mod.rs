@@ -25,6 +25,7 @@ pub(crate) mod provider;
 mod pursue;
 mod row;
 mod staging;
+mod standing;
 pub(crate) mod storage;
 mod structure;
 #[cfg(test)]
@@ -41,3 +42,4 @@ pub(crate) use pages::MlsRows;
 pub(crate) use provider::{Crypto, Provider};
 pub(crate) use pursue::{acts_first, add, compared, looked_up, pursue, sendable};
 pub(crate) use row::{SessionRow, freeze_all, freeze_some, is_freezing, load, sweep};
+pub(crate) use standing::{Compared, Doubt, Mark, Standing, doubt, forked};

@@ -154,6 +154,8 @@ fn launch(
         updated_at: ctx.now,
         updated_next: conversation.next,
         reconciled: (0, Time::ZERO),
+        marks: Vec::new(),
+        doubts: Vec::new(),
     };
     let mut envelope = outbox::new_envelope(ctx, EnvelopeKind::Welcome, session.id, recipients)?;
     envelope.token = Some(conversation.token.to_vec());

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::standing::{Doubt, Standing};
 use crate::conversation;
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -34,6 +35,10 @@ pub(crate) struct SessionRow {
     pub updated_next: u64,
     /// Own commits that changed members lately, and when the last was made.
     pub reconciled: (u32, Time),
+    /// The marks of the last epochs.
+    pub marks: Standing,
+    /// What members seem to have sent and could not be read, oldest first.
+    pub doubts: Vec<Doubt>,
 }
 
 /// Where a session stands in its life.

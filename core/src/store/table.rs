@@ -111,6 +111,7 @@ impl Table {
                 | Table::Outbox
                 | Table::Transmit
                 | Table::Request
+                | Table::Session
                 | Table::Parked
                 | Table::User
                 | Table::KeyPackage

@@ -12,6 +12,7 @@ use openmls::prelude::{CommitMessageBundle, KeyPackage as MlsKeyPackage, LeafNod
 use openmls::prelude::{CreateCommitError, PastEpochDeletion};
 use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tls_codec::Serialize as _;
 use zeroize::Zeroizing;
 
@@ -75,6 +76,7 @@ struct Notes {
     pending: Option<Hash32>,
 }
 
+const MARK_LABEL: &[u8] = b"undertone epoch mark v1";
 const NOTES: &str = "undertone_notes";
 
 impl Group {
@@ -295,9 +297,17 @@ impl Group {
     }
 
     /// What is the same for all members of an epoch, and differs after a fork (RFC 9420, section 8.7).
-    #[allow(dead_code, reason = "part of what a session offers; the engine does not ask for it yet")]
     pub(crate) fn authenticator(&self) -> Vec<u8> {
         self.mls.epoch_authenticator().as_slice().to_vec()
+    }
+
+    /// The authenticator, hashed and cut: it may be shown to anybody.
+    pub(crate) fn mark(&self) -> [u8; 16] {
+        let digest: [u8; 32] =
+            Sha256::new().chain_update(MARK_LABEL).chain_update(self.authenticator()).finalize().into();
+        let mut mark = [0; 16];
+        mark.copy_from_slice(&digest[..16]);
+        mark
     }
 
     /// A group that was just created or joined.

@@ -202,7 +202,7 @@ fn member(device: &DeviceRow) -> Member<'_> {
 fn action_of(kind: EnvelopeKind) -> Action {
     match kind {
         EnvelopeKind::Message | EnvelopeKind::Ephemeral => Action::Reply,
-        EnvelopeKind::Welcome | EnvelopeKind::Commit | EnvelopeKind::Receipt | EnvelopeKind::NoSession => {
+        EnvelopeKind::Welcome | EnvelopeKind::Commit | EnvelopeKind::Receipt | EnvelopeKind::Standing => {
             Action::Continue
         }
     }
