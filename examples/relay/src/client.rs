@@ -75,12 +75,29 @@ pub struct Challenged {
 }
 
 impl Client {
-    /// Connects. The relay's address is like `ws://127.0.0.1:8787`.
+    /// Connects. The relay's address is like `ws://127.0.0.1:8787`; with the feature `tls` also like
+    /// `wss://relay.example`, if one of the usual authorities has certified that name.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn dial(relay: &str) -> Result<Challenged, ClientError> {
-        let (sink, stream) = open(&format!("{relay}{PATH}")).await?.split();
+        Client::challenged(open(&format!("{relay}{PATH}")).await?).await
+    }
+
+    /// Connects to an address like `wss://relay.example`, and trusts whom `tls` trusts: say, a platform's own authority.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    #[cfg(feature = "tls")]
+    pub async fn dial_tls(relay: &str, tls: std::sync::Arc<rustls::ClientConfig>) -> Result<Challenged, ClientError> {
+        let (url, connector) = (format!("{relay}{PATH}"), tokio_tungstenite::Connector::Rustls(tls));
+        let opened =
+            tokio_tungstenite::connect_async_tls_with_config(url, Some(config()), true, Some(connector)).await?;
+        Client::challenged(opened.0).await
+    }
+
+    async fn challenged(socket: Socket) -> Result<Challenged, ClientError> {
+        let (sink, stream) = socket.split();
         let mut client = Client { sender: Sender(sink), receiver: Receiver(stream) };
         match client.receiver.next().await? {
             Down::Challenge { challenge } => Ok(Challenged { client, challenge }),
@@ -147,9 +164,12 @@ impl DemoAuthority {
 }
 
 async fn open(url: &str) -> Result<Socket, ClientError> {
-    let config = WebSocketConfig::default().max_message_size(Some(DOWN_MAX)).max_frame_size(Some(DOWN_MAX));
     // Acknowledgements are small and should not wait for each other: no Nagle.
-    Ok(connect_async_with_config(url, Some(config), true).await?.0)
+    Ok(connect_async_with_config(url, Some(config()), true).await?.0)
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default().max_message_size(Some(DOWN_MAX)).max_frame_size(Some(DOWN_MAX))
 }
 
 async fn binary(socket: &mut Socket) -> Result<Vec<u8>, ClientError> {
