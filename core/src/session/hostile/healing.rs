@@ -1,15 +1,19 @@
 //! What the engine does about sessions by itself: it must come to an end, and never work against itself.
 
 use super::Stage;
+use crate::authority::EnrolmentRequest;
 use crate::envelope::EnvelopeKind;
 use crate::event::Event;
-use crate::input::{Refusal, TransmitResult};
+use crate::id::DeviceId;
+use crate::input::{Answer, DirectoryDevice, DirectoryUser, Refusal, TransmitResult};
 use crate::intent::{self, Intent};
+use crate::output::Request;
+use crate::session::group::Changes;
 use crate::session::open::Add;
 use crate::session::pursue;
 use crate::session::row::Phase;
 use crate::session::testing::SESSION;
-use crate::time::{MINUTE, SECOND};
+use crate::time::{DAY, HOUR, MINUTE, SECOND};
 
 /// Eve and bea in one session, after everything that follows a welcome, and then bea's certificate renewed.
 fn renewed() -> (Stage, super::Device, u64) {
@@ -85,6 +89,60 @@ fn a_commit_that_the_relay_refuses_is_not_made_again_at_once() {
         assert_eq!(stage.sent(EnvelopeKind::Commit).len(), minute);
         stage.pass(2 * SECOND);
     }
+}
+
+// R12
+#[test]
+fn a_late_answer_moves_no_session_that_waits_for_another_one() {
+    let mut stage = Stage::new();
+    let mut eve = stage.together();
+    stage.pass(MINUTE);
+    let first = stage.sent(EnvelopeKind::Commit)[0].0;
+    // Eve's commit was faster; bea's engine takes it in and wants a fresh leaf still.
+    stage.commit(&mut eve, Changes::default()).unwrap();
+    stage.pass(10 * MINUTE);
+    let commits = stage.sent(EnvelopeKind::Commit);
+    assert_eq!((stage.epoch(), commits.len()), (2, 2));
+    let at = stage.now;
+    stage.engine.transmit_done(first, TransmitResult::Accepted { at }, at).unwrap();
+    assert_eq!(stage.epoch(), 2, "that was not the one it waits for");
+    assert_eq!(stage.session().unwrap().pending, Some(commits[1].0));
+    stage.engine.transmit_done(commits[1].0, TransmitResult::Accepted { at }, at).unwrap();
+    assert_eq!(stage.epoch(), 3);
+}
+
+// R10 R17: a directory may list what it should not
+#[test]
+fn a_device_whose_certificate_has_run_out_is_neither_reached_nor_waited_for() {
+    let mut stage = Stage::new();
+    let eve = stage.together();
+    let key = stage.engine.identity().identity_key();
+    let mut tablet = stage.device("tablet", "bea", &key, "escort");
+    let request = EnrolmentRequest::new(&super::user("bea"), &key, &tablet.signer).unwrap();
+    let (from, to) = (stage.now.minus(DAY), stage.now.minus(HOUR));
+    let role = crate::policy::Role::new("escort").unwrap();
+    let expired = stage.authority.issue(&request, role, stage.serial + 1, from, to).unwrap();
+    tablet.certificate = expired.as_bytes().to_vec();
+    let (talk, session, now) = (stage.conversation(), stage.session().unwrap(), stage.now);
+    stage.engine.mutate(now, |ctx| crate::session::shut_out(ctx, session.id)).unwrap();
+    stage.pass(MINUTE);
+    let asks = |(_, r): &&(_, Request)| matches!(r, Request::LookUp { key_packages: true, .. });
+    let request = stage.requests.iter().rev().find(asks).unwrap().0;
+    let entry = |name: &str, device: &super::Device| DirectoryUser {
+        user: super::user(name),
+        devices: vec![DirectoryDevice {
+            certificate: device.certificate.clone(),
+            key_package: Some(device.key_package()),
+        }],
+    };
+    let found = vec![entry("eve", &eve), entry("bea", &tablet)];
+    stage.engine.request_done(request, Answer::Directory(found), stage.now).unwrap();
+    stage.drain();
+    let eve_id = DeviceId::of_key(&eve.signer.public());
+    let welcomes = stage.sent(EnvelopeKind::Welcome);
+    assert_eq!(welcomes[0].1.recipients, [eve_id]);
+    let row = crate::conversation::load(&stage.engine.read().unwrap(), talk).unwrap().unwrap();
+    assert!(!row.devices.contains(&DeviceId::of_key(&tablet.signer.public())), "it is not waited for");
 }
 
 // R12
