@@ -6,11 +6,12 @@ use crate::id::{Hash32, UserId};
 use crate::time::Time;
 
 /// Position of a delivery in this device's mailbox: increasing, chosen by the transport.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct DeliveryId(pub u64);
 
 /// An envelope as the transport hands it over.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// What to acknowledge.
     pub id: DeliveryId,
@@ -19,6 +20,7 @@ pub struct Delivery {
     /// The relay's franking tag, kept for reports.
     pub frank: Option<Hash32>,
     /// The envelope's bytes.
+    #[serde(with = "serde_bytes")]
     pub envelope: Vec<u8>,
 }
 
@@ -105,7 +107,7 @@ pub enum Answer {
 }
 
 /// What a directory knows of a user.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryUser {
     /// Who.
     pub user: UserId,
@@ -114,10 +116,12 @@ pub struct DirectoryUser {
 }
 
 /// What a directory knows of a device.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryDevice {
     /// Its newest certificate.
+    #[serde(with = "serde_bytes")]
     pub certificate: Vec<u8>,
     /// A key package, when one was asked for and is to be had.
+    #[serde(with = "serde_bytes")]
     pub key_package: Option<Vec<u8>>,
 }

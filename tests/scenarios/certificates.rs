@@ -1,12 +1,13 @@
 //! Certificates that run out, are revoked, or come in another role.
 
-use undertone::envelope::Envelope;
+use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::error::{Error, Misuse, PeerFault};
 use undertone::event::Event;
 use undertone::message::SendState;
-use undertone::time::{DAY, HOUR, MINUTE};
-use undertone_tests::sim::World;
+use undertone::time::{DAY, HOUR, MINUTE, SECOND};
+use undertone_tests::sim::net::{Body, ToRelay};
 use undertone_tests::sim::platform::Platform;
+use undertone_tests::sim::{Fate, World};
 
 // R10
 #[test]
@@ -86,6 +87,63 @@ fn a_revoked_device_reads_nothing_that_is_sent_later() {
     }
     assert_eq!(world.texts(tablet, talk), ["to all"]);
     world.check();
+}
+
+// R10 R17: what is written before a revoked device is out waits until it is
+#[test]
+fn nothing_is_sent_while_a_revoked_device_is_a_member() {
+    let mut world = World::new(67);
+    let phone = world.device("ann", "client");
+    let tablet = world.another(phone);
+    let bea = world.device("bea", "escort");
+    world.settle();
+    let talk = world.start(phone, bea);
+    world.send(phone, talk, "to all");
+    world.settle();
+    world.tap = Some(Box::new(|packet| match &packet.body {
+        Body::Up(ToRelay::Submit(_, bundle)) if Envelope::decode(&bundle[0]).unwrap().kind == EnvelopeKind::Commit => {
+            Fate::Hold
+        }
+        _ => Fate::Pass,
+    }));
+    let list = world.platform.revoke(&world.devices[tablet].certificate.clone().unwrap(), world.now);
+    world.revoke(&list);
+    world.run(5 * SECOND);
+    world.send(bea, talk, "it was stolen");
+    world.run(5 * SECOND);
+    assert!(!world.held.is_empty(), "a removal is on its way");
+    assert_eq!(world.messages(bea, talk)[1].state, SendState::Queued);
+    world.release();
+    world.settle();
+    world.check();
+    assert_eq!(world.texts(phone, talk), ["to all", "it was stolen"]);
+}
+
+// R10 R17: a certificate that has run out suspends its device, and no more
+#[test]
+fn a_device_whose_certificate_has_run_out_keeps_its_place() {
+    let mut world = World::new(68);
+    world.period = -1;
+    let phone = world.device("ann", "client");
+    let tablet = world.another(phone);
+    let bea = world.device("bea", "escort");
+    world.settle();
+    let talk = world.start(phone, bea);
+    world.send(phone, talk, "to all");
+    world.settle();
+    world.renew(tablet, "client", HOUR).unwrap();
+    world.disconnect(tablet);
+    world.run(2 * HOUR);
+    // The directory lists it no more, and is compared with the leaves.
+    let second = world.another(bea);
+    world.run(10 * MINUTE);
+    world.send(second, talk, "still with us");
+    world.settle();
+    world.renew(tablet, "client", 90 * DAY).unwrap();
+    world.connect(tablet);
+    world.settle();
+    world.check();
+    assert_eq!(world.texts(tablet, talk), ["to all", "still with us"]);
 }
 
 // R10 R43

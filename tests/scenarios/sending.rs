@@ -249,6 +249,7 @@ fn what_a_relay_refuses_of_a_forgotten_session_goes_out_in_a_new_one() {
     world.period = -1;
     let (ann, bea, talk) = world.acquaint();
     world.run(4 * DAY);
+    world.relay.sweep(world.now);
     // More than the window: some come back while others have not been out yet.
     let lines: Vec<String> = (0..undertone::limits::WINDOW + 8).map(|n| format!("line {n}")).collect();
     for line in &lines {
@@ -269,6 +270,7 @@ fn a_receipt_that_a_relay_refuses_brings_a_new_session() {
     world.period = -1;
     let (ann, bea, talk) = world.acquaint();
     world.run(4 * DAY);
+    world.relay.sweep(world.now);
     world.read_all(bea, talk);
     world.settle();
     let before = world.wire.len();

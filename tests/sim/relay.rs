@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use undertone::envelope::Envelope;
 use undertone::id::{DeviceId, Hash32};
-use undertone::input::{self, Answer, Delivery, DirectoryDevice, DirectoryUser, Refusal};
+use undertone::input::{self, Answer, Delivery, DeliveryId};
 use undertone::output::Request;
 use undertone::policy::Policy;
 use undertone::time::Time;
-use undertone_relay::answer::{self, DeliveryId, RefusedReason};
+use undertone_relay::answer;
 use undertone_relay::logic::{Config, Fault, Limits, Output, Relay};
 use undertone_relay::store::MemoryStore;
 
@@ -72,6 +72,13 @@ impl RelayHost {
         self.crash();
     }
 
+    /// What has expired goes.
+    pub fn sweep(&mut self, now: Time) {
+        while self.logic().poll_timeout() <= now {
+            self.logic().handle_timeout(now).expect("a store in memory works");
+        }
+    }
+
     pub fn logic(&mut self) -> &mut Relay<MemoryStore> {
         self.relay.as_mut().expect("the relay runs")
     }
@@ -116,9 +123,7 @@ impl RelayHost {
             answer::TransmitResult::Accepted { at } if self.conflicts_with_holder && self.held_already(bundle) => {
                 input::TransmitResult::Conflict { winner: bundle[0].clone(), at }
             }
-            answer::TransmitResult::Accepted { at } => input::TransmitResult::Accepted { at },
-            answer::TransmitResult::Conflict { winner, at } => input::TransmitResult::Conflict { winner, at },
-            answer::TransmitResult::Refused(reason) => input::TransmitResult::Refused(refusal(reason)),
+            result => result.into(),
         }
     }
 
@@ -134,15 +139,12 @@ impl RelayHost {
         match request {
             Request::Fetch { since } => {
                 let page = self.logic().fetch(from, DeliveryId(since), PAGE, now).expect("a store in memory works");
-                let next = page.more.then_some(input::DeliveryId(page.next.0));
-                (Answer::Fetched { next }, page.deliveries.into_iter().map(delivery).collect())
+                let next = page.more.then_some(page.next);
+                (Answer::Fetched { next }, page.deliveries)
             }
             Request::LookUp { users, key_packages } => {
                 let found = self.logic().look_up(from, &users, key_packages, now);
-                (
-                    found.map_or(Answer::Failed, |users| Answer::Directory(users.into_iter().map(user).collect())),
-                    Vec::new(),
-                )
+                (found.map_or(Answer::Failed, Answer::Directory), Vec::new())
             }
             Request::Publish { packages, last_resort, replace } => {
                 let packages: Vec<Vec<u8>> = packages.into_iter().map(|p| p.into_vec()).collect();
@@ -157,8 +159,8 @@ impl RelayHost {
         }
     }
 
-    pub fn acknowledge(&mut self, from: DeviceId, id: input::DeliveryId) {
-        self.logic().acknowledge(from, &[DeliveryId(id.0)]).expect("a store in memory works");
+    pub fn acknowledge(&mut self, from: DeviceId, id: DeliveryId) {
+        self.logic().acknowledge(from, &[id]).expect("a store in memory works");
     }
 
     /// Makes everything durable, and hands out what devices are to be told, by connection.
@@ -183,33 +185,5 @@ impl RelayHost {
 
     pub fn revocations(&mut self) -> Vec<Vec<u8>> {
         self.logic().revocations().into_iter().map(<[u8]>::to_vec).collect()
-    }
-}
-
-/// A delivery as the engine takes it.
-pub fn delivery(delivery: answer::Delivery) -> Delivery {
-    Delivery {
-        id: input::DeliveryId(delivery.id.0),
-        accepted_at: delivery.accepted_at,
-        frank: delivery.frank,
-        envelope: delivery.envelope,
-    }
-}
-
-fn user(user: answer::DirectoryUser) -> DirectoryUser {
-    let device =
-        |d: answer::DirectoryDevice| DirectoryDevice { certificate: d.certificate, key_package: d.key_package };
-    DirectoryUser { user: user.user, devices: user.devices.into_iter().map(device).collect() }
-}
-
-fn refusal(reason: RefusedReason) -> Refusal {
-    match reason {
-        RefusedReason::Policy => Refusal::Policy,
-        RefusedReason::UnknownTag | RefusedReason::NotMember => Refusal::NotMember,
-        RefusedReason::Revoked | RefusedReason::Expired => Refusal::Certificate,
-        RefusedReason::Malformed | RefusedReason::TooLarge | RefusedReason::Recipient | RefusedReason::Stale => {
-            Refusal::Malformed
-        }
-        RefusedReason::RateLimited => Refusal::RateLimited,
     }
 }

@@ -1,12 +1,8 @@
 //! What a host does between an engine and a relay: outputs become frames, frames become inputs.
 
-use undertone::input::{
-    Answer, Connection, Delivery, DeliveryId, DirectoryDevice, DirectoryUser, Login, Refusal, RequestId, TransmitId,
-    TransmitResult,
-};
+use undertone::input::{Answer, Connection, Delivery, DeliveryId, Login, RequestId, TransmitId};
 use undertone::output::{Request, Transmit};
 use undertone::{Engine, Error, Event, Output, Result, Time};
-use undertone_relay::answer::{self, RefusedReason};
 use undertone_relay::frame::{Down, Up};
 use undertone_relay::gateway::ConnectionId;
 
@@ -56,15 +52,15 @@ impl Host {
                 let login = Login { accepted_sequence: Some(highest_sequence), key_packages: Some(key_packages) };
                 self.engine.connection(Connection::Up(login), now)?;
             }
-            Down::Transmitted { id, result } => self.engine.transmit_done(TransmitId(id), transmitted(result), now)?,
-            Down::Delivered(delivery) => self.receive(delivery, now)?,
+            Down::Transmitted { id, result } => self.engine.transmit_done(TransmitId(id), result.into(), now)?,
+            Down::Delivered(delivery) => self.receive(&delivery, now)?,
             Down::Fetched { request, page } => {
-                let next = page.more.then_some(DeliveryId(page.next.0));
-                page.deliveries.into_iter().try_for_each(|delivery| self.receive(delivery, now))?;
+                let next = page.more.then_some(page.next);
+                page.deliveries.iter().try_for_each(|delivery| self.receive(delivery, now))?;
                 self.answer(request, Answer::Fetched { next }, now)?;
             }
             Down::Directory { request, users } => {
-                self.answer(request, Answer::Directory(users.into_iter().map(directory_user).collect()), now)?;
+                self.answer(request, Answer::Directory(users), now)?;
             }
             Down::Published { request, .. } => self.answer(request, Answer::Published, now)?,
             Down::SlotHeld { request, holder } => {
@@ -91,7 +87,7 @@ impl Host {
                 Output::Transmit(Transmit { id, envelopes }) => {
                     Deed::Send(Up::Transmit { id: id.0, bundle: envelopes })
                 }
-                Output::Acknowledge(id) => Deed::Send(Up::Acknowledge { ids: vec![answer::DeliveryId(id.0)] }),
+                Output::Acknowledge(id) => Deed::Send(Up::Acknowledge { ids: vec![id] }),
                 Output::Request(RequestId(id), request) => Deed::Send(ask(id, request)),
                 Output::Event(event) => Deed::Show(event),
                 Output::Timeout { .. } => return Ok(deeds),
@@ -109,9 +105,8 @@ impl Host {
         self.engine.request_done(RequestId(request), answer, now)
     }
 
-    fn receive(&mut self, delivery: answer::Delivery, now: Time) -> Result<()> {
-        let answer::Delivery { id, accepted_at, frank, envelope } = delivery;
-        match self.engine.receive(&Delivery { id: DeliveryId(id.0), accepted_at, frank, envelope }, now) {
+    fn receive(&mut self, delivery: &Delivery, now: Time) -> Result<()> {
+        match self.engine.receive(delivery, now) {
             Err(Error::Peer(_) | Error::Denied(_)) => Ok(()),
             result => result,
         }
@@ -171,7 +166,7 @@ impl Connected {
 
 fn ask(request: u64, what: Request) -> Up {
     match what {
-        Request::Fetch { since } => Up::Fetch { request, since: answer::DeliveryId(since), limit: PAGE },
+        Request::Fetch { since } => Up::Fetch { request, since: DeliveryId(since), limit: PAGE },
         Request::LookUp { users, key_packages } => Up::LookUp { request, users, key_packages },
         Request::Publish { packages, last_resort, replace } => Up::Publish {
             request,
@@ -181,30 +176,4 @@ fn ask(request: u64, what: Request) -> Up {
         },
         Request::Slot { name } => Up::Slot { request, name },
     }
-}
-
-fn transmitted(result: answer::TransmitResult) -> TransmitResult {
-    match result {
-        answer::TransmitResult::Accepted { at } => TransmitResult::Accepted { at },
-        answer::TransmitResult::Conflict { winner, at } => TransmitResult::Conflict { winner, at },
-        answer::TransmitResult::Refused(reason) => TransmitResult::Refused(refusal(reason)),
-    }
-}
-
-fn refusal(reason: RefusedReason) -> Refusal {
-    match reason {
-        RefusedReason::Policy => Refusal::Policy,
-        RefusedReason::UnknownTag | RefusedReason::NotMember | RefusedReason::Recipient => Refusal::NotMember,
-        RefusedReason::Revoked | RefusedReason::Expired => Refusal::Certificate,
-        RefusedReason::Malformed | RefusedReason::TooLarge | RefusedReason::Stale => Refusal::Malformed,
-        RefusedReason::RateLimited => Refusal::RateLimited,
-    }
-}
-
-fn directory_user(from: answer::DirectoryUser) -> DirectoryUser {
-    let device = |device: answer::DirectoryDevice| DirectoryDevice {
-        certificate: device.certificate,
-        key_package: device.key_package,
-    };
-    DirectoryUser { user: from.user, devices: from.devices.into_iter().map(device).collect() }
 }

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
+use super::dedup::Note;
 use super::open::{Opened, is_control};
 use super::{Verdict, dedup, missing};
 use crate::authority::Certificate;
@@ -87,11 +88,11 @@ fn heal(
             conversation::store(&mut ctx.tx, &row)?;
         }
         // Every device of both users gets what one of them asked for.
-        None if !dedup::wanted(ctx, sender.device(), lost)? => return Ok(()),
+        None if !dedup::remembers(ctx, Note::Wanted, sender.device(), lost)? => return Ok(()),
         None => {}
     }
-    dedup::forget_wanted(ctx, sender.device(), lost);
-    dedup::note_again(ctx, sender.device(), lost)?;
+    dedup::forget(ctx, Note::Wanted, sender.device(), lost);
+    dedup::remember(ctx, Note::CameAgain, sender.device(), lost)?;
     let delivery = Delivery { accepted_at: first.min(delivery.accepted_at), ..delivery.clone() };
     insert(ctx, conversation, sender, content, carrier, &delivery)
 }

@@ -14,6 +14,17 @@ use crate::time::Time;
 
 const SWEEP_CURSOR: &[u8] = b"seen sweep";
 
+/// What is remembered of an envelope that could not be read.
+#[derive(Clone, Copy)]
+pub(super) enum Note {
+    /// What it carried came in another one.
+    CameAgain,
+    /// Its device was asked for that in this session.
+    Asked(SessionId),
+    /// This device wants that, for as long as the other one may answer.
+    Wanted,
+}
+
 /// Whether this envelope was taken in before.
 pub(super) fn seen(ctx: &Ctx<'_>, envelope: &Envelope) -> Result<bool> {
     #[cfg(feature = "sabotage")]
@@ -39,41 +50,38 @@ pub(super) fn note_said(ctx: &Ctx<'_>, label: &[u8], device: DeviceId, tag: Sess
     ctx.tx.put_row(Table::Seen, note_key(device, &[label, tag.as_bytes()]), &until)
 }
 
-/// Remembers that what an envelope of a device carried came in another one.
-pub(super) fn note_again(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) -> Result<()> {
-    let until = ctx.now.plus(limits::PARKED_AGE);
-    ctx.tx.put_row(Table::Seen, note_key(device, &[b"again", envelope.as_bytes()]), &until)
+/// Remembers something of an envelope of a device, from now on for as long as it matters; `false` when it was remembered.
+pub(super) fn remember(ctx: &Ctx<'_>, note: Note, device: DeviceId, envelope: EnvelopeId) -> Result<bool> {
+    let new = !remembers(ctx, note, device, envelope)?;
+    ctx.tx.put_row(Table::Seen, note.key(device, envelope), &ctx.now.plus(note.matters_for()))?;
+    Ok(new)
 }
 
-/// Whether it did.
-pub(super) fn came_again(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) -> Result<bool> {
-    Ok(ctx.tx.get(Table::Seen, &note_key(device, &[b"again", envelope.as_bytes()]))?.is_some())
+/// Whether something is remembered of an envelope of a device.
+pub(super) fn remembers(ctx: &Ctx<'_>, note: Note, device: DeviceId, envelope: EnvelopeId) -> Result<bool> {
+    Ok(ctx.tx.get(Table::Seen, &note.key(device, envelope))?.is_some())
 }
 
-/// Remembers that a device is asked in a session for what an envelope carried; `false` when it was before.
-pub(super) fn note_asked(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId, session: SessionId) -> Result<bool> {
-    let key = note_key(device, &[b"asked", envelope.as_bytes(), session.as_bytes()]);
-    if ctx.tx.get(Table::Seen, &key)?.is_some() {
-        return Ok(false);
+/// Forgets it.
+pub(super) fn forget(ctx: &Ctx<'_>, note: Note, device: DeviceId, envelope: EnvelopeId) {
+    ctx.tx.delete(Table::Seen, &note.key(device, envelope));
+}
+
+impl Note {
+    fn key(self, device: DeviceId, envelope: EnvelopeId) -> Vec<u8> {
+        match self {
+            Note::CameAgain => note_key(device, &[b"again", envelope.as_bytes()]),
+            Note::Asked(session) => note_key(device, &[b"asked", envelope.as_bytes(), session.as_bytes()]),
+            Note::Wanted => note_key(device, &[b"wanted", envelope.as_bytes()]),
+        }
     }
-    ctx.tx.put_row(Table::Seen, key, &ctx.now.plus(limits::PARKED_AGE))?;
-    Ok(true)
-}
 
-/// Remembers that this device wants what an envelope of `device` carried, for as long as that one may answer.
-pub(super) fn note_wanted(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) -> Result<()> {
-    let until = ctx.now.plus(limits::MAILBOX_AGE + limits::PARKED_AGE);
-    ctx.tx.put_row(Table::Seen, note_key(device, &[b"wanted", envelope.as_bytes()]), &until)
-}
-
-/// Whether it was asked for, and has not come.
-pub(super) fn wanted(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) -> Result<bool> {
-    Ok(ctx.tx.get(Table::Seen, &note_key(device, &[b"wanted", envelope.as_bytes()]))?.is_some())
-}
-
-/// It has come.
-pub(super) fn forget_wanted(ctx: &Ctx<'_>, device: DeviceId, envelope: EnvelopeId) {
-    ctx.tx.delete(Table::Seen, &note_key(device, &[b"wanted", envelope.as_bytes()]));
+    fn matters_for(self) -> u64 {
+        match self {
+            Note::CameAgain | Note::Asked(_) => limits::PARKED_AGE,
+            Note::Wanted => limits::MAILBOX_AGE + limits::PARKED_AGE,
+        }
+    }
 }
 
 /// Forgets what no relay can repeat any more, a bounded step per call; says whether there is more to look at.

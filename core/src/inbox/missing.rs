@@ -7,6 +7,7 @@
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
+use super::dedup::Note;
 use super::{Verdict, dedup, parked};
 use crate::codec;
 use crate::conversation;
@@ -123,7 +124,7 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
 fn open_doubts(ctx: &Ctx<'_>, session: Option<&SessionRow>, device: DeviceId) -> Result<Vec<Doubt>> {
     let mut open = Vec::new();
     for doubt in session.iter().flat_map(|session| session.doubts(device, ctx.now)) {
-        if !dedup::came_again(ctx, device, doubt.envelope)? {
+        if !dedup::remembers(ctx, Note::CameAgain, device, doubt.envelope)? {
             open.push(doubt.clone());
         }
     }
@@ -161,12 +162,12 @@ fn ask_elsewhere(
     let mut lacking = parked::lacking(ctx, tag, device, session)?;
     for doubt in doubts {
         lacking.newest = lacking.newest.max(doubt.accepted_at);
-        if dedup::note_asked(ctx, device, doubt.envelope, session)? {
+        if dedup::remember(ctx, Note::Asked(session), device, doubt.envelope)? {
             lacking.messages.push((doubt.envelope, doubt.accepted_at));
         }
     }
     for (envelope, _) in &lacking.messages {
-        dedup::note_wanted(ctx, device, *envelope)?;
+        dedup::remember(ctx, Note::Wanted, device, *envelope)?;
     }
     for some in lacking.messages.chunks(limits::UNDECRYPTABLE) {
         outbox::push(ctx, &mut row, Item::Control(Kind::UNREADABLE, codec::encode(&some)?.into()))?;
@@ -238,7 +239,7 @@ pub(super) fn ask_again(
     envelope: EnvelopeId,
     accepted: Time,
 ) -> Result<()> {
-    dedup::note_wanted(ctx, device, envelope)?;
+    dedup::remember(ctx, Note::Wanted, device, envelope)?;
     let mut row = conversation::require(&ctx.tx, conversation)?;
     let body = codec::encode(&[(envelope, accepted)])?;
     outbox::push(ctx, &mut row, Item::Control(Kind::UNREADABLE, body.into()))?;

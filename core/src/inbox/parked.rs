@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dedup::Note;
 use super::shelf::{self, Budget};
 use super::{Verdict, dedup, missing, take};
 use crate::ctx::Ctx;
@@ -156,7 +157,7 @@ pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsew
     for (key, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)? {
         let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
         let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
-        if dedup::came_again(ctx, device, envelope.id)? {
+        if dedup::remembers(ctx, Note::CameAgain, device, envelope.id)? {
             if gone < GONE_STEP {
                 shelf::remove(ctx, &key)?;
                 gone += 1;
@@ -164,7 +165,7 @@ pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsew
             continue;
         }
         lacking.newest = lacking.newest.max(row.accepted_at);
-        if envelope.kind == EnvelopeKind::Message && dedup::note_asked(ctx, device, envelope.id, elsewhere)?
+        if envelope.kind == EnvelopeKind::Message && dedup::remember(ctx, Note::Asked(elsewhere), device, envelope.id)?
         {
             lacking.messages.push((envelope.id, row.accepted_at));
         }

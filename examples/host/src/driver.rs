@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
-use undertone::input::{Answer, Connection, DeliveryId, Login, RequestId, TransmitId};
+use undertone::input::{Answer, Connection, Delivery, DeliveryId, DirectoryUser, Login, RequestId, TransmitId};
 use undertone::output::{Request, Transmit, Wake};
 use undertone::{Engine, Error, Output, Time};
-use undertone_relay::answer;
 use undertone_relay::client::{Challenged, Client, ClientError, LoggedIn};
 use undertone_relay::frame::{ACKNOWLEDGED, CloseReason, Down, Up};
 
-use crate::answer::{delivery, directory, transmit_result};
 use crate::link::{Link, LinkEvent, Wire};
 use crate::{Notice, Order, Status, now};
 
@@ -39,7 +37,7 @@ pub(crate) struct Driver {
     attempt: u32,
     under_way: BTreeMap<u64, Pending>,
     transmits: BTreeSet<TransmitId>,
-    acknowledge: Vec<answer::DeliveryId>,
+    acknowledge: Vec<DeliveryId>,
     /// The last delivery that this connection brought.
     last: DeliveryId,
     next_own: u64,
@@ -143,7 +141,7 @@ impl Driver {
                         self.transmits.insert(id);
                     }
                 }
-                Output::Acknowledge(id) => self.acknowledge.push(answer::DeliveryId(id.0)),
+                Output::Acknowledge(id) => self.acknowledge.push(id),
                 Output::Request(id, request) => self.request(id, request),
                 Output::Event(event) => self.tell(Notice::Event(event)),
                 Output::Timeout { at, reason } => {
@@ -256,7 +254,7 @@ impl Driver {
         let number = id.0;
         let (pending, frame) = match request {
             Request::Fetch { since } => {
-                let since = answer::DeliveryId(since);
+                let since = DeliveryId(since);
                 (Pending::Engine(id), Up::Fetch { request: number, since, limit: PAGE })
             }
             Request::LookUp { mut users, key_packages } => {
@@ -291,13 +289,13 @@ impl Driver {
             Down::Transmitted { id, result } => {
                 let id = TransmitId(id);
                 self.transmits.remove(&id);
-                check(self.engine.transmit_done(id, transmit_result(result), now()))
+                check(self.engine.transmit_done(id, result.into(), now()))
             }
             Down::Fetched { request, page } => {
                 page.deliveries.into_iter().try_for_each(|delivery| self.receive(delivery))?;
                 match self.under_way.remove(&request) {
                     Some(Pending::Engine(id)) => {
-                        let next = page.more.then_some(DeliveryId(page.next.0));
+                        let next = page.more.then_some(page.next);
                         self.done(id, Answer::Fetched { next })
                     }
                     Some(Pending::Mail) if page.more => {
@@ -314,7 +312,7 @@ impl Driver {
             }
             Down::RequestRefused { request, .. } => self.answered(request, Answer::Failed),
             Down::MailWaiting => {
-                self.fetch(answer::DeliveryId(self.last.0));
+                self.fetch(self.last);
                 Ok(())
             }
             Down::DirectoryChanged { user } => check(self.engine.directory_changed(&user, now())),
@@ -333,21 +331,21 @@ impl Driver {
     }
 
     /// Gives an envelope to the engine, which says itself what it thinks of it.
-    fn receive(&mut self, from: answer::Delivery) -> Result<(), End> {
-        self.last = self.last.max(DeliveryId(from.id.0));
-        check(self.engine.receive(&delivery(from), now()))
+    fn receive(&mut self, from: Delivery) -> Result<(), End> {
+        self.last = self.last.max(from.id);
+        check(self.engine.receive(&from, now()))
     }
 
-    fn fetch(&mut self, since: answer::DeliveryId) {
+    fn fetch(&mut self, since: DeliveryId) {
         self.ask_own(Pending::Mail, |request| Up::Fetch { request, since, limit: PAGE });
     }
 
     /// A part of a look-up came: asks for the next part, or answers.
-    fn found(&mut self, request: u64, users: Vec<answer::DirectoryUser>) -> Result<(), End> {
+    fn found(&mut self, request: u64, users: Vec<DirectoryUser>) -> Result<(), End> {
         let Some(Pending::LookUp { id, mut found, mut rest, claim }) = self.under_way.remove(&request) else {
             return Ok(());
         };
-        found.extend(directory(users));
+        found.extend(users);
         if rest.is_empty() {
             return self.done(id, Answer::Directory(found));
         }

@@ -1,47 +1,10 @@
-//! What a relay answers and tells a device.
+//! What a relay answers and tells a device. What an engine takes as it is, is the engine's own type.
 
 use serde::{Deserialize, Serialize};
-use undertone::id::{Hash32, UserId};
+use undertone::input::{self, Refusal};
 use undertone::time::Time;
 
-/// A position in one device's mailbox; later deliveries have higher ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct DeliveryId(pub u64);
-
-/// An envelope as its recipient gets it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// Where it stands in the device's mailbox.
-    pub id: DeliveryId,
-    /// When the relay accepted it: the same for every copy and in the sender's answer.
-    pub accepted_at: Time,
-    /// The relay's mark on the sender's franking commitment.
-    pub frank: Option<Hash32>,
-    /// The envelope as it was sent.
-    #[serde(with = "serde_bytes")]
-    pub envelope: Vec<u8>,
-}
-
-/// A user as the directory knows it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DirectoryUser {
-    /// Who was asked for.
-    pub user: UserId,
-    /// The devices whose certificates are good now.
-    pub devices: Vec<DirectoryDevice>,
-}
-
-/// A device as the directory knows it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DirectoryDevice {
-    /// Its newest certificate.
-    #[serde(with = "serde_bytes")]
-    pub certificate: Vec<u8>,
-    /// A key package of it, if one was asked for, may be given, and is left.
-    #[serde(with = "serde_bytes")]
-    pub key_package: Option<Vec<u8>>,
-}
+pub use undertone::input::{Delivery, DeliveryId, DirectoryDevice, DirectoryUser};
 
 /// What becomes of a transmit.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,5 +85,30 @@ impl TryFrom<u8> for RefusedReason {
             10 => RefusedReason::Stale,
             _ => return Err("unknown reason"),
         })
+    }
+}
+
+impl From<TransmitResult> for input::TransmitResult {
+    fn from(result: TransmitResult) -> input::TransmitResult {
+        match result {
+            TransmitResult::Accepted { at } => input::TransmitResult::Accepted { at },
+            TransmitResult::Conflict { winner, at } => input::TransmitResult::Conflict { winner, at },
+            TransmitResult::Refused(reason) => input::TransmitResult::Refused(reason.into()),
+        }
+    }
+}
+
+impl From<RefusedReason> for Refusal {
+    fn from(reason: RefusedReason) -> Refusal {
+        match reason {
+            RefusedReason::Policy => Refusal::Policy,
+            RefusedReason::UnknownTag | RefusedReason::NotMember => Refusal::NotMember,
+            RefusedReason::Revoked | RefusedReason::Expired => Refusal::Certificate,
+            // A recipient who cannot be welcomed is no fault of the session: the engine looks again and makes it anew.
+            RefusedReason::Malformed | RefusedReason::TooLarge | RefusedReason::Recipient | RefusedReason::Stale => {
+                Refusal::Malformed
+            }
+            RefusedReason::RateLimited => Refusal::RateLimited,
+        }
     }
 }

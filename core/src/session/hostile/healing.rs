@@ -11,7 +11,7 @@ use crate::output::Request;
 use crate::session::group::Changes;
 use crate::session::open::Add;
 use crate::session::pursue;
-use crate::session::row::Phase;
+use crate::session::row::{Phase, SessionRow};
 use crate::session::testing::SESSION;
 use crate::time::{DAY, HOUR, MINUTE, SECOND};
 
@@ -156,6 +156,36 @@ fn a_session_of_which_the_relay_knows_nothing_is_replaced() {
     assert_eq!(stage.session().unwrap().phase, Phase::Frozen);
     let conversation = stage.conversation();
     assert!(intent::get(&stage.engine.read().unwrap(), conversation, Intent::Open).unwrap().is_some());
+}
+
+// R12 R17: a directory that says now this, now that
+#[test]
+fn a_device_that_changed_members_again_and_again_waits_before_it_looks() {
+    let mut stage = Stage::new();
+    stage.together();
+    stage.pass(MINUTE);
+    let (talk, now) = (stage.conversation(), stage.now);
+    let want = |stage: &mut Stage, times: u32| {
+        let (mut session, now) = (stage.session().unwrap(), stage.now);
+        session.reconciled = (times, now);
+        stage.requests.clear();
+        let wanted = |ctx: &mut crate::ctx::Ctx<'_>| {
+            crate::session::row::store(&ctx.tx, &SessionRow { pending: None, ..session })?;
+            intent::want(ctx, talk, Intent::Reconcile, now)
+        };
+        stage.engine.mutate(now, wanted).unwrap();
+        stage.drain();
+    };
+    let looks = |stage: &Stage| stage.requests.iter().any(|(_, r)| matches!(r, Request::LookUp { .. }));
+    want(&mut stage, 3);
+    assert!(!looks(&stage), "three times in a row is enough");
+    stage.pass(3 * MINUTE);
+    assert!(looks(&stage), "not for ever");
+    let mut stage = Stage::new();
+    stage.together();
+    stage.pass(now.since(super::BEGIN));
+    want(&mut stage, 2);
+    assert!(looks(&stage));
 }
 
 // R14
