@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::id::{MessageId, UserId};
-use crate::member;
+use crate::member::{self, UserRow};
 use crate::store::Table;
 use crate::tx::Tx;
 
@@ -46,12 +46,19 @@ pub(crate) fn store(tx: &Tx<'_>, user: &UserId, row: &PersonRow) -> Result<()> {
 
 /// How far a user's identity is to be trusted.
 pub(crate) fn trust(tx: &Tx<'_>, user: &UserId) -> Result<Trust> {
-    let Some(known) = member::user_row(tx, user)? else { return Ok(Trust::Unknown) };
-    Ok(match load(tx, user)?.verified {
-        None => Trust::Unverified,
-        Some(verified) if *verified == known.identity => Trust::Verified,
-        Some(_) => Trust::Changed,
-    })
+    Ok(load(tx, user)?.trust(member::user_row(tx, user)?.as_ref()))
+}
+
+impl PersonRow {
+    /// How far the person's identity is to be trusted, by what is known of the user.
+    pub fn trust(&self, known: Option<&UserRow>) -> Trust {
+        match (known, &self.verified) {
+            (None, _) => Trust::Unknown,
+            (Some(_), None) => Trust::Unverified,
+            (Some(known), Some(verified)) if **verified == known.identity => Trust::Verified,
+            (Some(_), Some(_)) => Trust::Changed,
+        }
+    }
 }
 
 /// Whether anything may be said to a user: not while a verified identity is another one.

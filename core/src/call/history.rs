@@ -12,9 +12,9 @@ use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::Kind;
 use crate::error::{Error, Misuse, PeerFault, Result};
-use crate::id::{CallId, ConversationId, DeviceId, Hash32, MessageId, UserId};
+use crate::id::{CallId, ConversationId, DeviceId, UserId};
 use crate::limits;
-use crate::message::{self, Body, MessageKey, MessageRow, Recipient, SendState};
+use crate::message::{self, Body, MessageKey, MessageRow};
 use crate::outbox::{self, Item};
 use crate::policy::{Action, CallKind, Decision};
 use crate::time::{SECOND, Time};
@@ -130,35 +130,12 @@ pub(super) fn record(ctx: &mut Ctx<'_>, call: CallId, row: &mut CallRow) -> Resu
     let started = facts.started.min(ending.answered.unwrap_or(ending.ended));
     let body = Record { call, kind: facts.kind, started, ending }.encode()?;
     let mut talk = conversation::require(&ctx.tx, row.conversation)?;
-    let id = MessageId::fresh(ctx.rng, ctx.now);
-    talk.last_stamp = talk.last_stamp.plus(1).max(ctx.now);
-    let key = MessageKey { at: talk.last_stamp, device: ctx.account.id, id };
-    let unknown = |m: &conversation::MemberRow| Recipient { user: m.user.clone(), delivered: None, read: None };
-    let message = MessageRow {
-        author: ctx.account.user.clone(),
-        own: true,
-        stamp: key.at,
-        accepted: None,
-        period: talk.period,
-        clock: talk.clock,
-        target: None,
-        counts: ending.is_missed(),
-        body: Body::Unknown(Kind::CALL, body.into()),
-        state: SendState::Queued,
-        recipients: talk.others.iter().map(unknown).collect(),
-        unread: false,
-        read: None,
-        readers: Vec::new(),
-        edits: (0, MessageId::from_bytes([0; 16])),
-        envelope: None,
-        opening: Hash32::from_bytes([0; 32]),
-        frank: None,
-    };
-    conversation::added(ctx, &mut talk, key, &message)?;
-    outbox::push(ctx, &mut talk, Item::Message(id))?;
+    let body = Body::Unknown(Kind::CALL, body.into());
+    let (place, _) = conversation::write(ctx, &mut talk, body, |message| message.counts = ending.is_missed())?;
+    outbox::push(ctx, &mut talk, Item::Message(place.id))?;
     conversation::store(&mut ctx.tx, &talk)?;
     if let Some(facts) = &mut row.facts {
-        facts.message = Some(id);
+        facts.message = Some(place.id);
     }
     Ok(())
 }

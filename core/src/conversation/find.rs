@@ -2,7 +2,7 @@
 //! number per call.
 
 use super::list::{Conversation, ConversationCursor, ConversationPage};
-use super::row::{ConversationRow, activity_key};
+use super::row::ConversationRow;
 use crate::codec;
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::id::ConversationId;
@@ -31,8 +31,7 @@ pub(crate) fn find(
     }
     let mut page = ConversationPage { conversations: Vec::new(), next: cursor.cloned() };
     for looked_at in 0.. {
-        let from =
-            page.next.as_ref().map_or_else(Vec::new, |c| [activity_key(c.pinned, c.activity, c.id), vec![0]].concat());
+        let from = ConversationCursor::first_key(page.next.as_ref());
         let rows = tx.scan(Table::Activity, KeyRange { from: &from, to: &[] }, Direction::Forward, TOGETHER)?;
         for (_, id) in &rows {
             if page.conversations.len() == limit || looked_at * TOGETHER >= limits::CONVERSATIONS_SEARCHED {
@@ -40,7 +39,7 @@ pub(crate) fn find(
             }
             let id: ConversationId = codec::decode_row(id, "activity")?;
             let row = super::load(tx, id)?.ok_or(Error::Store(StoreError::Corrupt("activity")))?;
-            page.next = Some(ConversationCursor { pinned: row.pinned, activity: row.activity, id });
+            page.next = Some(ConversationCursor::behind(&row));
             if wanted(&names(tx, &row)?) {
                 page.conversations.push(Conversation::new(tx, own_role, policy, row, hidden)?);
             }

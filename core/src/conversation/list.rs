@@ -1,6 +1,6 @@
 //! The list of conversations, newest activity first.
 
-use super::row::{ConversationRow, State};
+use super::row::{ConversationRow, State, activity_key};
 use crate::codec;
 use crate::envelope::Clock;
 use crate::error::{Error, Misuse, Result, StoreError};
@@ -83,9 +83,22 @@ pub enum ConversationState {
 /// Where a page of the list goes on: behind this conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversationCursor {
-    pub(super) pinned: bool,
-    pub(super) activity: Time,
-    pub(super) id: ConversationId,
+    pinned: bool,
+    activity: Time,
+    id: ConversationId,
+}
+
+impl ConversationCursor {
+    /// Behind a conversation. A cursor is made of what the row says: the keys of the list come back with the conversation
+    /// hidden.
+    pub(super) fn behind(row: &ConversationRow) -> ConversationCursor {
+        ConversationCursor { pinned: row.pinned, activity: row.activity, id: row.id }
+    }
+
+    /// The first key of the list from which a page goes on.
+    pub(super) fn first_key(cursor: Option<&ConversationCursor>) -> Vec<u8> {
+        cursor.map_or_else(Vec::new, |c| [activity_key(c.pinned, c.activity, c.id), vec![0]].concat())
+    }
 }
 
 /// A page of the list.
@@ -109,22 +122,19 @@ pub(crate) fn page(
     if limit == 0 || limit > limits::PAGE_MAX {
         return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
     }
-    // A cursor is made of what the row says: the keys of this table come back with the conversation hidden.
-    let from =
-        cursor.map_or_else(Vec::new, |c| [super::row::activity_key(c.pinned, c.activity, c.id), vec![0]].concat());
+    let from = ConversationCursor::first_key(cursor);
     let mut rows = tx.scan(Table::Activity, KeyRange { from: &from, to: &[] }, Direction::Forward, limit + 1)?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let mut conversations: Vec<Conversation> = Vec::with_capacity(rows.len());
+    let mut last = None;
     for (_, id) in rows {
         let id: ConversationId = codec::decode_row(&id, "activity")?;
         let row = super::load(tx, id)?.ok_or(Error::Store(StoreError::Corrupt("activity")))?;
+        last = Some(ConversationCursor::behind(&row));
         conversations.push(Conversation::new(tx, own_role, policy, row, hidden)?);
     }
-    let cursor =
-        |last: &Conversation| ConversationCursor { pinned: last.pinned, activity: last.last_activity, id: last.id };
-    let next = if more { conversations.last().map(cursor) } else { None };
-    Ok(ConversationPage { conversations, next })
+    Ok(ConversationPage { conversations, next: last.filter(|_| more) })
 }
 
 impl Conversation {
@@ -153,8 +163,9 @@ impl Conversation {
         // The role that counts is that of the newest certificate, which may have come after the row was written.
         let mut others = Vec::with_capacity(row.others.len());
         for other in row.others {
-            let role = member::user_row(tx, &other.user)?.map(|known| known.role).or(other.role);
-            let (person, trust) = (person::load(tx, &other.user)?, person::trust(tx, &other.user)?);
+            let (known, person) = (member::user_row(tx, &other.user)?, person::load(tx, &other.user)?);
+            let trust = person.trust(known.as_ref());
+            let role = known.map(|known| known.role).or(other.role);
             others.push(Member { user: other.user, role, name: person.name, blocked: person.blocked, trust });
         }
         let roles: Option<Vec<Role>> =

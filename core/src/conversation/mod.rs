@@ -11,6 +11,6 @@ pub(crate) use find::find;
 pub(crate) use list::page;
 pub(crate) use row::{
     ConversationRow, MemberRow, State, added, load, moved, moved_in, new, pin, read_elsewhere, removed, require, store,
-    touch,
+    touch, write,
 };
 pub(crate) use settings::{received as settings_received, set as set_period, tell_again as tell_settings_again};

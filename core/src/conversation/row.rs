@@ -8,7 +8,7 @@ use crate::envelope::Clock;
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, MessageId, SessionId, UserId};
-use crate::message::{self, MessageKey, MessageRow};
+use crate::message::{self, Body, MessageKey, MessageRow, Recipient, SendState};
 use crate::policy::Role;
 use crate::store::Table;
 use crate::time::Time;
@@ -111,6 +111,12 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
 }
 
 impl ConversationRow {
+    /// Whom a message of this user goes to; nothing is known of any of them yet.
+    pub(crate) fn recipients(&self) -> Vec<Recipient> {
+        let unknown = |m: &MemberRow| Recipient { user: m.user.clone(), delivered: None, read: None };
+        self.others.iter().map(unknown).collect()
+    }
+
     /// `initiator` starts it, for the first time or once more: under a start token that is yet to be signed.
     pub(crate) fn begin_anew(&mut self, initiator: UserId, other: MemberRow) {
         self.initiator = initiator;
@@ -228,6 +234,30 @@ pub(crate) fn removed(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: Message
         row.last = message::newest(&ctx.tx, row.id)?;
     }
     Ok(message)
+}
+
+/// Puts a new message of this user into its conversation, to be sent. `terms` says how it differs from one that goes as
+/// the conversation has it. The caller stores the row.
+pub(crate) fn write(
+    ctx: &mut Ctx<'_>,
+    row: &mut ConversationRow,
+    body: Body,
+    terms: impl FnOnce(&mut MessageRow),
+) -> Result<(MessageKey, MessageRow)> {
+    row.last_stamp = row.last_stamp.plus(1).max(ctx.now);
+    let key = MessageKey { at: row.last_stamp, device: ctx.account.id, id: MessageId::fresh(ctx.rng, ctx.now) };
+    let mut message = MessageRow {
+        own: true,
+        period: row.period,
+        clock: row.clock,
+        counts: true,
+        state: SendState::Queued,
+        recipients: row.recipients(),
+        ..MessageRow::new(ctx.account.user.clone(), key.at, body)
+    };
+    terms(&mut message);
+    added(ctx, row, key, &message)?;
+    Ok((key, message))
 }
 
 /// A message is new here: it counts, and the conversation moves up. The caller stores the row.

@@ -11,8 +11,8 @@ use crate::codec;
 use crate::ctx::Ctx;
 use crate::envelope::{Clock, Kind};
 use crate::error::{Error, Misuse, PeerFault, Result};
-use crate::id::{ConversationId, DeviceId, Hash32, MessageId, UserId};
-use crate::message::{Body, MessageKey, MessageRow, SendState, SystemNote};
+use crate::id::{ConversationId, DeviceId, MessageId, UserId};
+use crate::message::{Body, MessageKey, MessageRow, SystemNote};
 use crate::time::Time;
 
 /// The body of [`Kind::SETTINGS`].
@@ -91,25 +91,6 @@ fn apply(
     }
     let own = *author == ctx.account.user;
     let note = SystemNote::PeriodChanged { period: setting.period, clock: setting.clock };
-    let message = MessageRow {
-        author: author.clone(),
-        own,
-        stamp: at,
-        accepted: Some(at),
-        period: -1,
-        clock: Clock::FromSend,
-        target: None,
-        counts: false,
-        body: Body::System(note),
-        state: SendState::Sent,
-        recipients: Vec::new(),
-        unread: false,
-        read: None,
-        readers: Vec::new(),
-        edits: (0, MessageId::from_bytes([0; 16])),
-        envelope: None,
-        opening: Hash32::from_bytes([0; 32]),
-        frank: None,
-    };
+    let message = MessageRow { own, accepted: Some(at), ..MessageRow::new(author.clone(), at, Body::System(note)) };
     super::added(ctx, row, MessageKey { at, device, id: setting.id }, &message)
 }

@@ -7,10 +7,10 @@ use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
 use crate::envelope::{Clock, MessageRef};
 use crate::error::{Error, Misuse, Result};
-use crate::id::{ConversationId, Hash32, MessageId};
+use crate::id::{ConversationId, MessageId};
 use crate::limits;
 use crate::member;
-use crate::message::{self, Body, Cursor, FailedReason, Message, MessageKey, MessageRow, Page, Recipient, SendState};
+use crate::message::{self, Body, Cursor, FailedReason, Message, MessageKey, MessageRow, Page, SendState};
 use crate::outbox::{self, Item};
 use crate::person;
 use crate::policy::{Action, Decision};
@@ -229,31 +229,11 @@ pub(super) fn place_own(
     draft: Draft,
     body: Body,
 ) -> Result<(MessageKey, MessageRow)> {
-    row.last_stamp = row.last_stamp.plus(1).max(ctx.now);
-    let key = MessageKey { at: row.last_stamp, device: ctx.account.id, id: MessageId::fresh(ctx.rng, ctx.now) };
-    let unknown = |m: &conversation::MemberRow| Recipient { user: m.user.clone(), delivered: None, read: None };
-    let message = MessageRow {
-        author: ctx.account.user.clone(),
-        own: true,
-        stamp: key.at,
-        accepted: None,
-        period: draft.period.unwrap_or(row.period),
-        clock: draft.clock.unwrap_or(row.clock),
-        target: draft.target,
-        counts: true,
-        body,
-        state: SendState::Queued,
-        recipients: row.others.iter().map(unknown).collect(),
-        unread: false,
-        read: None,
-        readers: Vec::new(),
-        edits: (0, MessageId::from_bytes([0; 16])),
-        envelope: None,
-        opening: Hash32::from_bytes([0; 32]),
-        frank: None,
-    };
-    conversation::added(ctx, row, key, &message)?;
-    Ok((key, message))
+    conversation::write(ctx, row, body, |message| {
+        message.period = draft.period.unwrap_or(message.period);
+        message.clock = draft.clock.unwrap_or(message.clock);
+        message.target = draft.target;
+    })
 }
 
 fn checked(draft: &Draft) -> Result<String> {

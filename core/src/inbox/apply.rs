@@ -10,13 +10,13 @@ use crate::call;
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
-use crate::envelope::{Again, Clock, Content, Envelope, Kind};
+use crate::envelope::{Again, Content, Envelope, Kind};
 use crate::error::{Error, PeerFault, Result};
-use crate::id::{ConversationId, DeviceId, EnvelopeId, Hash32, MessageId, SessionId, UserId};
+use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId, SessionId, UserId};
 use crate::input::Delivery;
 use crate::limits;
 use crate::member;
-use crate::message::{self, Body, Cause, MessageKey, MessageRow, Recipient, SendState};
+use crate::message::{self, Body, Cause, MessageKey, MessageRow};
 use crate::person;
 use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
@@ -165,23 +165,17 @@ fn insert(
     let mut row = conversation::require(&ctx.tx, conversation)?;
     let message = MessageRow {
         own,
-        stamp: content.head.stamp,
         accepted: Some(delivery.accepted_at),
         period: content.head.period,
         clock: content.head.clock,
         target: content.head.target.clone(),
         counts: content.head.counts,
-        body,
-        state: SendState::Sent,
-        recipients: recipients(own, &row),
+        recipients: if own { row.recipients() } else { Vec::new() },
         unread: !own && content.head.counts,
-        read: None,
-        readers: Vec::new(),
-        edits: (0, MessageId::from_bytes([0; 16])),
         envelope: Some(envelope),
         opening: content.opening,
         frank: delivery.frank,
-        author: author.clone(),
+        ..MessageRow::new(author.clone(), content.head.stamp, body)
     };
     conversation::added(ctx, &mut row, key, &message)?;
     row.last_stamp = row.last_stamp.max(key.at.min(ctx.now));
@@ -218,11 +212,6 @@ fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {
         Kind::SYSTEM => return Err(PeerFault::Malformed("system message").into()),
         other => Body::Unknown(other, bytes.to_vec().into()),
     })
-}
-
-fn recipients(own: bool, row: &conversation::ConversationRow) -> Vec<Recipient> {
-    let unknown = |m: &conversation::MemberRow| Recipient { user: m.user.clone(), delivered: None, read: None };
-    if own { row.others.iter().map(unknown).collect() } else { Vec::new() }
 }
 
 /// A row for what cannot be read, at most [`limits::UNDECRYPTABLE`] of a device and session in a day: a relay can make
@@ -277,24 +266,14 @@ fn stand_in(
     let id = placeholder_id(envelope);
     let key = MessageKey { at: delivery.accepted_at, device, id };
     let message = MessageRow {
-        author,
         own,
-        stamp: delivery.accepted_at,
         accepted: Some(delivery.accepted_at),
         period: row.period,
-        clock: Clock::FromSend,
-        target: None,
         counts: true,
-        body: Body::Encrypted(cause),
-        state: SendState::Sent,
-        recipients: Vec::new(),
         unread: !own,
-        read: None,
-        readers: Vec::new(),
-        edits: (0, MessageId::from_bytes([0; 16])),
         envelope: Some(envelope),
-        opening: Hash32::from_bytes([0; 32]),
         frank: delivery.frank,
+        ..MessageRow::new(author, delivery.accepted_at, Body::Encrypted(cause))
     };
     conversation::added(ctx, &mut row, key, &message)?;
     conversation::store(&mut ctx.tx, &row)

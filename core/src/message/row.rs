@@ -42,6 +42,30 @@ pub(crate) struct MessageRow {
 }
 
 impl MessageRow {
+    /// A message of which nothing more is known: of somebody else, here and read, that stays for ever.
+    pub fn new(author: UserId, stamp: Time, body: Body) -> MessageRow {
+        MessageRow {
+            author,
+            own: false,
+            stamp,
+            accepted: None,
+            period: -1,
+            clock: Clock::FromSend,
+            target: None,
+            counts: false,
+            body,
+            state: SendState::Sent,
+            recipients: Vec::new(),
+            unread: false,
+            read: None,
+            readers: Vec::new(),
+            edits: (0, MessageId::from_bytes([0; 16])),
+            envelope: None,
+            opening: Hash32::from_bytes([0; 32]),
+            frank: None,
+        }
+    }
+
     /// What says when it goes.
     pub fn terms(&self, place: MessageKey) -> Terms {
         Terms { period: self.period, clock: self.clock, sent: expiry::sent(place.at, self.accepted), read: self.read }

@@ -2,10 +2,9 @@
 
 use super::added;
 use crate::engine::Engine;
-use crate::envelope::Clock;
 use crate::error::Result;
-use crate::id::{ConversationId, Hash32, MessageId, UserId};
-use crate::message::{self, Body, MessageKey, MessageRow, SendState};
+use crate::id::{ConversationId, UserId};
+use crate::message::{self, Body, MessageKey, MessageRow};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 
@@ -30,26 +29,7 @@ pub fn insert(
 }
 
 fn row(author: &UserId, at: Time, text: String) -> MessageRow {
-    MessageRow {
-        author: author.clone(),
-        own: false,
-        stamp: at,
-        accepted: Some(at),
-        period: -1,
-        clock: Clock::FromSend,
-        target: None,
-        counts: true,
-        body: Body::Text(text),
-        state: SendState::Sent,
-        recipients: Vec::new(),
-        unread: false,
-        read: None,
-        readers: Vec::new(),
-        edits: (0, MessageId::from_bytes([0; 16])),
-        envelope: None,
-        opening: Hash32::from_bytes([0; 32]),
-        frank: None,
-    }
+    MessageRow { accepted: Some(at), counts: true, ..MessageRow::new(author.clone(), at, Body::Text(text)) }
 }
 
 /// Rows of the index and their bytes, keys and sealed values.

@@ -10,9 +10,8 @@ use crate::Engine;
 use crate::change::Change;
 use crate::conversation;
 use crate::engine::testing::{NOW, enrolled};
-use crate::envelope::Clock;
-use crate::id::{ConversationId, DeviceId, Hash32, MessageId, UserId};
-use crate::message::{self, Body, MessageKey, MessageRow, SendState};
+use crate::id::{ConversationId, DeviceId, MessageId, UserId};
+use crate::message::{self, Body, MessageKey, MessageRow};
 use crate::output::{Output, Wake};
 use crate::time::{SECOND, Time};
 
@@ -112,24 +111,5 @@ fn key(at: u64, number: u64) -> MessageKey {
 }
 
 fn message(text: &str) -> MessageRow {
-    MessageRow {
-        author: UserId::new("bea").unwrap(),
-        own: false,
-        stamp: NOW,
-        accepted: None,
-        period: -1,
-        clock: Clock::FromSend,
-        target: None,
-        counts: true,
-        body: Body::Text(text.to_owned()),
-        state: SendState::Sent,
-        recipients: Vec::new(),
-        unread: false,
-        read: None,
-        readers: Vec::new(),
-        edits: (0, MessageId::from_bytes([0; 16])),
-        envelope: None,
-        opening: Hash32::from_bytes([0; 32]),
-        frank: None,
-    }
+    MessageRow { counts: true, ..MessageRow::new(UserId::new("bea").unwrap(), NOW, Body::Text(text.to_owned())) }
 }
