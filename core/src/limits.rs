@@ -152,6 +152,10 @@ pub const UNREAD_KEPT: u64 = 7 * DAY;
 /// While a message has an instant at which it goes, the engine looks at the clock this often. A clock that moves on by
 /// more than twice as much between two looks has jumped.
 pub const CLOCK_WATCHED: u64 = HOUR / 2;
+/// How far a decision (a setting, an edit, a block) may count ahead of what is known here: some may be under way.
+pub const COUNT_AHEAD: u64 = 1 << 20;
+/// The highest count of a setting that both sides share: none comes to it by itself, and there is room behind it.
+pub const COUNT_MAX: u64 = 1 << 48;
 /// Messages that one expiry notice names at most: each may be as long as [`CONTENT_BODY`], and all are one mutation.
 pub const NOTICE: usize = 16;
 /// Messages that one receipt names at most.

@@ -17,6 +17,7 @@ use crate::authority::IdentityKey;
 use crate::codec;
 use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
+use crate::decided::Decided;
 use crate::envelope::{Kind, PushHint};
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
@@ -27,16 +28,14 @@ use crate::time::Time;
 
 const LABEL: &[u8] = b"undertone own state v1";
 const NONCE: usize = 24;
-/// How far one decision may count ahead of what is known here.
-const COUNT_AHEAD: u64 = 1 << 20;
 
 /// One decision. What was decided more often counts; of two with the same count, the greater id.
 #[derive(Serialize, Deserialize)]
 enum OwnState {
     /// How this user keeps the conversation that it comes in.
-    Kept { decided: (u64, MessageId), archived: bool, muted_until: Option<Time>, pinned: bool },
+    Kept { decided: Decided, archived: bool, muted_until: Option<Time>, pinned: bool },
     /// Whether somebody is blocked.
-    Blocked { decided: (u64, MessageId), user: UserId, blocked: bool },
+    Blocked { decided: Decided, user: UserId, blocked: bool },
     /// Messages of the conversation that this user has read.
     Read(Vec<(UserId, Vec<MessageId>)>),
 }
@@ -53,7 +52,7 @@ pub(crate) fn tell_blocked(
     ctx: &mut Ctx<'_>,
     row: &mut ConversationRow,
     user: &UserId,
-    decided: (u64, MessageId),
+    decided: Decided,
     blocked: bool,
 ) -> Result<()> {
     tell(ctx, row, &OwnState::Blocked { decided, user: user.clone(), blocked })
@@ -69,8 +68,8 @@ pub(crate) fn tell_read(
 }
 
 /// The one after a decision.
-pub(crate) fn next(ctx: &mut Ctx<'_>, decided: (u64, MessageId)) -> (u64, MessageId) {
-    (decided.0.saturating_add(1), MessageId::fresh(ctx.rng, ctx.now))
+pub(crate) fn next(ctx: &mut Ctx<'_>, decided: Decided) -> Decided {
+    Decided(decided.next(), MessageId::fresh(ctx.rng, ctx.now))
 }
 
 fn tell(ctx: &mut Ctx<'_>, row: &mut ConversationRow, state: &OwnState) -> Result<()> {
@@ -122,8 +121,8 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     Ok(Taken::Done)
 }
 
-fn newer(decided: (u64, MessageId), known: (u64, MessageId)) -> bool {
-    decided > known && decided.0 <= known.0.saturating_add(COUNT_AHEAD)
+fn newer(decided: Decided, known: Decided) -> bool {
+    decided > known && !decided.is_absurd_after(known)
 }
 
 fn open(identity: &IdentityKey, conversation: ConversationId, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, PeerFault> {

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ctx::Ctx;
+use crate::decided::Decided;
 use crate::error::Result;
-use crate::id::{MessageId, UserId};
+use crate::id::UserId;
 use crate::member::{self, UserRow};
 use crate::store::Table;
 use crate::tx::Tx;
@@ -17,7 +18,7 @@ pub(crate) struct PersonRow {
     pub name: Option<String>,
     pub blocked: bool,
     /// How often that was set, and by what last: the same on all devices of this user.
-    pub blocking: Option<(u64, MessageId)>,
+    pub blocking: Option<Decided>,
     /// The identity key that this user has verified.
     pub verified: Option<serde_bytes::ByteArray<32>>,
 }

@@ -262,11 +262,9 @@ fn attachment_of(
     message: &MessageRef,
     hidden: Time,
 ) -> Result<(MessageKey, MessageRow, Box<AttachmentBody>)> {
-    let unknown = Error::Misuse(Misuse::UnknownMessage);
-    let place = message::find(tx, conversation, &message.author, message.id)?.ok_or(unknown.clone())?;
-    let row = message::load(tx, conversation, place)?.ok_or(unknown.clone())?;
-    if row.goes_at(place).is_some_and(|at| at <= hidden) {
-        return Err(unknown);
+    let (place, row) = message::require(tx, conversation, &message.author, message.id)?;
+    if row.went_by(place, hidden) {
+        return Err(Error::Misuse(Misuse::UnknownMessage));
     }
     match &row.body {
         Body::Attachment(body) => {

@@ -16,6 +16,7 @@ use crate::id::{CallId, ConversationId, DeviceId, UserId};
 use crate::limits;
 use crate::message::{self, Body, MessageKey, MessageRow};
 use crate::outbox::{self, Item};
+use crate::page;
 use crate::policy::{Action, CallKind, Decision};
 use crate::time::{SECOND, Time};
 use crate::tx::Tx;
@@ -251,7 +252,7 @@ fn is_hidden(tx: &Tx<'_>, row: &CallRow, hidden: Time) -> Result<bool> {
     };
     let Some(place) = message::find(tx, row.conversation, &facts.caller, id)? else { return Ok(true) };
     let message = message::load(tx, row.conversation, place)?;
-    Ok(message.and_then(|message| message.goes_at(place)).is_some_and(|at| at <= hidden))
+    Ok(message.is_some_and(|message| message.went_by(place, hidden)))
 }
 
 /// The call that a host means: what goes on as another call is that one.
@@ -302,9 +303,7 @@ pub(crate) fn page(
     limit: usize,
     hidden: Time,
 ) -> Result<CallPage> {
-    if limit == 0 || limit > limits::PAGE_MAX {
-        return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
-    }
+    page::check(limit)?;
     let mut behind = cursor.map(|cursor| (cursor.started, cursor.call));
     let mut calls: Vec<Call> = Vec::with_capacity(limit.min(limits::PAGE));
     loop {

@@ -4,9 +4,10 @@
 use super::list::{Conversation, ConversationCursor, ConversationPage};
 use super::row::ConversationRow;
 use crate::codec;
-use crate::error::{Error, Misuse, Result, StoreError};
+use crate::error::{Error, Result, StoreError};
 use crate::id::ConversationId;
 use crate::limits;
+use crate::page;
 use crate::person;
 use crate::policy::{Policy, Role};
 use crate::store::{Direction, KeyRange, Table};
@@ -26,9 +27,7 @@ pub(crate) fn find(
     hidden: Time,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<ConversationPage> {
-    if limit == 0 || limit > limits::PAGE_MAX {
-        return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
-    }
+    page::check(limit)?;
     let mut page = ConversationPage { conversations: Vec::new(), next: cursor.cloned() };
     for looked_at in 0.. {
         let from = ConversationCursor::first_key(page.next.as_ref());

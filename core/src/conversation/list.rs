@@ -3,12 +3,12 @@
 use super::row::{ConversationRow, State, activity_key};
 use crate::codec;
 use crate::envelope::Clock;
-use crate::error::{Error, Misuse, Result, StoreError};
+use crate::error::{Error, Result, StoreError};
 use crate::expiry;
 use crate::id::{ConversationId, UserId};
-use crate::limits;
 use crate::member;
 use crate::message::{self, Cursor, Message};
+use crate::page;
 use crate::person::{self, Trust};
 use crate::policy::{Policy, Role};
 use crate::store::{Direction, KeyRange, Table};
@@ -119,9 +119,7 @@ pub(crate) fn page(
     limit: usize,
     hidden: Time,
 ) -> Result<ConversationPage> {
-    if limit == 0 || limit > limits::PAGE_MAX {
-        return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
-    }
+    page::check(limit)?;
     let from = ConversationCursor::first_key(cursor);
     let mut rows = tx.scan(Table::Activity, KeyRange { from: &from, to: &[] }, Direction::Forward, limit + 1)?;
     let more = rows.len() > limit;
@@ -149,7 +147,7 @@ impl Conversation {
             Some(key) => message::load(tx, row.id, key)?.map(|m| (key, m)),
             None => None,
         };
-        let gone = last.as_ref().is_some_and(|(key, m)| m.goes_at(*key).is_some_and(|at| at <= hidden));
+        let gone = last.as_ref().is_some_and(|(key, m)| m.went_by(*key, hidden));
         let last_message = if gone {
             message::page(tx, row.id, Cursor::Newest, 1, hidden)?.messages.into_iter().next()
         } else {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Reader};
 use crate::ctx::Ctx;
+use crate::decided::Decided;
 use crate::envelope::Clock;
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::event::Event;
@@ -42,7 +43,7 @@ pub(crate) struct ConversationRow {
     pub muted_until: Option<Time>,
     pub pinned: bool,
     /// How often the three above were set, and by what last: the same on all devices of this user.
-    pub kept: (u64, MessageId),
+    pub kept: Decided,
     /// What this user has begun to write, on this device.
     pub draft: Option<String>,
     /// Auto-delete period of new messages, in minutes.
@@ -50,7 +51,7 @@ pub(crate) struct ConversationRow {
     /// When the period of new messages starts.
     pub clock: Clock,
     /// How often the two above were set, and the act that did it last: what was set more often counts.
-    pub settings: (u64, MessageId),
+    pub settings: Decided,
     /// The next number in the outbox; counts what this device sent.
     pub next: u64,
     /// The serial number of the own certificate that the members know.
@@ -98,11 +99,11 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
         archived: false,
         muted_until: None,
         pinned: false,
-        kept: (0, MessageId::from_bytes([0; 16])),
+        kept: Decided::NEVER,
         draft: None,
         period,
         clock: Clock::FromSend,
-        settings: (0, MessageId::from_bytes([0; 16])),
+        settings: Decided::NEVER,
         next: 0,
         told: None,
         last_stamp: Time::ZERO,

@@ -9,9 +9,11 @@ use super::row::{self, ConversationRow};
 use crate::act::{self, Draft, Received, Taken};
 use crate::codec;
 use crate::ctx::Ctx;
+use crate::decided::Decided;
 use crate::envelope::{Clock, Kind};
 use crate::error::{Error, Misuse, PeerFault, Result};
 use crate::id::{ConversationId, DeviceId, MessageId, UserId};
+use crate::limits;
 use crate::message::{Body, MessageKey, MessageRow, SystemNote};
 use crate::time::Time;
 
@@ -25,11 +27,6 @@ struct Settings {
     clock: Clock,
 }
 
-/// A count that no conversation comes to by itself, with room behind it.
-const COUNT_MAX: u64 = 1 << 48;
-/// How far one setting may count ahead of what is known here: some may be under way.
-const COUNT_AHEAD: u64 = 1 << 20;
-
 /// This user sets the period of new messages.
 pub(crate) fn set(ctx: &mut Ctx<'_>, id: ConversationId, period: i32, clock: Clock) -> Result<()> {
     if period < -1 {
@@ -39,7 +36,7 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, id: ConversationId, period: i32, clock: Clo
     if (row.period, row.clock) == (period, clock) {
         return Ok(());
     }
-    let count = row.settings.0.saturating_add(1);
+    let count = row.settings.next();
     let setting = Settings { count, id: MessageId::fresh(ctx.rng, ctx.now), period, clock };
     act::perform(ctx, &mut row, Draft::new(Kind::SETTINGS, None, codec::encode(&setting)?))?;
     let (author, device) = (ctx.account.user.clone(), ctx.account.id);
@@ -52,7 +49,7 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, id: ConversationId, period: i32, clock: Clo
 /// Tells the period to devices that have come: what they were let in with is as old as the session. Says whether there is
 /// anything to tell; the caller stores the row.
 pub(crate) fn tell_again(ctx: &mut Ctx<'_>, row: &mut ConversationRow) -> Result<bool> {
-    let (count, id) = row.settings;
+    let Decided(count, id) = row.settings;
     if count == 0 {
         return Ok(false);
     }
@@ -64,11 +61,12 @@ pub(crate) fn tell_again(ctx: &mut Ctx<'_>, row: &mut ConversationRow) -> Result
 pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     let setting: Settings = codec::decode(act.body, "settings")?;
     let mut row = row::require(&ctx.tx, act.conversation)?;
-    let ahead = setting.count > row.settings.0.saturating_add(COUNT_AHEAD) || setting.count > COUNT_MAX;
+    let decided = Decided(setting.count, setting.id);
+    let ahead = decided.is_absurd_after(row.settings) || setting.count > limits::COUNT_MAX;
     if setting.period < -1 || setting.count == 0 || ahead {
         return Err(PeerFault::Malformed("settings").into());
     }
-    if (setting.count, setting.id) > row.settings {
+    if decided > row.settings {
         apply(ctx, &mut row, &setting, (act.author, act.device, act.at))?;
         row::store(&mut ctx.tx, &row)?;
     }
@@ -85,7 +83,7 @@ fn apply(
     let changed = (row.period, row.clock) != (setting.period, setting.clock);
     row.period = setting.period;
     row.clock = setting.clock;
-    row.settings = (setting.count, setting.id);
+    row.settings = Decided(setting.count, setting.id);
     if !changed || crate::message::find(&ctx.tx, row.id, author, setting.id)?.is_some() {
         return Ok(());
     }

@@ -94,10 +94,8 @@ impl Messages<'_> {
     /// [`Misuse::UnknownMessage`].
     pub fn get(&self, conversation: ConversationId, reference: &MessageRef, now: Time) -> Result<Message> {
         let tx = self.0.read()?;
-        let key = message::find(&tx, conversation, &reference.author, reference.id)?;
-        let key = key.ok_or(Error::Misuse(Misuse::UnknownMessage))?;
-        let row = message::load(&tx, conversation, key)?.ok_or(Error::Misuse(Misuse::UnknownMessage))?;
-        if row.goes_at(key).is_some_and(|at| at <= self.0.hidden(now)) {
+        let (key, row) = message::require(&tx, conversation, &reference.author, reference.id)?;
+        if row.went_by(key, self.0.hidden(now)) {
             return Err(Error::Misuse(Misuse::UnknownMessage));
         }
         Ok(Message::new(conversation, key, row))
@@ -138,7 +136,7 @@ impl Messages<'_> {
     /// [`Misuse::UnknownMessage`]; [`Misuse::State`] when it is too late.
     pub fn cancel(&mut self, conversation: ConversationId, id: MessageId, now: Time) -> Result<()> {
         self.0.mutate(now, |ctx| {
-            let (key, mut row) = own(ctx, conversation, id)?;
+            let (key, mut row) = message::require(&ctx.tx, conversation, &ctx.account.user, id)?;
             if attachment::awaits_upload(&row) {
                 let message = MessageRef { author: row.author, id };
                 return attachment::cancel(ctx, conversation, &message);
@@ -158,7 +156,7 @@ impl Messages<'_> {
     pub fn retry(&mut self, conversation: ConversationId, id: MessageId, now: Time) -> Result<()> {
         self.0.mutate(now, |ctx| {
             let mut conversation_row = conversation::require(&ctx.tx, conversation)?;
-            let (key, mut row) = own(ctx, conversation, id)?;
+            let (key, mut row) = message::require(&ctx.tx, conversation, &ctx.account.user, id)?;
             if !matches!(row.state, SendState::Failed(_)) {
                 return Err(Error::Misuse(Misuse::State));
             }
@@ -267,13 +265,6 @@ pub(super) fn allowed(ctx: &Ctx<'_>, row: &ConversationRow, also: Option<Action>
         }
     }
     Ok(())
-}
-
-fn own(ctx: &Ctx<'_>, conversation: ConversationId, id: MessageId) -> Result<(MessageKey, MessageRow)> {
-    let unknown = Error::Misuse(Misuse::UnknownMessage);
-    let key = message::find(&ctx.tx, conversation, &ctx.account.user, id)?.ok_or(unknown.clone())?;
-    let row = message::load(&ctx.tx, conversation, key)?.ok_or(unknown)?;
-    Ok((key, row))
 }
 
 /// Marks a bounded number; says whether there are more.

@@ -2,9 +2,10 @@
 
 use super::Engine;
 use crate::conversation;
+use crate::decided::Decided;
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
-use crate::id::{ConversationId, MessageId, UserId};
+use crate::id::{ConversationId, UserId};
 use crate::limits;
 use crate::own_state;
 use crate::person;
@@ -47,7 +48,7 @@ impl PrivacyView<'_> {
             if person.blocked == blocked {
                 return Ok(());
             }
-            let decided = own_state::next(ctx, person.blocking.unwrap_or((0, MessageId::from_bytes([0; 16]))));
+            let decided = own_state::next(ctx, person.blocking.unwrap_or(Decided::NEVER));
             person.blocking = Some(decided);
             person.blocked = blocked;
             person::store(&ctx.tx, user, &person)?;

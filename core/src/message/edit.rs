@@ -5,12 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, MessageKey, MessageRow, find, load, store};
+use super::{Body, MessageKey, MessageRow, find, load, require, store};
 use crate::act::{self, Draft, Received, Taken};
 use crate::change::Change;
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
+use crate::decided::Decided;
 use crate::envelope::{Kind, MessageRef};
 use crate::error::{Error, Misuse, PeerFault, Result};
 use crate::event::Event;
@@ -18,9 +19,6 @@ use crate::id::{ConversationId, MessageId};
 use crate::limits;
 use crate::person;
 use crate::text;
-
-/// How far one edit may count ahead of what is known here.
-const COUNT_AHEAD: u64 = 1 << 20;
 
 /// The body of [`Kind::EDIT`].
 #[derive(Serialize, Deserialize)]
@@ -31,9 +29,7 @@ struct Edit {
 
 /// This user gives an own message another text, which was checked.
 pub(crate) fn edit(ctx: &mut Ctx<'_>, id: ConversationId, message: MessageId, text: String) -> Result<()> {
-    let unknown = Error::Misuse(Misuse::UnknownMessage);
-    let place = find(&ctx.tx, id, &ctx.account.user, message)?.ok_or(unknown.clone())?;
-    let row = load(&ctx.tx, id, place)?.ok_or(unknown)?;
+    let (place, row) = require(&ctx.tx, id, &ctx.account.user, message)?;
     match &row.body {
         Body::Text(before) if *before == text => return Ok(()),
         Body::Text(_) => {}
@@ -48,11 +44,11 @@ pub(crate) fn edit(ctx: &mut Ctx<'_>, id: ConversationId, message: MessageId, te
     }
     let mut conversation = conversation::require(&ctx.tx, id)?;
     let target = MessageRef { author: ctx.account.user.clone(), id: message };
-    let count = row.edits.0.saturating_add(1);
+    let count = row.edits.next();
     let body = codec::encode(&Edit { count, text: text.clone() })?;
     let act = act::perform(ctx, &mut conversation, Draft::new(Kind::EDIT, Some(target), body))?;
     conversation::store(&mut ctx.tx, &conversation)?;
-    rewrite(ctx, id, place, row, text, (count, act))
+    rewrite(ctx, id, place, row, text, Decided(count, act))
 }
 
 /// A member has given one of its messages another text.
@@ -77,11 +73,12 @@ pub(crate) fn edited(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     }
     let Some(place) = find(&ctx.tx, act.conversation, act.author, target.id)? else { return Ok(Taken::Early) };
     let Some(row) = load(&ctx.tx, act.conversation, place)? else { return Ok(Taken::Early) };
-    if count > row.edits.0.saturating_add(COUNT_AHEAD) {
+    let decided = Decided(count, act.id);
+    if decided.is_absurd_after(row.edits) {
         return Err(PeerFault::Malformed("edit").into());
     }
-    if matches!(row.body, Body::Text(_)) && (count, act.id) > row.edits {
-        rewrite(ctx, act.conversation, place, row, text, (count, act.id))?;
+    if matches!(row.body, Body::Text(_)) && decided > row.edits {
+        rewrite(ctx, act.conversation, place, row, text, decided)?;
     }
     Ok(Taken::Done)
 }
@@ -92,7 +89,7 @@ fn rewrite(
     place: MessageKey,
     before: MessageRow,
     text: String,
-    edits: (u64, MessageId),
+    edits: Decided,
 ) -> Result<()> {
     let row = MessageRow { body: Body::Text(text), edits, ..before.clone() };
     store(&ctx.tx, id, place, &row)?;

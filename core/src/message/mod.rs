@@ -16,4 +16,4 @@ pub use system::SystemNote;
 pub(crate) use delete::{delete_for_everyone, delete_here, deleted};
 pub(crate) use edit::{edit, edited};
 pub(crate) use page::{count_unread, page};
-pub(crate) use row::{Body, MessageRow, find, index_key, load, newest, place, remove, reschedule, store};
+pub(crate) use row::{Body, MessageRow, find, index_key, load, newest, place, remove, require, reschedule, store};

@@ -5,9 +5,10 @@ use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
 use crate::attachment::Attachment;
 use crate::call::{self, CallSummary};
 use crate::envelope::{Clock, Kind, MessageRef};
-use crate::error::{Error, Misuse, Result, StoreError};
+use crate::error::{Error, Result, StoreError};
 use crate::id::{ConversationId, UserId};
 use crate::limits;
+use crate::page;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::Tx;
@@ -98,9 +99,7 @@ pub(crate) fn page(
     limit: usize,
     hidden: Time,
 ) -> Result<Page> {
-    if limit == 0 || limit > limits::PAGE_MAX {
-        return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
-    }
+    page::check(limit)?;
     let (from, to, direction) = bounds(conversation, cursor);
     let (mut from, mut to) = (from, to);
     let mut messages = Vec::with_capacity(limit.min(limits::PAGE));
@@ -111,7 +110,7 @@ pub(crate) fn page(
         for (key, bytes) in &rows {
             let place = MessageKey::from_row(key).ok_or(Error::Store(StoreError::Corrupt("message key")))?;
             let row: MessageRow = crate::codec::decode_row(bytes, "message")?;
-            if row.goes_at(place).is_some_and(|at| at <= hidden) {
+            if row.went_by(place, hidden) {
                 continue;
             }
             if messages.len() == limit {

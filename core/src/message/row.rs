@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
 use crate::attachment::AttachmentBody;
+use crate::decided::Decided;
 use crate::envelope::{Clock, Kind, MessageRef};
-use crate::error::{Error, Result, StoreError};
+use crate::error::{Error, Misuse, Result, StoreError};
 use crate::expiry::{self, Terms};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
 use crate::store::{Direction, KeyRange, Table};
@@ -34,7 +35,7 @@ pub(crate) struct MessageRow {
     pub read: Option<Time>,
     pub readers: Vec<(UserId, Time)>,
     /// How often its text was changed, and by which act last.
-    pub edits: (u64, MessageId),
+    pub edits: Decided,
     /// The envelope that carried it last, and the relay's franking tag.
     pub envelope: Option<EnvelopeId>,
     pub opening: Hash32,
@@ -59,7 +60,7 @@ impl MessageRow {
             unread: false,
             read: None,
             readers: Vec::new(),
-            edits: (0, MessageId::from_bytes([0; 16])),
+            edits: Decided::NEVER,
             envelope: None,
             opening: Hash32::from_bytes([0; 32]),
             frank: None,
@@ -69,6 +70,11 @@ impl MessageRow {
     /// What says when it goes.
     pub fn terms(&self, place: MessageKey) -> Terms {
         Terms { period: self.period, clock: self.clock, sent: expiry::sent(place.at, self.accepted), read: self.read }
+    }
+
+    /// Whether it went by an instant, even if no sweep has come by.
+    pub fn went_by(&self, place: MessageKey, instant: Time) -> bool {
+        self.goes_at(place).is_some_and(|at| at <= instant)
     }
 
     /// When it goes, as far as is known. What was never sent waits for that.
@@ -113,6 +119,21 @@ pub(crate) fn find(
 /// The row at a place.
 pub(crate) fn load(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey) -> Result<Option<MessageRow>> {
     tx.row(Table::Message, &key.row(conversation), "message")
+}
+
+/// A message that the caller names.
+///
+/// # Errors
+/// [`Misuse::UnknownMessage`] when it is not here.
+pub(crate) fn require(
+    tx: &Tx<'_>,
+    conversation: ConversationId,
+    author: &UserId,
+    id: MessageId,
+) -> Result<(MessageKey, MessageRow)> {
+    let unknown = || Error::Misuse(Misuse::UnknownMessage);
+    let key = find(tx, conversation, author, id)?.ok_or_else(unknown)?;
+    Ok((key, load(tx, conversation, key)?.ok_or_else(unknown)?))
 }
 
 /// Writes a row at its place.

@@ -9,10 +9,11 @@ use super::query::{Need, SearchQuery};
 use super::segment::{Place, Root, Segment, Slot, conversation_term};
 use super::{Hit, Said, Scope, SearchCursor, SearchPage};
 use crate::codec;
-use crate::error::{Error, Misuse, Result};
+use crate::error::Result;
 use crate::id::{ConversationId, DeviceId, MessageId};
 use crate::limits;
 use crate::message::{self, Message, MessageKey};
+use crate::page;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::Tx;
@@ -29,9 +30,7 @@ pub(crate) fn search(
     limit: usize,
     hidden: Time,
 ) -> Result<SearchPage> {
-    if limit == 0 || limit > limits::PAGE_MAX {
-        return Err(Error::Misuse(Misuse::TooLarge { what: "a page", limit: limits::PAGE_MAX }));
-    }
+    page::check(limit)?;
     let mut needs = query.needs();
     if let Scope::Conversation(id) = scope {
         needs.push(Need { prefix: false, term: conversation_term(id) });
@@ -50,7 +49,7 @@ pub(crate) fn search(
 /// The message at a place, if it is there and matches.
 fn held_against(tx: &Tx<'_>, query: &SearchQuery, place: Place, hidden: Time) -> Result<Option<Hit>> {
     let Some(row) = message::load(tx, place.conversation, place.key)? else { return Ok(None) };
-    if row.goes_at(place.key).is_some_and(|at| at <= hidden) {
+    if row.went_by(place.key, hidden) {
         return Ok(None);
     }
     let Some(said) = Said::by(&row.body) else { return Ok(None) };
