@@ -1,7 +1,7 @@
 //! Acts: contents that change something without being messages, such as edits, deletions, reactions and settings.
 //!
 //! An act goes out in order with the messages of its conversation and as durably, and a member that could not read it
-//! asks for it again. What it does is idempotent, since it may come twice; what refers to a message that is not here yet
+//! asks for it again. It wakes nobody. What it does is idempotent, since it may come twice; what refers to a message that is not here yet
 //! waits for it (`early.rs`).
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::authority::Certificate;
 use crate::conversation::ConversationRow;
 use crate::ctx::Ctx;
-use crate::envelope::{Clock, Content, Head, Kind, MessageRef, PushHint};
+use crate::envelope::{Clock, Content, Head, Kind, MessageRef};
 use crate::error::Result;
 use crate::id::{ConversationId, DeviceId, Hash32, MessageId, UserId};
 use crate::limits;
@@ -36,15 +36,12 @@ pub(crate) struct Draft {
     pub target: Option<MessageRef>,
     pub body: Vec<u8>,
     pub audience: Audience,
-    /// After so many ms it is of no use: neither sent nor kept by a relay. `None` for always.
-    pub lasts: Option<u64>,
-    pub push: PushHint,
 }
 
 impl Draft {
-    /// An act for all members that stays of use and wakes nobody.
+    /// An act for all members.
     pub fn new(kind: Kind, target: Option<MessageRef>, body: Vec<u8>) -> Draft {
-        Draft { kind, target, body, audience: Audience::Members, lasts: None, push: PushHint::None }
+        Draft { kind, target, body, audience: Audience::Members }
     }
 }
 
@@ -56,8 +53,6 @@ pub(crate) struct ActRow {
     target: Option<MessageRef>,
     body: serde_bytes::ByteBuf,
     pub audience: Audience,
-    lasts: Option<u64>,
-    pub push: PushHint,
     made: Time,
     /// Given when it is encrypted for the first time.
     stamp: Option<Time>,
@@ -113,8 +108,6 @@ pub(crate) fn perform(ctx: &mut Ctx<'_>, row: &mut ConversationRow, draft: Draft
         target: draft.target,
         body: draft.body.into(),
         audience: draft.audience,
-        lasts: draft.lasts,
-        push: draft.push,
         made: ctx.now,
         stamp: None,
         opening: Hash32::from_bytes(ctx.rng.bytes()),
@@ -139,16 +132,6 @@ pub(crate) fn withdraw(ctx: &Ctx<'_>, id: MessageId) {
 }
 
 impl ActRow {
-    /// Whether it can have no effect any more.
-    pub fn is_over(&self, now: Time) -> bool {
-        self.expires_at().is_some_and(|at| at <= now)
-    }
-
-    /// When it can have no effect any more.
-    pub fn expires_at(&self) -> Option<Time> {
-        self.lasts.map(|lasts| self.made.plus(lasts))
-    }
-
     /// When it was made.
     pub fn made(&self) -> Time {
         self.made
@@ -170,7 +153,7 @@ impl ActRow {
             clock: Clock::FromSend,
             target: self.target.clone(),
             counts: false,
-            notifies: self.push != PushHint::None,
+            notifies: false,
         };
         Content { head, kind: self.kind, body: self.body.to_vec(), opening: self.opening }
     }

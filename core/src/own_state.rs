@@ -18,7 +18,7 @@ use crate::codec;
 use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
 use crate::decided::Decided;
-use crate::envelope::{Kind, PushHint};
+use crate::envelope::Kind;
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
 use crate::id::{ConversationId, MessageId, UserId};
@@ -80,14 +80,7 @@ fn tell(ctx: &mut Ctx<'_>, row: &mut ConversationRow, state: &OwnState) -> Resul
         .encrypt(&XNonce::from(nonce), payload)
         .map_err(|_| Error::Bug("own_state.seal"))?;
     let body = [nonce.as_slice(), &sealed].concat();
-    let draft = Draft {
-        kind: Kind::OWN_STATE,
-        target: None,
-        body,
-        audience: Audience::OwnDevices,
-        lasts: None,
-        push: PushHint::None,
-    };
+    let draft = Draft { audience: Audience::OwnDevices, ..Draft::new(Kind::OWN_STATE, None, body) };
     act::perform(ctx, row, draft).map(drop)
 }
 

@@ -9,7 +9,6 @@ use crate::conversation;
 use crate::ctx::Ctx;
 use crate::early::{self, Early, Waiting, short_hash};
 use crate::error::{PeerFault, Result};
-use crate::event::Event;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::limits;
 use crate::memory::Effect;
@@ -235,8 +234,7 @@ fn confirm(
         #[cfg(feature = "sabotage")]
         let moved = back(ctx, &mut row, mark) || moved;
         if moved {
-            message::store(&ctx.tx, conversation, place, &row)?;
-            ctx.tx.event(Event::MessageChanged(conversation, place));
+            conversation::changed(ctx, conversation, place, &row)?;
         }
     } else if !row.own && own && mark == Mark::Read && row.unread {
         conversation::read_elsewhere(ctx, conversation, place, &mut row)?;

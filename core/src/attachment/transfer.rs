@@ -194,7 +194,7 @@ pub(crate) fn cancel(ctx: &mut Ctx<'_>, conversation: ConversationId, message: &
         Way::Up => {
             let (place, mut message_row, _) = attachment_of(&ctx.tx, conversation, message, hidden(ctx))?;
             message_row.state = SendState::Failed(FailedReason::Cancelled);
-            conversation::moved(ctx, conversation, place, place, &message_row)
+            conversation::changed(ctx, conversation, place, &message_row)
         }
     }
 }

@@ -162,7 +162,14 @@ pub(crate) fn pin(tx: &Tx<'_>, row: &mut ConversationRow, pinned: bool) -> Resul
     touch(tx, row, None)
 }
 
-/// A message settles at another place, or changes at its own.
+/// A message changes at its place.
+pub(crate) fn changed(ctx: &mut Ctx<'_>, id: ConversationId, key: MessageKey, message: &MessageRow) -> Result<()> {
+    message::store(&ctx.tx, id, key, message)?;
+    ctx.tx.event(Event::MessageChanged(id, key));
+    Ok(())
+}
+
+/// A message settles at another place.
 pub(crate) fn moved(
     ctx: &mut Ctx<'_>,
     id: ConversationId,
@@ -170,17 +177,13 @@ pub(crate) fn moved(
     to: MessageKey,
     message: &MessageRow,
 ) -> Result<()> {
-    if from == to {
-        message::store(&ctx.tx, id, to, message)?;
-        ctx.tx.event(Event::MessageChanged(id, to));
-        return Ok(());
-    }
     let mut row = require(&ctx.tx, id)?;
     moved_in(ctx, &mut row, from, to, message)?;
     store(&mut ctx.tx, &row)
 }
 
-/// The same for a caller who holds the conversation's row, and stores it afterwards.
+/// A message that is encrypted settles at its place, which may be the one that it has. For a caller who holds the
+/// conversation's row, and stores it afterwards.
 pub(crate) fn moved_in(
     ctx: &mut Ctx<'_>,
     row: &mut ConversationRow,
@@ -190,7 +193,7 @@ pub(crate) fn moved_in(
 ) -> Result<()> {
     if from == to {
         let before = message::load(&ctx.tx, row.id, to)?.ok_or(Error::Store(StoreError::Corrupt("message index")))?;
-        message::reschedule(&ctx.tx, row.id, to, &before, message)?;
+        message::reschedule(&ctx.tx, row.id, to, before.goes_at(to), message)?;
         ctx.tx.change(Change::Moved(row.id, from, to, Box::new(message.clone())));
         ctx.tx.event(Event::MessageChanged(row.id, to));
         return Ok(());

@@ -145,7 +145,7 @@ impl Messages<'_> {
                 return Err(Error::Misuse(Misuse::State));
             }
             row.state = SendState::Failed(FailedReason::Cancelled);
-            conversation::moved(ctx, conversation, key, key, &row)
+            conversation::changed(ctx, conversation, key, &row)
         })
     }
 
@@ -162,7 +162,7 @@ impl Messages<'_> {
             }
             allowed(ctx, &conversation_row, attachment::action(&row.body))?;
             row.state = SendState::Queued;
-            conversation::moved(ctx, conversation, key, key, &row)?;
+            conversation::changed(ctx, conversation, key, &row)?;
             if attachment::awaits_upload(&row) {
                 return attachment::upload_again(ctx, conversation, key, &row);
             }
@@ -281,7 +281,7 @@ fn mark_some_read(ctx: &mut Ctx<'_>, id: ConversationId, up_to: MessageKey) -> R
         let Some(mut message) = message::load(&ctx.tx, id, place)? else { continue };
         message.unread = false;
         row.unread = row.unread.saturating_sub(1);
-        conversation::moved(ctx, id, place, place, &message)?;
+        conversation::changed(ctx, id, place, &message)?;
         ctx.tx.change(Change::Read(id, place, Box::new(message.clone()), Reader::Here));
         if !matches!(message.body, Body::Encrypted(_)) {
             receipt::owe(ctx, id, Mark::Read, &message.author, place.id)?;

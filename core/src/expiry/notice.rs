@@ -119,7 +119,7 @@ fn start(
     read: Time,
 ) -> Result<()> {
     let started = MessageRow { read: Some(read), ..row.clone() };
-    message::reschedule(&ctx.tx, conversation, place, row, &started)?;
+    message::reschedule(&ctx.tx, conversation, place, row.goes_at(place), &started)?;
     ctx.tx.event(crate::event::Event::MessageChanged(conversation, place));
     ctx.tx.effect(Effect::Expire);
     Ok(())

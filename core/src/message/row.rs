@@ -174,16 +174,16 @@ pub(crate) fn remove(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey)
     Ok(row)
 }
 
-/// Writes a row at its place that may go at another instant than before.
+/// Writes a row at its place that may go at another instant than before, which was `old`.
 pub(crate) fn reschedule(
     tx: &Tx<'_>,
     conversation: ConversationId,
     key: MessageKey,
-    before: &MessageRow,
+    old: Option<Time>,
     row: &MessageRow,
 ) -> Result<()> {
     store(tx, conversation, key, row)?;
-    let (old, new) = (before.goes_at(key), row.goes_at(key));
+    let new = row.goes_at(key);
     if old == new {
         return Ok(());
     }

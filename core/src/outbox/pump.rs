@@ -199,10 +199,6 @@ fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: Me
 /// Encrypts an act and hands it out; says whether the conversation's row changed.
 fn perform(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: MessageId) -> Result<bool> {
     let Some(mut act) = act::load(ctx, id)? else { return Ok(false) };
-    if act.is_over(ctx.now) {
-        act::withdraw(ctx, id);
-        return Ok(false);
-    }
     let own = match act.audience {
         Audience::Members => None,
         Audience::OwnDevices => ctx.with_group(session, |group, _, _| session::devices_of(group, &ctx.account.user))?,
@@ -214,10 +210,7 @@ fn perform(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id:
     let stamp = stamp(ctx.now, act.made(), row.sent_stamp);
     act.stamped(ctx, id, stamp)?;
     let mut envelope = encrypt(ctx, session, &act.content(id))?;
-    envelope.push = act.push;
-    if let Some(at) = act.expires_at() {
-        envelope.expires_at = at;
-    }
+    envelope.push = PushHint::None;
     if let Some(own) = own {
         envelope.recipients = own;
     }
@@ -254,7 +247,7 @@ fn original(
     accepted: Time,
 ) -> Result<Option<(Content, Time)>> {
     if let Some(act) = act::load(ctx, id)? {
-        return Ok((!act.is_over(ctx.now)).then(|| (act.content(id), accepted)));
+        return Ok(Some((act.content(id), accepted)));
     }
     let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(None) };
     let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(None) };

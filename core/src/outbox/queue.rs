@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::act;
-use crate::conversation::ConversationRow;
+use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
 use crate::envelope::Kind;
 use crate::error::{Error, Result, StoreError};
-use crate::event::Event;
 use crate::id::{ConversationId, EnvelopeId, MessageId};
 use crate::message::{self, FailedReason, SendState};
 use crate::store::Table;
@@ -86,9 +85,7 @@ pub(super) fn fail(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageI
     let mut row =
         message::load(&ctx.tx, conversation, place)?.ok_or(Error::Store(StoreError::Corrupt("message index")))?;
     row.state = SendState::Failed(reason);
-    message::store(&ctx.tx, conversation, place, &row)?;
-    ctx.tx.event(Event::MessageChanged(conversation, place));
-    Ok(())
+    conversation::changed(ctx, conversation, place, &row)
 }
 
 fn key(conversation: ConversationId, number: u64) -> Vec<u8> {

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::queue;
 use crate::call;
+use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind, PushHint};
 use crate::error::{Error, Misuse, PeerFault, Result};
+use crate::event::Event;
 use crate::id::{CallId, ConversationId, DeviceId, EnvelopeId, MessageId, SessionId};
 use crate::input::{Refusal, TransmitId, TransmitResult};
 use crate::limits;
@@ -211,12 +213,16 @@ fn sent(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, at: Time
     if row.accepted.is_some() {
         return Ok(());
     }
-    let before = row.clone();
+    let before = row.goes_at(place);
     row.accepted = Some(at);
     row.state = row.state.max(SendState::Sent);
     let settled = MessageKey::new(row.stamp, Some(at), place.device, id);
-    message::reschedule(&ctx.tx, conversation, place, &before, &row)?;
-    crate::conversation::moved(ctx, conversation, place, settled, &row)
+    if settled != place {
+        return conversation::moved(ctx, conversation, place, settled, &row);
+    }
+    message::reschedule(&ctx.tx, conversation, place, before, &row)?;
+    ctx.tx.event(Event::MessageChanged(conversation, place));
+    Ok(())
 }
 
 fn refused(ctx: &mut Ctx<'_>, row: &TransmitRow, refusal: Refusal) -> Result<()> {
