@@ -147,9 +147,9 @@ fn send(sim: &mut Sim) {
 pub fn say(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) {
     let text = format!("{NEEDLE} {} of device {ix}", sim.model.lines.len());
     let draft = undertone::engine::Draft::text(text.clone());
+    let (healed, allowed) = (sim.healed, is_allowed(sim, ix, pair, talk));
     let sent = sim.world.call(ix, |engine, now| engine.messages().send(talk, draft, now));
     let author = sim.user(ix);
-    let (healed, allowed) = (sim.healed, sim.model.started.contains(&pair));
     let (id, fate) = match sent {
         Ok(id) if sim.world.devices[ix].failed => (Some(id), Fate::Maybe),
         Ok(id) => (Some(id), Fate::Sent),
@@ -160,6 +160,14 @@ pub fn say(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) {
         Err(error) => return sim.violation(format!("device {ix} cannot send: {error:?}")),
     };
     sim.model.wrote(Line { text, id, pair, author, device: ix, fate, allowed, healed, retried: false });
+}
+
+/// Whether somebody who may has started the conversation, and the device knows it: until then it may be an attempt of its
+/// own that the rules deny, and what is written there fails.
+fn is_allowed(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) -> bool {
+    let initiator = sim.ask(ix, |engine, now| engine.conversations().get(talk, now)).map(|shown| shown.initiator);
+    let by = initiator.and_then(|user| sim.model.person_named(user.as_str()));
+    sim.model.started.contains(&pair) && by.is_none_or(|by| sim.model.may_start(by, Model::other(pair, by)))
 }
 
 fn read(sim: &mut Sim) {
@@ -216,9 +224,9 @@ fn retry(sim: &mut Sim) {
     let failed: Vec<_> = messages.iter().filter(failed).map(|m| m.key).collect();
     let Some(key) = sim.pick(&failed) else { return };
     sim.tally.action("retry");
+    let allowed = is_allowed(sim, ix, pair, talk);
     let done = sim.world.call(ix, |engine, now| engine.messages().retry(talk, key.id, now));
     let line = messages.iter().find(|m| m.key == key).and_then(check::text).and_then(|t| sim.model.line_of(t));
-    let allowed = sim.model.started.contains(&pair);
     let Some(line) = line else { return sim.violation("a failed message that nobody wrote") };
     match done {
         Ok(()) => {

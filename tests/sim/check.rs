@@ -148,7 +148,7 @@ fn one_view(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId, messa
 /// Nobody is shown a conversation that the rules deny: its initiator may start it.
 fn allowed(sim: &mut Sim, ix: DeviceIx, pair: Pair, initiator: &undertone::id::UserId) {
     let user = sim.user(ix);
-    let Some(by) = sim.model.people.iter().position(|p| p.name == initiator.as_str()) else { return };
+    let Some(by) = sim.model.person_named(initiator.as_str()) else { return };
     // One's own attempt is shown, with the reason why it is denied.
     if by != user && !sim.model.may_start(by, Model::other(pair, by)) {
         sim.violation(format!("device {ix} shows a conversation that the rules deny"));

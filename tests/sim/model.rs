@@ -97,6 +97,10 @@ impl Model {
         )
     }
 
+    pub fn person_named(&self, name: &str) -> Option<UserIx> {
+        self.people.iter().position(|person| person.name == name)
+    }
+
     pub fn add_device(&mut self, user: UserIx, ix: DeviceIx, standing: Standing) {
         self.people[user].devices.push(ix);
         self.standing.insert(ix, standing);
