@@ -312,7 +312,8 @@ fn outcome(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
         };
         if wrong {
             let (state, fate, between) = (message.state, line.fate, (line.pair.0, line.pair.1));
-            let what = format!("device {ix}: {state:?}, read {read}, {fate:?}, between {between:?}: {}", line.text);
+            let (text, key) = (&line.text, message.key);
+            let what = format!("device {ix}: {state:?}, read {read}, {fate:?}, between {between:?}: {text}, {key:?}");
             sim.violation(what);
         }
     }

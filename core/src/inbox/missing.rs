@@ -1,7 +1,7 @@
 //! What this device cannot read, and what it says about it.
 //!
-//! Without keys for a tag it says so, signed (`NoSession`), and the other side starts anew. For a message that came too
-//! late for its keys it asks once (`Unreadable`), and the sender encrypts the same message again.
+//! Without keys for a tag it says so, signed (`NoSession`), and the other side starts anew. For what came too late for its
+//! keys it asks once (`Unreadable`), and the sender encrypts the same message, act or receipt again.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::id::{ConversationId, DeviceId, EnvelopeId, SessionId};
 use crate::intent::{self, Intent};
 use crate::limits;
 use crate::member;
-use crate::outbox::{self, Item, Purpose};
+use crate::outbox::{self, Carried, Item, Purpose};
 use crate::output::Wake;
 use crate::session;
 use crate::time::{MINUTE, Time};
@@ -101,13 +101,13 @@ fn ask_for_parked(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result
         return Ok(false);
     }
     let lacking = parked::lacking(ctx, tag, device, session)?;
-    for (envelope, _) in &lacking.messages {
+    for (envelope, _) in &lacking.envelopes {
         dedup::note_wanted(ctx, device, *envelope)?;
     }
-    for some in lacking.messages.chunks(limits::UNDECRYPTABLE) {
+    for some in lacking.envelopes.chunks(limits::UNDECRYPTABLE) {
         outbox::push(ctx, &mut row, Item::Control(Kind::UNREADABLE, codec::encode(&some)?.into()))?;
     }
-    if !lacking.messages.is_empty() {
+    if !lacking.envelopes.is_empty() {
         conversation::store(&mut ctx.tx, &row)?;
     }
     heeded(ctx, tag, device, lacking.newest)
@@ -183,7 +183,12 @@ pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, asker:
         }
         sent.again += 1;
         outbox::note_sent(ctx, envelope, &sent)?;
-        outbox::push(ctx, &mut row, Item::Again(sent.message, envelope, accepted))?;
+        let item = match sent.carried {
+            Carried::Content(id) => Item::Again(id, envelope, accepted),
+            // Who has it already learns nothing from it.
+            Carried::Receipt(body) => Item::Control(Kind::RECEIPT, body),
+        };
+        outbox::push(ctx, &mut row, item)?;
     }
     if row.next == before { Ok(()) } else { conversation::store(&mut ctx.tx, &row) }
 }

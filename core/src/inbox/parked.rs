@@ -138,8 +138,8 @@ pub(super) fn other_user(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) ->
 
 /// What is to be asked for elsewhere.
 pub(super) struct Lacking {
-    /// Messages that were not asked for in that session yet, and when the relay accepted them.
-    pub messages: Vec<(EnvelopeId, Time)>,
+    /// Envelopes that were not asked for in that session yet, and when the relay accepted them.
+    pub envelopes: Vec<(EnvelopeId, Time)>,
     /// When the relay accepted the newest of all that waits.
     pub newest: Time,
 }
@@ -147,7 +147,7 @@ pub(super) struct Lacking {
 /// What a device sent for a session whose keys may never come, and which `elsewhere` was not asked for yet; it goes on
 /// waiting, for `elsewhere` may be no better. Some of what came again meanwhile goes.
 pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsewhere: SessionId) -> Result<Lacking> {
-    let mut lacking = Lacking { messages: Vec::new(), newest: Time::ZERO };
+    let mut lacking = Lacking { envelopes: Vec::new(), newest: Time::ZERO };
     let mut gone = 0;
     let prefix = prefix_of(session, OTHERS, device);
     for (key, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)? {
@@ -161,8 +161,9 @@ pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsew
             continue;
         }
         lacking.newest = lacking.newest.max(row.accepted_at);
-        if envelope.kind == EnvelopeKind::Message && dedup::note_asked(ctx, device, envelope.id, elsewhere)? {
-            lacking.messages.push((envelope.id, row.accepted_at));
+        let carries = matches!(envelope.kind, EnvelopeKind::Message | EnvelopeKind::Receipt);
+        if carries && dedup::note_asked(ctx, device, envelope.id, elsewhere)? {
+            lacking.envelopes.push((envelope.id, row.accepted_at));
         }
     }
     Ok(lacking)

@@ -2,7 +2,7 @@
 //! queue.
 
 use super::queue::{self, Item};
-use super::sent::{Sent, note_sent, sent};
+use super::sent::{Carried, Sent, note_sent, sent};
 use super::transmit::{Purpose, launch, new_envelope};
 use crate::act::{self, Audience};
 use crate::call;
@@ -82,7 +82,7 @@ fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
     }
     if let Some(due) = receipt::take_due(ctx, row.id)? {
         if let Some(body) = due.body {
-            control(ctx, &row, session, Kind::RECEIPT, body)?;
+            receipt(ctx, &row, session, body)?;
         }
         if !due.own.is_empty() {
             own_state::tell_read(ctx, &mut row, due.own)?;
@@ -190,7 +190,7 @@ fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: Me
     if let Some(gone) = message.goes_at(settled) {
         envelope.expires_at = envelope.expires_at.min(gone.plus(limits::EXPIRY_SLACK));
     }
-    note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, id, &envelope.recipients))?;
+    note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, Carried::Content(id), &envelope.recipients))?;
     launch(ctx, Purpose::Message(row.id, id), &[envelope])?;
     conversation::moved_in(ctx, row, place, settled, &message)?;
     Ok(true)
@@ -215,7 +215,7 @@ fn perform(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id:
         envelope.recipients = own;
     }
     row.sent_stamp = stamp;
-    note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, id, &envelope.recipients))?;
+    note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, Carried::Content(id), &envelope.recipients))?;
     launch(ctx, Purpose::Act(row.id, id), &[envelope])?;
     Ok(true)
 }
@@ -254,6 +254,16 @@ fn original(
     let Some(original) = content_of(ctx, id, &mut message)? else { return Ok(None) };
     message::store(&ctx.tx, row.id, place, &message)?;
     Ok(Some((original, message.accepted.unwrap_or(accepted))))
+}
+
+/// Encrypts a receipt, and keeps it for who may be unable to read it.
+fn receipt(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId, body: Vec<u8>) -> Result<()> {
+    let content = between_engines(ctx, Kind::RECEIPT, body.clone());
+    let envelope = encrypt(ctx, session, &content)?;
+    let carried = Carried::Receipt(body.into());
+    note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, carried, &envelope.recipients))?;
+    launch(ctx, Purpose::Control(row.id), &[envelope])?;
+    Ok(())
 }
 
 /// Encrypts something between engines.

@@ -1,6 +1,7 @@
-//! Which message an envelope carried, for as long as somebody may ask for it again.
+//! What an envelope carried, for as long as somebody may ask for it again.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::ctx::Ctx;
 use crate::error::Result;
@@ -13,11 +14,20 @@ use crate::time::Time;
 const SWEEP_CURSOR: &[u8] = b"sent sweep";
 const HALF: usize = 8;
 
-/// What an envelope of this device carried.
+/// What is sent again to whoever could not read it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Carried {
+    /// A message or an act.
+    Content(MessageId),
+    /// The body of a receipt.
+    Receipt(ByteBuf),
+}
+
+/// What is known of an envelope of this device.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Sent {
     pub conversation: ConversationId,
-    pub message: MessageId,
+    pub carried: Carried,
     /// Until then somebody may find that it cannot be read.
     pub until: Time,
     /// How often it was sent again.
@@ -29,10 +39,10 @@ pub(crate) struct Sent {
 
 impl Sent {
     /// For an envelope that goes out now.
-    pub fn now(ctx: &Ctx<'_>, conversation: ConversationId, message: MessageId, to: &[DeviceId]) -> Sent {
+    pub fn now(ctx: &Ctx<'_>, conversation: ConversationId, carried: Carried, to: &[DeviceId]) -> Sent {
         let until = ctx.now.plus(limits::MAILBOX_AGE + limits::PARKED_AGE);
         let recipients = to.iter().take(limits::SENT_TO).flat_map(half).collect();
-        Sent { conversation, message, until, again: 0, recipients }
+        Sent { conversation, carried, until, again: 0, recipients }
     }
 
     /// Whether it went to a device.

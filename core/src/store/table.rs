@@ -44,7 +44,7 @@ pub enum Table {
     User = 19,
     /// `conversation · kind (1) · message · hash of author (8)` → receipts that wait to be sent.
     Receipt = 20,
-    /// `envelope` → the message that it carried, to answer `Unreadable`.
+    /// `envelope` → the message, act or receipt that it carried, to answer `Unreadable`.
     Sent = 21,
     /// `name` → key packages published and their state.
     KeyPackage = 22,
