@@ -75,7 +75,7 @@ pub enum TransmitResult {
 pub enum Refusal {
     /// The rules forbid it.
     Policy,
-    /// No such session, or the device is no member of it.
+    /// No such session, or the device is no member of it: the engine opens another one, and what waits goes out there.
     NotMember,
     /// The sender's certificate was revoked or has expired.
     Certificate,

@@ -1,10 +1,10 @@
 //! What arrives too early, too late or not at all.
 
-use undertone::envelope::{Envelope, EnvelopeKind};
+use undertone::envelope::{Clock, Envelope, EnvelopeKind};
 use undertone::event::Event;
 use undertone::id::EnvelopeId;
 use undertone::message::{MessageContent, SendState};
-use undertone::time::{DAY, HOUR, MINUTE};
+use undertone::time::{DAY, HOUR, MINUTE, SECOND};
 use undertone_tests::sim::net::{Body, Packet, ToDevice, ToRelay};
 use undertone_tests::sim::{DeviceIx, Fate, World};
 
@@ -104,6 +104,81 @@ fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
     assert_eq!(world.texts(bea, talk)[..3], ["first", "lost on the way", "day 0"], "in its own place");
     assert_eq!(world.unread(bea, talk), unread);
     assert!(world.messages(ann, talk).iter().all(|m| m.state == SendState::Delivered));
+}
+
+// R24 R13
+#[test]
+fn a_receipt_too_late_for_its_keys_is_sent_again() {
+    let mut world = World::new(76);
+    world.update_after = DAY;
+    world.period = -1;
+    let (ann, bea, talk) = world.acquaint();
+    hold(&mut world, ann, EnvelopeKind::Receipt);
+    world.send(ann, talk, "did you get this?");
+    world.run(1_000);
+    let late = std::mem::take(&mut world.held);
+    assert_eq!(late.len(), 1);
+    world.tap = None;
+    for n in 0..8 {
+        world.run(2 * DAY);
+        world.send(bea, talk, &format!("day {n}"));
+        world.settle();
+    }
+    let state = |world: &mut World| world.messages(ann, talk)[1].state;
+    assert_eq!(state(&mut world), SendState::Sent);
+    for packet in late {
+        let Body::Down(ToDevice::Deliver(delivery)) = packet.body else { panic!("a delivery") };
+        world.call(ann, |engine, now| engine.receive(&delivery, now)).unwrap();
+    }
+    world.settle();
+    world.check();
+    assert_eq!(state(&mut world), SendState::Delivered);
+}
+
+// R12 R25: what is no message is asked for as well
+#[test]
+fn a_period_set_under_an_unknown_tag_arrives_in_the_next_session() {
+    let mut world = World::new(77);
+    let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+    world.settle();
+    let before = world.devices[bea].disk.copy();
+    world.devices[bea].wants_link = false;
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "first");
+    world.run(30);
+    world.crash(bea, 0);
+    world.devices[bea].disk = before;
+    world.devices[bea].wants_link = true;
+    world.restart(bea);
+    world.call(ann, |engine, now| engine.conversations().set_period(talk, 5, Clock::FromRead, now)).unwrap();
+    world.run(2 * HOUR);
+    world.check();
+    assert_eq!(world.conversation(bea, talk).period, 5);
+}
+
+// R10 R12: a commit without its session is enough to say so
+#[test]
+fn a_device_that_refused_its_welcome_is_drawn_in_by_the_next_commit() {
+    let mut world = World::new(78);
+    let (ann, phone, talk) = world.acquaint();
+    let tablet = world.another(phone);
+    hold(&mut world, tablet, EnvelopeKind::Welcome);
+    world.run(20 * SECOND);
+    assert!(!world.held.is_empty(), "the phone has added the tablet");
+    // The phone is stolen before the tablet has taken its welcome in.
+    world.disconnect(phone);
+    let list = world.platform.revoke(&world.devices[phone].certificate.clone().unwrap(), world.now);
+    world.revoke(&list);
+    world.run(SECOND);
+    world.release();
+    world.run(HOUR);
+    world.check();
+    // Nobody has written since; ann's engine has only removed the phone.
+    let now = world.now;
+    assert!(world.devices[tablet].engine().conversations().get(talk, now).is_ok());
+    world.send(ann, talk, "is it you?");
+    world.settle();
+    assert_eq!(world.texts(tablet, talk), ["is it you?"]);
 }
 
 // R12: who has no keys says so, and the session is replaced

@@ -8,7 +8,8 @@ use undertone::event::Event;
 use undertone::id::{ConversationId, MessageId};
 use undertone::message::{FailedReason, SendState};
 use undertone::time::{DAY, HOUR, MINUTE, SECOND};
-use undertone_tests::sim::{DeviceIx, World};
+use undertone_relay::logic::Limits;
+use undertone_tests::sim::{DeviceIx, Weather, World};
 
 /// A client and an escort who have talked.
 fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
@@ -239,4 +240,47 @@ fn receipts_for_messages_that_are_not_there_never_harm_their_reader() {
     world.send(ann, talk, "still here");
     world.settle();
     assert_eq!(world.texts(bea, talk), ["first", "still here"]);
+}
+
+// R19: a relay that has forgotten a session takes nothing in it any more
+#[test]
+fn what_a_relay_refuses_of_a_forgotten_session_goes_out_in_a_new_one() {
+    let (mut world, ann, bea, talk) = forgotten(64);
+    // More than the window: some come back while others have not been out yet.
+    let lines: Vec<String> = (0..undertone::limits::WINDOW + 8).map(|n| format!("line {n}")).collect();
+    for line in &lines {
+        world.send(ann, talk, line);
+    }
+    world.settle();
+    world.check();
+    assert_eq!(world.texts(bea, talk)[1..], lines);
+    assert_eq!(world.texts(ann, talk)[1..], lines);
+    assert!(world.messages(ann, talk).iter().all(|m| m.state == SendState::Delivered));
+}
+
+// R19 R24 R27: the same for what is no message
+#[test]
+fn receipts_and_edits_that_a_relay_refuses_of_a_forgotten_session_go_out_in_a_new_one() {
+    let (mut world, ann, bea, talk) = forgotten(65);
+    world.read_all(bea, talk);
+    world.settle();
+    assert_eq!(world.messages(ann, talk)[0].state, SendState::Read);
+    let (mut world, ann, bea, talk) = forgotten(66);
+    let id = world.messages(ann, talk)[0].key.id;
+    world.call(ann, |engine, now| engine.messages().edit(talk, id, "better", now)).unwrap();
+    world.settle();
+    assert_eq!(world.texts(bea, talk), ["better"]);
+    world.check();
+}
+
+/// Two who have talked, through a relay that has forgotten their session since.
+fn forgotten(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
+    let limits = Limits { tag_age: DAY, ..Limits::default() };
+    let mut world = World::with(seed, Weather::FINE, limits);
+    world.period = -1;
+    let (ann, bea, talk) = world.acquaint();
+    world.run(4 * DAY);
+    let now = world.now;
+    world.relay.logic().handle_timeout(now).expect("a store in memory works");
+    (world, ann, bea, talk)
 }

@@ -155,12 +155,13 @@ fn allowed(sim: &mut Sim, ix: DeviceIx, pair: Pair, initiator: &undertone::id::U
     }
 }
 
-/// States only move forward, but for what failed and is tried again.
+/// States only move forward, but for what failed and is tried again, and what a relay did not take.
 fn monotonic(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
     for message in messages.iter().filter(|m| m.own) {
         let Some(line) = text(message).and_then(|text| sim.model.line_of(text)) else { continue };
         let before = sim.watch.states.insert((ix, line), message.state);
-        let back = before.is_some_and(|b| b > message.state && !matches!(b, SendState::Failed(_)));
+        let untaken = |before| matches!(before, SendState::Failed(_) | SendState::Sending);
+        let back = before.is_some_and(|b| b > message.state && !untaken(b));
         if back {
             sim.violation(format!("device {ix}: from {before:?} back to {:?}", message.state));
         }

@@ -473,6 +473,9 @@ impl World {
             }
             ToDevice::Done(id, result) => {
                 device.waiting_transmits.remove(&id);
+                if let TransmitResult::Refused(why) = result {
+                    self.show(ix, &format!("{ix} {id:?} is refused: {why:?}"));
+                }
                 let _ = self.call(ix, |engine, now| engine.transmit_done(id, result, now));
             }
             ToDevice::Answer(id, answer, mail) => {

@@ -66,6 +66,10 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict>
 fn take(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     match envelope.kind {
         EnvelopeKind::Welcome => session::join(ctx, envelope, delivery.accepted_at),
+        EnvelopeKind::Commit if session::load(&ctx.tx, envelope.tag)?.is_none() => {
+            missing::note_unknown(ctx, envelope)?;
+            Ok(Verdict::Park)
+        }
         EnvelopeKind::Commit => session::receive(ctx, envelope, &delivery.envelope),
         EnvelopeKind::Message | EnvelopeKind::Receipt => open::receive(ctx, envelope, delivery),
         EnvelopeKind::NoSession => missing::receive(ctx, envelope),

@@ -1,4 +1,4 @@
-//! What became of a message. Every state only moves forward.
+//! What became of a message. Every state only moves forward; but what no relay has taken may go back into the queue.
 
 use serde::{Deserialize, Serialize};
 

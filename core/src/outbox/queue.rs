@@ -8,6 +8,7 @@ use crate::ctx::Ctx;
 use crate::envelope::Kind;
 use crate::error::{Error, Result, StoreError};
 use crate::id::{ConversationId, EnvelopeId, MessageId};
+use crate::input::TransmitId;
 use crate::message::{self, FailedReason, SendState};
 use crate::store::Table;
 use crate::time::Time;
@@ -26,6 +27,9 @@ pub(crate) enum Item {
     Control(Kind, serde_bytes::ByteBuf),
 }
 
+/// Where the numbers of what is queued begin. Those before are for what comes back.
+const NEW: u64 = 1 << 63;
+
 #[derive(Serialize, Deserialize)]
 struct QueueRow {
     conversation: ConversationId,
@@ -35,9 +39,20 @@ struct QueueRow {
 /// Puts an item at the end of the queue. The caller stores the conversation's row.
 pub(crate) fn push(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow, item: Item) -> Result<()> {
     let row = QueueRow { conversation: conversation.id, item };
-    ctx.tx.put_row(Table::Outbox, key(conversation.id, conversation.next), &row)?;
+    ctx.tx.put_row(Table::Outbox, key(conversation.id, NEW + conversation.next), &row)?;
     conversation.next += 1;
     ctx.busy(conversation.id);
+    Ok(())
+}
+
+/// Puts something back whose transmit came to nothing: before all that was never sent, and among its like in the order of
+/// their transmits.
+pub(super) fn put_back(ctx: &mut Ctx<'_>, id: ConversationId, item: Item, transmit: TransmitId) -> Result<()> {
+    if let Item::Message(message) = item {
+        set_state(ctx, id, message, SendState::Queued)?;
+    }
+    ctx.tx.put_row(Table::Outbox, key(id, transmit.0 % NEW), &QueueRow { conversation: id, item })?;
+    ctx.busy(id);
     Ok(())
 }
 
@@ -81,10 +96,14 @@ pub(crate) fn fail_all(ctx: &mut Ctx<'_>, conversation: ConversationId, reason: 
 
 /// Marks a message of this user as failed.
 pub(super) fn fail(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, reason: FailedReason) -> Result<()> {
+    set_state(ctx, conversation, id, SendState::Failed(reason))
+}
+
+fn set_state(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, state: SendState) -> Result<()> {
     let Some(place) = message::find(&ctx.tx, conversation, &ctx.account.user, id)? else { return Ok(()) };
     let mut row =
         message::load(&ctx.tx, conversation, place)?.ok_or(Error::Store(StoreError::Corrupt("message index")))?;
-    row.state = SendState::Failed(reason);
+    row.state = state;
     conversation::changed(ctx, conversation, place, &row)
 }
 

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::queue;
+use super::queue::{self, Item};
+use super::sent::{self, Carried};
 use crate::call;
 use crate::conversation;
 use crate::ctx::Ctx;
-use crate::envelope::{Envelope, EnvelopeKind, PushHint};
-use crate::error::{Error, Misuse, PeerFault, Result};
+use crate::envelope::{Envelope, EnvelopeKind, Kind, PushHint};
+use crate::error::{Error, Misuse, PeerFault, Result, StoreError};
 use crate::event::Event;
 use crate::id::{CallId, ConversationId, DeviceId, EnvelopeId, MessageId, SessionId};
 use crate::input::{Refusal, TransmitId, TransmitResult};
@@ -134,7 +135,7 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
             note_clock(ctx, id, at);
             accepted(ctx, id, &row, at)?;
         }
-        TransmitResult::Refused(refusal) => refused(ctx, &row, refusal)?,
+        TransmitResult::Refused(refusal) => refused(ctx, id, &row, refusal)?,
         TransmitResult::Conflict { winner, .. } => match row.purpose {
             Purpose::Commit(_, session) => session::lost(ctx, session, id, &winner)?,
             _ => return Err(Error::Misuse(Misuse::Answer)),
@@ -225,14 +226,35 @@ fn sent(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, at: Time
     Ok(())
 }
 
-fn refused(ctx: &mut Ctx<'_>, row: &TransmitRow, refusal: Refusal) -> Result<()> {
+fn refused(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, refusal: Refusal) -> Result<()> {
     match &row.purpose {
         Purpose::Open(_, session) => session::refused(ctx, *session, refusal),
         Purpose::Commit(_, session) => session::commit_refused(ctx, *session, refusal),
+        Purpose::Message(conversation, _) | Purpose::Act(conversation, _) | Purpose::Control(conversation)
+            if refusal == Refusal::NotMember =>
+        {
+            come_back(ctx, *conversation, id, row)
+        }
         Purpose::Message(conversation, id) => queue::fail(ctx, *conversation, *id, FailedReason::Refused),
         Purpose::Signal(_, _, Some(call)) => call::refused(ctx, *call),
         Purpose::Act(..) | Purpose::Control(_) | Purpose::NoSession | Purpose::Signal(_, _, None) => Ok(()),
     }
+}
+
+/// The relay does not know this device as a member of the session: another one takes its place, and what the transmit
+/// carried goes out there.
+fn come_back(ctx: &mut Ctx<'_>, conversation: ConversationId, id: TransmitId, row: &TransmitRow) -> Result<()> {
+    let envelope = row.envelopes.first().and_then(|bytes| Envelope::decode(bytes).ok());
+    let envelope = envelope.ok_or(Error::Store(StoreError::Corrupt("transmit")))?;
+    session::shut_out(ctx, envelope.tag)?;
+    let item = match (&row.purpose, sent::sent(ctx, envelope.id)?.map(|sent| sent.carried)) {
+        (Purpose::Message(_, message), _) => Item::Message(*message),
+        (Purpose::Act(_, act), _) => Item::Act(*act),
+        (_, Some(Carried::Receipt(body))) => Item::Control(Kind::RECEIPT, body),
+        // It is made again when it is missed.
+        _ => return Ok(()),
+    };
+    queue::put_back(ctx, conversation, item, id)
 }
 
 fn postpone(ctx: &mut Ctx<'_>, id: TransmitId, mut row: TransmitRow) -> Result<()> {
@@ -270,6 +292,6 @@ fn key(id: TransmitId) -> Vec<u8> {
 }
 
 fn parse_key(key: &[u8]) -> Result<TransmitId> {
-    let bytes = key.try_into().map_err(|_| Error::Store(crate::error::StoreError::Corrupt("transmit")))?;
+    let bytes = key.try_into().map_err(|_| Error::Store(StoreError::Corrupt("transmit")))?;
     Ok(TransmitId(u64::from_be_bytes(bytes)))
 }

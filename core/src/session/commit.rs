@@ -120,13 +120,21 @@ pub(crate) fn lost(ctx: &mut Ctx<'_>, id: SessionId, transmit: TransmitId, winne
     take_winner(ctx, session, winner)
 }
 
-/// The relay refused our commit for good: it never was. A relay that does not know us as a member of the session will
-/// never take one: then another session is needed.
-pub(crate) fn commit_refused(ctx: &mut Ctx<'_>, id: SessionId, refusal: Refusal) -> Result<()> {
-    let Some(mut session) = row::load(&ctx.tx, id)? else { return Ok(()) };
-    if refusal == Refusal::NotMember {
-        return replace(ctx, session);
+/// The relay does not know this device as a member of a session, or has forgotten the session: it will take nothing in
+/// it. Another one takes its place.
+pub(crate) fn shut_out(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
+    match row::load(&ctx.tx, id)? {
+        Some(session) if session.phase == Phase::Live => replace(ctx, session),
+        _ => Ok(()),
     }
+}
+
+/// The relay refused our commit for good: it never was.
+pub(crate) fn commit_refused(ctx: &mut Ctx<'_>, id: SessionId, refusal: Refusal) -> Result<()> {
+    if refusal == Refusal::NotMember {
+        return shut_out(ctx, id);
+    }
+    let Some(mut session) = row::load(&ctx.tx, id)? else { return Ok(()) };
     session.pending = None;
     row::store(&ctx.tx, &session)?;
     ctx.with_group(id, |group, provider, _| group.clear_pending(provider))?;

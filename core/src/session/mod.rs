@@ -31,7 +31,7 @@ mod structure;
 pub(crate) mod testing;
 
 pub(crate) use commit::{
-    catch_up, commit_refused, devices_of, key_of, lost, note_behind, receive, recipients, slot_found, won,
+    catch_up, commit_refused, devices_of, key_of, lost, note_behind, receive, recipients, shut_out, slot_found, won,
 };
 pub(crate) use group::{Changes, Group, Leaf, ReceiveError, Received, StagedCommit};
 pub(crate) use groups::Groups;
