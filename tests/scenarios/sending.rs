@@ -274,7 +274,7 @@ fn receipts_and_edits_that_a_relay_refuses_of_a_forgotten_session_go_out_in_a_ne
 }
 
 /// Two who have talked, through a relay that has forgotten their session since.
-fn forgotten(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
+pub fn forgotten(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
     let limits = Limits { tag_age: DAY, ..Limits::default() };
     let mut world = World::with(seed, Weather::FINE, limits);
     world.period = -1;
