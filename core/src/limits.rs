@@ -199,6 +199,8 @@ pub const SLOT_CHAIN: u8 = 8;
 
 /// A sender's stamp counts at most this far after the relay's accept time.
 pub const STAMP_AHEAD: u64 = 2 * MINUTE;
+/// The clocks of the relays of one platform are at most this far apart.
+pub const RELAYS_APART: u64 = 10 * SECOND;
 /// How long a relay keeps an envelope for a device that does not come.
 pub const MAILBOX_AGE: u64 = 30 * DAY;
 /// At most one `NoSession` per tag and sender in this time.

@@ -154,12 +154,15 @@ pub(crate) fn counting(ctx: &Ctx<'_>, leaf: &Certificate) -> Result<Certificate>
 
 const RELAY_CLOCK: &[u8] = b"relay clock";
 
-/// Notes that the relay accepted something at `accepted_at`: its clock shows no less. Kept by the hour.
+/// Notes that the relay accepted something at `accepted_at`: its clock shows no less. Stored by the hour.
 pub(crate) fn note_relay_clock(ctx: &mut Ctx<'_>, accepted_at: Time) -> Result<()> {
     let shown = accepted_at.min(ctx.now.plus(limits::STAMP_AHEAD));
-    if shown.since(ctx.memory.relay_clock) > HOUR {
-        ctx.tx.put_row(Table::Meta, RELAY_CLOCK.to_vec(), &shown)?;
+    let known = ctx.memory.relay_clock;
+    if shown > known {
         ctx.tx.effect(Effect::RelayClock(shown));
+    }
+    if shown.as_ms() / HOUR > known.as_ms() / HOUR {
+        ctx.tx.put_row(Table::Meta, RELAY_CLOCK.to_vec(), &shown)?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod failing_store;
 mod healing;
 mod hostile_member;
 mod keeping;
+mod order;
 mod pages;
 mod rollback;
 mod rules;

@@ -145,7 +145,7 @@ pub(crate) fn finish(
     let mut conversation_row = conversation::require(&ctx.tx, conversation)?;
     outbox::push(ctx, &mut conversation_row, Item::Message(message.id))?;
     forget(&ctx.tx, conversation, message);
-    conversation::moved_in(ctx, &mut conversation_row, place, place, &message_row)?;
+    conversation::moved(ctx, &mut conversation_row, place, place, &message_row)?;
     conversation::store(&mut ctx.tx, &conversation_row)
 }
 

@@ -9,6 +9,7 @@ use crate::envelope::Clock;
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, MessageId, SessionId, UserId};
+use crate::limits;
 use crate::message::{self, Body, MessageKey, MessageRow, Recipient, SendState};
 use crate::policy::Role;
 use crate::store::Table;
@@ -56,7 +57,8 @@ pub(crate) struct ConversationRow {
     pub next: u64,
     /// The serial number of the own certificate that the members know.
     pub told: Option<u64>,
-    /// The latest stamp given to a queued message, and to an encrypted one: both only grow.
+    /// The latest stamp given to a queued message, and to an encrypted one. Both grow, unless the relay's clock shows
+    /// that they are ahead of it.
     pub last_stamp: Time,
     pub sent_stamp: Time,
 }
@@ -127,6 +129,25 @@ impl ConversationRow {
         self.session = None;
         self.reached = false;
     }
+
+    /// What is stamped `stamp` stands at `at`, since the clock here runs ahead of the relay's. If it is the latest, what
+    /// follows need only be later than `at`: a clock that was ahead for a moment is not followed for as long as it was.
+    pub(crate) fn settled(&mut self, stamp: Time, at: Time) {
+        if self.sent_stamp != stamp {
+            return;
+        }
+        self.sent_stamp = at;
+        if self.last_stamp == stamp {
+            self.last_stamp = at;
+        }
+    }
+
+    /// Nothing is queued any more: what is written next need only be later than what was sent and what is shown, and not
+    /// than the stamps of a queue that was written while the clock here was ahead.
+    pub(crate) fn drained(&mut self, now: Time) {
+        let shown = self.last.map_or(Time::ZERO, |key| key.at.min(now.plus(limits::STAMP_AHEAD)));
+        self.last_stamp = self.sent_stamp.max(shown);
+    }
 }
 
 pub(crate) fn load(tx: &Tx<'_>, id: ConversationId) -> Result<Option<ConversationRow>> {
@@ -169,22 +190,9 @@ pub(crate) fn changed(ctx: &mut Ctx<'_>, id: ConversationId, key: MessageKey, me
     Ok(())
 }
 
-/// A message settles at another place.
-pub(crate) fn moved(
-    ctx: &mut Ctx<'_>,
-    id: ConversationId,
-    from: MessageKey,
-    to: MessageKey,
-    message: &MessageRow,
-) -> Result<()> {
-    let mut row = require(&ctx.tx, id)?;
-    moved_in(ctx, &mut row, from, to, message)?;
-    store(&mut ctx.tx, &row)
-}
-
 /// A message that is encrypted settles at its place, which may be the one that it has. For a caller who holds the
 /// conversation's row, and stores it afterwards.
-pub(crate) fn moved_in(
+pub(crate) fn moved(
     ctx: &mut Ctx<'_>,
     row: &mut ConversationRow,
     from: MessageKey,

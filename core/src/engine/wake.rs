@@ -30,6 +30,7 @@ pub(super) fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
     }
     ctx.tx.effect(Effect::Link(Link::Up(login)));
     if let Some(time) = login.time {
+        member::note_relay_clock(ctx, time)?;
         ctx.tx.effect(Effect::RelayAhead(time.ahead_of(ctx.now), Exact::Now));
         ctx.tx.effect(Effect::RelayTime(time));
         ctx.tx.effect(Effect::Expire);

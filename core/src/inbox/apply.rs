@@ -178,7 +178,8 @@ fn insert(
         ..MessageRow::new(author.clone(), content.head.stamp, body)
     };
     conversation::added(ctx, &mut row, key, &message)?;
-    row.last_stamp = row.last_stamp.max(key.at.min(ctx.now));
+    // What is written now answers it, and stands below it, though its author's clock may be ahead.
+    row.last_stamp = row.last_stamp.max(key.at.min(ctx.now.plus(limits::STAMP_AHEAD)));
     conversation::store(&mut ctx.tx, &row)?;
     if !own {
         receipt::owe(ctx, conversation, Mark::Delivered, &author, id)?;

@@ -4,6 +4,7 @@
 mod pump;
 mod queue;
 mod sent;
+mod stamp;
 mod transmit;
 
 pub(crate) use pump::{pump, pump_at_once};

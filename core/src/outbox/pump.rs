@@ -3,6 +3,7 @@
 
 use super::queue::{self, Item};
 use super::sent::{Carried, Sent, note_sent, sent};
+use super::stamp;
 use super::transmit::{Purpose, launch, new_envelope};
 use crate::act::{self, Audience};
 use crate::call;
@@ -16,11 +17,9 @@ use crate::limits;
 use crate::memory::Effect;
 use crate::message::{self, Body, FailedReason, MessageKey, MessageRow, SendState};
 use crate::store::Table;
-use crate::time::{SECOND, Time};
+use crate::time::Time;
 use crate::{own_state, person, receipt, session};
 
-/// A queued message whose stamp is younger than this keeps it when it is encrypted.
-const STAMP_KEPT: u64 = 5 * SECOND;
 /// Rows after which a mutation takes nothing more on.
 const ENOUGH_ROWS: usize = limits::BATCH / 2;
 
@@ -142,43 +141,67 @@ fn tell_certificate(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: Sessi
     conversation::store(&mut ctx.tx, row)
 }
 
+/// What became of the head of a queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// It is under way, and counts against the window; the conversation's row changed.
+    Launched,
+    /// It is out of the queue.
+    Over,
+    /// It stays where it is until what is under way has been answered.
+    Waits,
+}
+
 /// Encrypts from the head of the queue while the window has room.
 fn drain_queue(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId) -> Result<Option<Time>> {
-    let room = limits::WINDOW.saturating_sub(ctx.memory.in_flight(row.id));
+    let in_flight = ctx.memory.in_flight(row.id);
+    let room = limits::WINDOW.saturating_sub(in_flight);
     let mut items = queue::first(&ctx.tx, row.id, room + 1)?;
     #[cfg(feature = "sabotage")]
     if ctx.config.sabotaged(crate::sabotage::Sabotage::OutboxOrderSwapped) {
         items.reverse();
     }
-    let waiting = items.len() > room;
+    let mut waiting = items.len() > room;
     items.truncate(room);
-    let mut changed = false;
+    let mut launched = 0;
     for (key, item) in items {
         if ctx.tx.rows() > ENOUGH_ROWS {
             conversation::store(&mut ctx.tx, row)?;
             return Ok(Some(Time::ZERO));
         }
-        ctx.tx.delete(Table::Outbox, &key);
-        match item {
-            Item::Message(id) => changed |= send(ctx, row, session, id)?,
-            Item::Act(id) => changed |= perform(ctx, row, session, id)?,
+        let alone = in_flight + launched == 0;
+        let turn = match item {
+            Item::Message(id) => send(ctx, row, session, id, alone)?,
+            Item::Act(id) => perform(ctx, row, session, id, alone)?,
             Item::Again(id, envelope, accepted) => again(ctx, row, session, id, (envelope, accepted))?,
             Item::Control(kind, body) => control(ctx, row, session, kind, body.into_vec())?,
+        };
+        if turn == Turn::Waits {
+            waiting = true;
+            break;
         }
+        launched += usize::from(turn == Turn::Launched);
+        ctx.tx.delete(Table::Outbox, &key);
     }
-    if changed {
+    if launched > 0 {
+        if !waiting {
+            row.drained(ctx.now);
+        }
         conversation::store(&mut ctx.tx, row)?;
     }
     Ok(waiting.then_some(Time::NEVER))
 }
 
-/// Encrypts a message and hands it out; says whether the conversation's row changed.
-fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: MessageId) -> Result<bool> {
-    let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(false) };
-    let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(false) };
-    let stamp = stamp(ctx.now, place.at, row.sent_stamp);
+/// Encrypts a message and hands it out, if it may go now: `alone` says that nothing of the conversation is under way.
+fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: MessageId, alone: bool) -> Result<Turn> {
+    let Some(place) = message::find(&ctx.tx, row.id, &ctx.account.user, id)? else { return Ok(Turn::Over) };
+    let Some(mut message) = message::load(&ctx.tx, row.id, place)? else { return Ok(Turn::Over) };
+    let stamp = stamp::next(ctx.now, place.at, row.sent_stamp);
+    if !alone && !stamp::counts(ctx, stamp) {
+        return Ok(Turn::Waits);
+    }
     message.stamp = stamp;
-    let Some(content) = content_of(ctx, id, &mut message)? else { return Ok(false) };
+    let Some(content) = content_of(ctx, id, &mut message)? else { return Ok(Turn::Over) };
     row.sent_stamp = stamp;
     row.last_stamp = row.last_stamp.max(stamp);
     message.state = message.state.max(SendState::Sending);
@@ -192,22 +215,31 @@ fn send(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: Me
     }
     note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, Carried::Content(id), &envelope.recipients))?;
     launch(ctx, Purpose::Message(row.id, id), &[envelope])?;
-    conversation::moved_in(ctx, row, place, settled, &message)?;
-    Ok(true)
+    conversation::moved(ctx, row, place, settled, &message)?;
+    Ok(Turn::Launched)
 }
 
-/// Encrypts an act and hands it out; says whether the conversation's row changed.
-fn perform(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id: MessageId) -> Result<bool> {
-    let Some(mut act) = act::load(ctx, id)? else { return Ok(false) };
+/// Encrypts an act and hands it out, as [`send`] does a message.
+fn perform(
+    ctx: &mut Ctx<'_>,
+    row: &mut ConversationRow,
+    session: SessionId,
+    id: MessageId,
+    alone: bool,
+) -> Result<Turn> {
+    let Some(mut act) = act::load(ctx, id)? else { return Ok(Turn::Over) };
     let own = match act.audience {
         Audience::Members => None,
         Audience::OwnDevices => ctx.with_group(session, |group, _, _| session::devices_of(group, &ctx.account.user))?,
     };
     if own.as_ref().is_some_and(Vec::is_empty) {
         act::withdraw(ctx, id);
-        return Ok(false);
+        return Ok(Turn::Over);
     }
-    let stamp = stamp(ctx.now, act.made(), row.sent_stamp);
+    let stamp = stamp::next(ctx.now, act.made(), row.sent_stamp);
+    if !alone && !stamp::counts(ctx, stamp) {
+        return Ok(Turn::Waits);
+    }
     act.stamped(ctx, id, stamp)?;
     let mut envelope = encrypt(ctx, session, &act.content(id))?;
     envelope.push = PushHint::None;
@@ -217,7 +249,7 @@ fn perform(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId, id:
     row.sent_stamp = stamp;
     note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, Carried::Content(id), &envelope.recipients))?;
     launch(ctx, Purpose::Act(row.id, id), &[envelope])?;
-    Ok(true)
+    Ok(Turn::Launched)
 }
 
 /// Encrypts a message once more for whoever could not read an envelope of it. It goes to nobody who was not to have that
@@ -228,15 +260,15 @@ fn again(
     session: SessionId,
     id: MessageId,
     (lost, accepted): (EnvelopeId, Time),
-) -> Result<()> {
-    let Some((original, accepted)) = original(ctx, row, id, accepted)? else { return Ok(()) };
+) -> Result<Turn> {
+    let Some((original, accepted)) = original(ctx, row, id, accepted)? else { return Ok(Turn::Over) };
     let body = codec::encode(&Again(lost, original.encode()?.into(), accepted))?;
-    let Some(sent) = sent(ctx, lost)? else { return Ok(()) };
+    let Some(sent) = sent(ctx, lost)? else { return Ok(Turn::Over) };
     let content = between_engines(ctx, Kind::AGAIN, body);
     let mut envelope = encrypt(ctx, session, &content)?;
     envelope.recipients.retain(|device| sent.went_to(*device));
     launch(ctx, Purpose::Control(row.id), &[envelope])?;
-    Ok(())
+    Ok(Turn::Over)
 }
 
 /// What a message or act of this device says, if it is still here, and when the relay accepted it as far as it is known.
@@ -267,11 +299,11 @@ fn receipt(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId, body: V
 }
 
 /// Encrypts something between engines.
-fn control(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId, kind: Kind, body: Vec<u8>) -> Result<()> {
+fn control(ctx: &mut Ctx<'_>, row: &ConversationRow, session: SessionId, kind: Kind, body: Vec<u8>) -> Result<Turn> {
     let content = between_engines(ctx, kind, body);
     let envelope = encrypt(ctx, session, &content)?;
     launch(ctx, Purpose::Control(row.id), &[envelope])?;
-    Ok(())
+    Ok(Turn::Over)
 }
 
 fn between_engines(ctx: &mut Ctx<'_>, kind: Kind, body: Vec<u8>) -> Content {
@@ -301,12 +333,6 @@ fn encrypt(ctx: &mut Ctx<'_>, session: SessionId, content: &Content) -> Result<E
     Ok(envelope)
 }
 
-/// The stamp of a message that is encrypted now: later than the one before it, so that the order stays.
-fn stamp(now: Time, queued: Time, before: Time) -> Time {
-    let fresh = now.since(queued) <= STAMP_KEPT && queued.since(now) <= limits::STAMP_AHEAD && queued > before;
-    if fresh { queued } else { now.max(before.plus(1)) }
-}
-
 /// What a message says, to be encrypted; `None` for a row that only stands for one.
 fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Result<Option<Content>> {
     let (kind, body) = match &message.body {
@@ -329,29 +355,4 @@ fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Res
         notifies: message.counts,
     };
     Ok(Some(Content { head, kind, body, opening: message.opening }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_queued_long_ago_is_stamped_when_it_is_encrypted() {
-        let (queued, now) = (Time::from_ms(1_000), Time::from_ms(100_000));
-        assert_eq!(stamp(now, queued, Time::ZERO), now);
-    }
-
-    #[test]
-    fn stamps_keep_the_order_of_the_queue() {
-        let now = Time::from_ms(102_000);
-        let first = stamp(now, Time::from_ms(1_000), Time::ZERO);
-        let second = stamp(now, Time::from_ms(100_000), first);
-        assert!(second > first);
-    }
-
-    #[test]
-    fn a_clock_that_jumped_back_does_not_undo_the_order() {
-        let sent = Time::from_ms(900_000);
-        assert!(stamp(Time::from_ms(1_000), Time::from_ms(901_000), sent) > sent);
-    }
 }

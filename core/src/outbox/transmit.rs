@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::queue::{self, Item};
 use super::sent::{self, Carried};
 use crate::call;
-use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind, Kind, PushHint};
 use crate::error::{Error, Misuse, PeerFault, Result, StoreError};
@@ -16,9 +15,9 @@ use crate::limits;
 use crate::memory::{Effect, Exact, Flight};
 use crate::message::{self, FailedReason, MessageKey, SendState};
 use crate::output::{Output, Transmit};
-use crate::session;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::{SECOND, Time};
+use crate::{conversation, member, session};
 
 /// What a transmit is for, and so what its answer means.
 #[derive(Clone, Serialize, Deserialize)]
@@ -129,6 +128,9 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
         let known = id.0 <= sequence(ctx)?;
         return if known { Ok(()) } else { Err(Error::Misuse(Misuse::UnknownRequest)) };
     };
+    if let TransmitResult::Accepted { at } | TransmitResult::Conflict { at, .. } = result {
+        member::note_relay_clock(ctx, at)?;
+    }
     match result {
         TransmitResult::Failed | TransmitResult::Refused(Refusal::RateLimited) => return postpone(ctx, id, row),
         TransmitResult::Accepted { at } => {
@@ -219,7 +221,10 @@ fn sent(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, at: Time
     row.state = row.state.max(SendState::Sent);
     let settled = MessageKey::new(row.stamp, Some(at), place.device, id);
     if settled != place {
-        return conversation::moved(ctx, conversation, place, settled, &row);
+        let mut conversation = conversation::require(&ctx.tx, conversation)?;
+        conversation.settled(row.stamp, settled.at);
+        conversation::moved(ctx, &mut conversation, place, settled, &row)?;
+        return conversation::store(&mut ctx.tx, &conversation);
     }
     message::reschedule(&ctx.tx, conversation, place, before, &row)?;
     ctx.tx.event(Event::MessageChanged(conversation, place));

@@ -59,8 +59,10 @@ impl Desk {
         let id = self.conversations[conversation];
         self.engine
             .mutate(self.now, |ctx| {
-                let row = message::load(&ctx.tx, id, from)?.unwrap();
-                conversation::moved(ctx, id, from, to, &row)
+                let mut row = conversation::require(&ctx.tx, id)?;
+                let message = message::load(&ctx.tx, id, from)?.unwrap();
+                conversation::moved(ctx, &mut row, from, to, &message)?;
+                conversation::store(&mut ctx.tx, &row)
             })
             .unwrap();
     }
