@@ -3,6 +3,7 @@
 use undertone::envelope::{Envelope, EnvelopeKind, MessageRef};
 use undertone::event::Event;
 use undertone::id::EnvelopeId;
+use undertone::input::Delivery;
 use undertone::message::{MessageContent, SendState};
 use undertone::time::{DAY, HOUR, MINUTE, SECOND};
 use undertone_tests::sim::net::{Body, Packet, ToDevice, ToRelay};
@@ -22,6 +23,16 @@ fn hold(world: &mut World, to: DeviceIx, kind: EnvelopeKind) {
         let caught = packet.device == to && brought(packet).is_some_and(|e| e.kind == kind);
         if caught { Fate::Hold } else { Fate::Pass }
     }));
+}
+
+/// The one delivery that is held, for later; nothing is held from now on.
+fn the_one_held(world: &mut World) -> Delivery {
+    world.run(1_000);
+    world.tap = None;
+    let mut held = std::mem::take(&mut world.held);
+    assert_eq!(held.len(), 1);
+    let Body::Down(ToDevice::Deliver(delivery)) = held.remove(0).body else { panic!("a delivery") };
+    delivery
 }
 
 fn encrypted(world: &mut World, ix: DeviceIx, talk: undertone::id::ConversationId) -> usize {
@@ -75,10 +86,7 @@ fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
     let (ann, bea, talk) = world.acquaint();
     hold(&mut world, bea, EnvelopeKind::Message);
     world.send(ann, talk, "lost on the way");
-    world.run(1_000);
-    let late = std::mem::take(&mut world.held);
-    assert_eq!(late.len(), 1);
-    world.tap = None;
+    let late = the_one_held(&mut world);
     // More epochs than past ones are kept.
     for n in 0..8 {
         world.run(2 * DAY);
@@ -89,10 +97,7 @@ fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
     assert_eq!(world.texts(bea, talk)[1..], days);
     // It comes at last, from an epoch whose keys are gone. Ann is away, so nobody can help yet.
     world.disconnect(ann);
-    for packet in late {
-        let Body::Down(ToDevice::Deliver(delivery)) = packet.body else { panic!("a delivery") };
-        world.call(bea, |engine, now| engine.receive(&delivery, now)).unwrap();
-    }
+    world.call(bea, |engine, now| engine.receive(&late, now)).unwrap();
     world.settle();
     assert_eq!(encrypted(&mut world, bea, talk), 1);
     assert!(world.texts(bea, talk).contains(&"[Encrypted Message]".to_owned()));
@@ -115,10 +120,7 @@ fn a_receipt_too_late_for_its_keys_is_sent_again() {
     let (ann, bea, talk) = world.acquaint();
     hold(&mut world, ann, EnvelopeKind::Receipt);
     world.send(ann, talk, "did you get this?");
-    world.run(1_000);
-    let late = std::mem::take(&mut world.held);
-    assert_eq!(late.len(), 1);
-    world.tap = None;
+    let late = the_one_held(&mut world);
     for n in 0..8 {
         world.run(2 * DAY);
         world.send(bea, talk, &format!("day {n}"));
@@ -126,10 +128,7 @@ fn a_receipt_too_late_for_its_keys_is_sent_again() {
     }
     let state = |world: &mut World| world.messages(ann, talk)[1].state;
     assert_eq!(state(&mut world), SendState::Sent);
-    for packet in late {
-        let Body::Down(ToDevice::Deliver(delivery)) = packet.body else { panic!("a delivery") };
-        world.call(ann, |engine, now| engine.receive(&delivery, now)).unwrap();
-    }
+    world.call(ann, |engine, now| engine.receive(&late, now)).unwrap();
     world.settle();
     world.check();
     assert_eq!(state(&mut world), SendState::Delivered);
