@@ -9,7 +9,8 @@ pub(crate) fn clean(text: &str) -> String {
     if text.bytes().all(|byte| byte.is_ascii() && !is_harmful(byte.into())) {
         return text.to_owned();
     }
-    text.nfc().filter(|c| !is_harmful(*c)).collect()
+    // Composed last: what a harmful character kept apart is one sequence without it.
+    text.chars().filter(|c| !is_harmful(*c)).nfc().collect()
 }
 
 /// As much of a text as fits into so many bytes, and no half character.
@@ -51,5 +52,6 @@ mod tests {
     #[test]
     fn text_is_composed() {
         assert_eq!(clean("e\u{0301}"), "é");
+        assert_eq!(clean("e\u{0}\u{0301}"), "é");
     }
 }
