@@ -63,17 +63,17 @@ impl Chart {
         }
     }
 
-    pub fn history(&mut self, kind: Kind, messages: usize, history: &Option<History>) {
-        let Some(history) = history else { return };
+    pub fn history(&mut self, kind: Kind, messages: usize, history: &History) {
         let _ = writeln!(
             self.history,
-            "| {} | {messages} | {} | {} | {} | {} | {} |",
+            "| {} | {messages} | {} | {} | {} | {} | {} | {} |",
             kind.name(),
             us(history.newest),
             us(history.middle),
             us(history.opening.time),
             history.opening.memory_kb,
-            history.disk
+            history.disk,
+            history.compact
         );
     }
 
@@ -126,8 +126,7 @@ impl Chart {
         )
     }
 
-    pub fn crowd(&mut self, kind: Kind, people: usize, opening: &Option<Opening>) {
-        let Some(opening) = opening else { return };
+    pub fn crowd(&mut self, kind: Kind, people: usize, opening: &Opening) {
         let _ = writeln!(self.crowd, "| {} | {people} | {} | {} |", kind.name(), us(opening.time), opening.memory_kb);
     }
 
@@ -135,7 +134,7 @@ impl Chart {
     pub fn text(&self) -> String {
         format!(
             "{}\n| store | what | µs per message | × bare MLS | × append + fdatasync | own µs |\n|---|---|---|---|---|---|\n{}\n\
-             | store | messages | page of 50, newest µs | page of 50, middle µs | open to first page µs | memory of open kB | disk bytes per message |\n|---|---|---|---|---|---|---|\n{}\n\
+             | store | messages | page of 50, newest µs | page of 50, middle µs | open to first page µs | memory of open kB | disk bytes per message | after compaction |\n|---|---|---|---|---|---|---|---|\n{}\n\
              | store | conversations | open to first page µs | memory of open kB |\n|---|---|---|---|\n{}\n\
              | attachment | MB/s | of the speed of bare ChaCha20-Poly1305 |\n|---|---|---|\n{}\n{}",
             self.baselines,

@@ -14,10 +14,7 @@ use crate::pair::{START, config, host_key};
 use crate::stores::Kind;
 
 /// Opens the store of a user to whom `people` others have written.
-pub fn measure(kind: Kind, people: usize) -> Result<Option<Opening>, Box<dyn Error>> {
-    if !kind.is_durable() {
-        return Ok(None);
-    }
+pub fn measure(kind: Kind, people: usize) -> Result<Opening, Box<dyn Error>> {
     let dir = tempfile::tempdir_in(std::env::current_dir()?)?;
     let path = dir.path().join("bea");
     let mut platform = Platform::new([7; 32]);
@@ -49,5 +46,5 @@ pub fn measure(kind: Kind, people: usize) -> Result<Option<Opening>, Box<dyn Err
         return Err("a message did not arrive".into());
     }
     drop(bea);
-    history::reopen(kind, &path).map(Some)
+    history::reopen(kind, &path)
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use undertone::id::ConversationId;
 use undertone::message::Cursor;
+use undertone::store::Progress;
 use undertone::{Engine, limits};
 use undertone_tests::platform::Platform;
 
@@ -20,8 +21,9 @@ pub struct History {
     pub newest: Duration,
     pub middle: Duration,
     pub opening: Opening,
-    /// Bytes on disk per message.
+    /// Bytes on disk per message, before and after compaction.
     pub disk: u64,
+    pub compact: u64,
 }
 
 /// From a closed store to the first page, in a process of its own, and the peak of its memory.
@@ -30,10 +32,7 @@ pub struct Opening {
     pub memory_kb: u64,
 }
 
-pub fn measure(kind: Kind, messages: usize) -> Result<Option<History>, Box<dyn Error>> {
-    if !kind.is_durable() {
-        return Ok(None);
-    }
+pub fn measure(kind: Kind, messages: usize) -> Result<History, Box<dyn Error>> {
     let dir = tempfile::tempdir_in(std::env::current_dir()?)?;
     let bea = dir.path().join("bea");
     let mut pair = Pair::new(Kind::Memory, &dir.path().join("ann"), kind, &bea)?;
@@ -47,9 +46,11 @@ pub fn measure(kind: Kind, messages: usize) -> Result<Option<History>, Box<dyn E
         pair.settle()?;
     }
     let (newest, middle) = pages(&mut pair, messages)?;
+    let disk = bytes_of(&bea)? / messages as u64;
+    while pair.bea.compact(64 << 20)? == Progress::More {}
     drop(pair);
     let opening = reopen(kind, &bea)?;
-    Ok(Some(History { newest, middle, opening, disk: bytes_of(&bea)? / messages as u64 }))
+    Ok(History { newest, middle, opening, disk, compact: bytes_of(&bea)? / messages as u64 })
 }
 
 fn pages(pair: &mut Pair, messages: usize) -> Result<(Duration, Duration), Box<dyn Error>> {

@@ -32,11 +32,44 @@ struct Plan {
     file: usize,
     /// Messages that are searched, a smaller and a larger number.
     searched: [usize; 2],
-    /// Whether only searches are measured, and on which store; on all durable ones when none is named.
-    only_search: bool,
+    /// The one thing that is measured, and the one store; all when none is named.
+    only: Option<Subject>,
     store: Option<Kind>,
     /// Where the page goes; not written without it.
     page: Option<std::path::PathBuf>,
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Traffic,
+    History,
+    Crowd,
+    Files,
+    Search,
+}
+
+impl Subject {
+    fn from_name(name: &str) -> Option<Subject> {
+        Some(match name {
+            "traffic" => Subject::Traffic,
+            "history" => Subject::History,
+            "crowd" => Subject::Crowd,
+            "files" => Subject::Files,
+            "search" => Subject::Search,
+            _ => return None,
+        })
+    }
+}
+
+impl Plan {
+    fn measures(&self, subject: Subject) -> bool {
+        self.only.is_none_or(|only| only == subject)
+    }
+
+    fn stores(&self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(|kind| self.store.is_none_or(|only| only == *kind))
+    }
 }
 
 fn main() -> ExitCode {
@@ -49,7 +82,9 @@ fn main() -> ExitCode {
     let plan = match plan(&args) {
         Ok(plan) => plan,
         Err(why) => {
-            eprintln!("bench: {why}\nusage: bench [--quick] [--search [--store NAME]] [--write PATH]");
+            eprintln!(
+                "bench: {why}\nusage: bench [--quick] [--only traffic|history|crowd|files|search] [--store NAME] [--history MESSAGES] [--write PATH]"
+            );
             return ExitCode::from(2);
         }
     };
@@ -73,7 +108,7 @@ fn plan(args: &[String]) -> Result<Plan, String> {
         crowd: 1_000,
         file,
         searched,
-        only_search: false,
+        only: None,
         store: None,
         page: None,
     };
@@ -93,9 +128,16 @@ fn plan(args: &[String]) -> Result<Plan, String> {
                     ..plan
                 };
             }
-            "--search" => plan.only_search = true,
+            "--only" => {
+                let name = args.next().ok_or("--only needs a name")?;
+                plan.only = Some(Subject::from_name(name).ok_or("--only knows no such name")?)
+            }
             "--store" => {
                 plan.store = Some(args.next().and_then(|name| Kind::from_name(name)).ok_or("--store needs a name")?)
+            }
+            "--history" => {
+                let messages = args.next().and_then(|text| text.parse().ok());
+                plan.history = messages.filter(|messages| *messages >= 1_000).ok_or("--history needs at least 1000")?
             }
             "--write" => plan.page = Some(args.next().ok_or("--write needs a path")?.into()),
             other => return Err(format!("unknown argument {other}")),
@@ -106,40 +148,33 @@ fn plan(args: &[String]) -> Result<Plan, String> {
 
 fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     let mut chart = chart::Chart::default();
-    if plan.only_search {
-        searches(plan, &mut chart)?;
-        print!("{}", chart.searches());
-        return Ok(());
+    if plan.measures(Subject::Traffic) {
+        let mls = baseline::mls(plan.drain * 2)?;
+        let disk = baseline::append(plan.single)?;
+        chart.baselines(&mls, disk);
+        for kind in plan.stores() {
+            chart.traffic(kind, &traffic::measure(kind, plan)?, &mls, disk);
+        }
     }
-    let mls = baseline::mls(plan.drain * 2)?;
-    let disk = baseline::append(plan.single)?;
-    chart.baselines(&mls, disk);
-    for kind in Kind::ALL {
-        let traffic = traffic::measure(kind, plan)?;
-        chart.traffic(kind, &traffic, &mls, disk);
+    for kind in plan.stores().filter(|kind| kind.is_durable()) {
+        if plan.measures(Subject::History) {
+            chart.history(kind, plan.history, &history::measure(kind, plan.history)?);
+        }
+        if plan.measures(Subject::Crowd) {
+            chart.crowd(kind, plan.crowd, &crowd::measure(kind, plan.crowd)?);
+        }
     }
-    for kind in Kind::ALL {
-        let history = history::measure(kind, plan.history)?;
-        chart.history(kind, plan.history, &history);
+    if plan.measures(Subject::Files) {
+        chart.files(&files::measure(plan.file)?);
     }
-    for kind in Kind::ALL {
-        let opening = crowd::measure(kind, plan.crowd)?;
-        chart.crowd(kind, plan.crowd, &opening);
+    for messages in plan.searched.into_iter().filter(|_| plan.measures(Subject::Search)) {
+        for kind in plan.stores().filter(|kind| kind.is_durable()) {
+            chart.search(kind, messages, &search::measure(kind, messages)?);
+        }
     }
-    chart.files(&files::measure(plan.file)?);
-    searches(plan, &mut chart)?;
     print!("{}", chart.text());
     if let Some(path) = &plan.page {
         std::fs::write(path, chart.page())?;
-    }
-    Ok(())
-}
-
-fn searches(plan: &Plan, chart: &mut chart::Chart) -> Result<(), Box<dyn std::error::Error>> {
-    for messages in plan.searched {
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_durable() && plan.store.is_none_or(|s| s == *kind)) {
-            chart.search(kind, messages, &search::measure(kind, messages)?);
-        }
     }
     Ok(())
 }

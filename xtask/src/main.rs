@@ -23,7 +23,7 @@ cargo xtask stages [--full]               the stages of `test`, with the command
 cargo xtask sim [--seeds N]               platforms of many devices under faults, which must heal (--help for more)
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
-cargo xtask bench [--quick]               measure what a message costs; without --quick, write docs/benchmarks.md
+cargo xtask bench [--quick] [--only …]    measure what a message costs; without arguments, write docs/benchmarks.md
 cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
 cargo xtask vectors [--seeds]             write the test vectors anew, or the fuzz seeds made of them
 cargo xtask help                          this list";
