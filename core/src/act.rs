@@ -1,8 +1,8 @@
 //! Acts: contents that change something without being messages, such as edits, deletions, reactions and settings.
 //!
 //! An act goes out in order with the messages of its conversation and as durably, and a member that could not read it
-//! asks for it again. It wakes nobody. What it does is idempotent, since it may come twice; what refers to a message that is not here yet
-//! waits for it (`early.rs`).
+//! asks for it again. It wakes nobody. What it does is idempotent, since it may come twice; what refers to a message that
+//! is not here yet waits for it (`early.rs`).
 
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +129,14 @@ fn store(ctx: &Ctx<'_>, id: MessageId, act: &ActRow) -> Result<()> {
 /// Takes an act back: it is neither sent nor sent again.
 pub(crate) fn withdraw(ctx: &Ctx<'_>, id: MessageId) {
     ctx.tx.delete(Table::Act, id.as_bytes());
+}
+
+/// Takes an act back if it was not encrypted yet.
+pub(crate) fn withdraw_unsent(ctx: &Ctx<'_>, id: MessageId) -> Result<()> {
+    if load(ctx, id)?.is_some_and(|act| act.stamp.is_none()) {
+        withdraw(ctx, id);
+    }
+    Ok(())
 }
 
 impl ActRow {

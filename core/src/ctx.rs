@@ -53,6 +53,11 @@ impl Account {
 }
 
 impl Ctx<'_> {
+    /// Messages that went by this instant are not there any more, though no sweep has come by.
+    pub fn hidden(&self) -> Time {
+        self.memory.trust.hides_until(self.now)
+    }
+
     /// Runs `f` on a session's group; `None` when there is no such group.
     pub fn with_group<T>(
         &mut self,

@@ -123,6 +123,15 @@ pub enum Misuse {
     /// What is said of an attachment, or handed over for it, does not fit.
     #[error("attachment: {0}")]
     Attachment(&'static str),
+    /// A structured message that does not fit.
+    #[error("structured message: {0}")]
+    Structured(&'static str),
+    /// A mention that does not fit.
+    #[error("mention: {0}")]
+    Mention(&'static str),
+    /// A reaction that is none.
+    #[error("a reaction is one visible character")]
+    Reaction,
     /// The file is not the one whose upload began: start the upload anew.
     #[error("the file has changed since its upload began: start the upload anew")]
     OtherBytes,
@@ -157,6 +166,9 @@ impl Misuse {
             Misuse::Blocked => "misuse.blocked",
             Misuse::Config(_) => "misuse.config",
             Misuse::Attachment(_) => "misuse.attachment",
+            Misuse::Structured(_) => "misuse.structured",
+            Misuse::Mention(_) => "misuse.mention",
+            Misuse::Reaction => "misuse.reaction",
             Misuse::OtherBytes => "misuse.other_bytes",
         }
     }

@@ -40,6 +40,24 @@ pub const FILE_NAME: usize = 128;
 pub const CAPTION: usize = 8 * 1024;
 /// The small picture that stands in a message for its image or video.
 pub const PREVIEW: usize = 24 * 1024;
+/// The name, address or title of a structured message.
+pub const PLACE: usize = 256;
+/// A longer text of a structured message.
+pub const NOTE: usize = 1_024;
+/// Telephone numbers of an address card, and mail addresses.
+pub const CONTACT_ENTRIES: usize = 16;
+/// A payment request's amount: whole numbers up to this are exact in every language.
+pub const AMOUNT: u64 = 1 << 53;
+/// What a host knows a payment by.
+pub const REFERENCE: usize = 128;
+/// An address that a tap may open.
+pub const LINK: usize = 2_048;
+/// A reaction: one character as people see it, which may be many as computers count.
+pub const REACTION: usize = 64;
+/// Users whose reactions to one message are kept.
+pub const REACTIONS: usize = 1_024;
+/// Users that one text names.
+pub const MENTIONS: usize = 64;
 /// Longest edge of an image or video, in pixels.
 pub const EDGE: u32 = 65_535;
 /// An image file that is decoded.

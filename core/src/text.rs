@@ -22,6 +22,22 @@ pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
+/// Characters that show nothing, or that change how others show: controls (Cc), formats (Cf) but for the joiners that
+/// scripts and emoji need, fillers, line and paragraph separators, noncharacters, private use.
+pub(crate) fn is_invisible(c: char) -> bool {
+    let code = u32::from(c);
+    let format = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+        | '\u{180e}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    let filler = matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}');
+    let separator = matches!(c, '\u{2028}' | '\u{2029}');
+    let private = matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}');
+    let nonchar = code & 0xfffe == 0xfffe || matches!(c, '\u{fdd0}'..='\u{fdef}');
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || format || filler || separator || private || nonchar
+}
+
 fn is_harmful(c: char) -> bool {
     let kept = matches!(c, '\n' | '\t');
     let bidi = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}');

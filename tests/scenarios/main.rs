@@ -1,5 +1,6 @@
 //! What people see happen, one scenario each: engines with their hosts, the real relay's logic, virtual time.
 
+mod answering;
 mod attachments;
 mod bad_input;
 mod calls;
@@ -20,4 +21,5 @@ mod rollback;
 mod rules;
 mod secrecy;
 mod sending;
+mod structured;
 mod talk;

@@ -20,7 +20,7 @@ use crate::tx::Tx;
 pub(crate) fn action(body: &Body) -> Option<Action> {
     match body {
         Body::Attachment(body) => Some(Action::Attach(body.attachment.kind())),
-        Body::Text(_) | Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => None,
+        Body::Text(_) | Body::Structured(_) | Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => None,
     }
 }
 
@@ -56,7 +56,7 @@ fn reference(place: MessageKey, message: &MessageRow) -> MessageRef {
 fn size_of(message: &MessageRow) -> Result<u64> {
     match &message.body {
         Body::Attachment(body) => Ok(body.attachment.size),
-        Body::Text(_) | Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => {
+        Body::Text(_) | Body::Structured(_) | Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => {
             Err(Error::Bug("attachment.upload"))
         }
     }
@@ -64,7 +64,7 @@ fn size_of(message: &MessageRow) -> Result<u64> {
 
 /// Begins to fetch the file of a message; one that is under way goes on.
 pub(crate) fn begin_download(ctx: &mut Ctx<'_>, conversation: ConversationId, message: &MessageRef) -> Result<()> {
-    let (_, _, body) = attachment_of(&ctx.tx, conversation, message, hidden(ctx))?;
+    let (_, _, body) = attachment_of(&ctx.tx, conversation, message, ctx.hidden())?;
     if body.attachment.location.is_none() {
         return Err(Error::Misuse(Misuse::State));
     }
@@ -101,7 +101,7 @@ pub(crate) fn seal(
     file: &[u8],
 ) -> Result<Vec<u8>> {
     let mut row = require(&ctx.tx, conversation, message, Way::Up)?;
-    let (place, mut message_row, mut body) = attachment_of(&ctx.tx, conversation, message, hidden(ctx))?;
+    let (place, mut message_row, mut body) = attachment_of(&ctx.tx, conversation, message, ctx.hidden())?;
     let before = row.before(piece)?;
     if row.fresh_key {
         // What was sealed under the key before may be known to somebody: nothing else ever is.
@@ -131,11 +131,11 @@ pub(crate) fn finish(
 ) -> Result<()> {
     let Some(row) = load(&ctx.tx, conversation, message)? else {
         // The answer may come twice.
-        let (_, _, body) = attachment_of(&ctx.tx, conversation, message, hidden(ctx))?;
+        let (_, _, body) = attachment_of(&ctx.tx, conversation, message, ctx.hidden())?;
         let same = body.attachment.location.as_ref() == Some(&location);
         return if same { Ok(()) } else { Err(Error::Misuse(Misuse::State)) };
     };
-    let (place, mut message_row, mut body) = attachment_of(&ctx.tx, conversation, message, hidden(ctx))?;
+    let (place, mut message_row, mut body) = attachment_of(&ctx.tx, conversation, message, ctx.hidden())?;
     if row.way != Way::Up || row.next < row.layout()?.pieces() || message_row.state != SendState::Queued {
         return Err(Error::Misuse(Misuse::State));
     }
@@ -158,7 +158,7 @@ pub(crate) fn open(
     stored: &[u8],
 ) -> Result<Vec<u8>> {
     let mut row = require(&ctx.tx, conversation, message, Way::Down)?;
-    let (_, _, body) = attachment_of(&ctx.tx, conversation, message, hidden(ctx))?;
+    let (_, _, body) = attachment_of(&ctx.tx, conversation, message, ctx.hidden())?;
     let mut opener = Opener::at(&body.key, row.layout()?, piece, row.before(piece)?);
     let file = opener.open(stored)?;
     if opener.digest().is_some_and(|digest| digest != body.digest) {
@@ -192,7 +192,7 @@ pub(crate) fn cancel(ctx: &mut Ctx<'_>, conversation: ConversationId, message: &
     match row.way {
         Way::Down => Ok(()),
         Way::Up => {
-            let (place, mut message_row, _) = attachment_of(&ctx.tx, conversation, message, hidden(ctx))?;
+            let (place, mut message_row, _) = attachment_of(&ctx.tx, conversation, message, ctx.hidden())?;
             message_row.state = SendState::Failed(FailedReason::Cancelled);
             conversation::changed(ctx, conversation, place, &message_row)
         }
@@ -250,11 +250,6 @@ pub(crate) fn reader(tx: &Tx<'_>, conversation: ConversationId, message: &Messag
     }
 }
 
-/// What went by then is not there any more.
-fn hidden(ctx: &Ctx<'_>) -> Time {
-    ctx.memory.trust.hides_until(ctx.now)
-}
-
 /// A message with an attachment: its place, its row, and what it says.
 fn attachment_of(
     tx: &Tx<'_>,
@@ -271,7 +266,7 @@ fn attachment_of(
             let body = body.clone();
             Ok((place, row, body))
         }
-        Body::Text(_) | Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => {
+        Body::Text(_) | Body::Structured(_) | Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => {
             Err(Error::Misuse(Misuse::Attachment("the message has none")))
         }
     }

@@ -225,7 +225,12 @@ pub(crate) fn removed(
 fn record_of(message: &MessageRow) -> Option<Record> {
     match &message.body {
         Body::Unknown(Kind::CALL, body) => Record::decode(body).ok(),
-        Body::Unknown(..) | Body::Text(_) | Body::Attachment(_) | Body::Encrypted(_) | Body::System(_) => None,
+        Body::Unknown(..)
+        | Body::Text(_)
+        | Body::Attachment(_)
+        | Body::Structured(_)
+        | Body::Encrypted(_)
+        | Body::System(_) => None,
     }
 }
 

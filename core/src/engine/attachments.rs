@@ -7,7 +7,7 @@ use crate::conversation;
 use crate::envelope::MessageRef;
 use crate::error::Result;
 use crate::id::{ConversationId, Hash32, MessageId};
-use crate::message::Body;
+use crate::message::{self, Body};
 use crate::policy::Action;
 use crate::time::Time;
 
@@ -38,13 +38,15 @@ impl Attachments<'_> {
         now: Time,
     ) -> Result<MessageId> {
         draft.check_period()?;
-        let attachment = Attachment { caption: draft.text.clone(), location: None, ..attachment }.checked()?;
+        let (caption, mentions) = message::clean_with_mentions(&draft.text, &draft.mentions)?;
+        let attachment = Attachment { caption, location: None, ..attachment }.checked()?;
+        let draft = Draft { mentions, ..draft };
         self.0.mutate(now, |ctx| {
             let mut row = conversation::require(&ctx.tx, conversation)?;
             allowed(ctx, &row, Some(Action::Attach(attachment.kind())))?;
             let (key, digest) = (FileKey::fresh(ctx.rng), Hash32::from_bytes([0; 32]));
             let body = Body::Attachment(Box::new(AttachmentBody { attachment, key, digest }));
-            let (place, message) = place_own(ctx, &mut row, draft, body)?;
+            let (place, message) = place_own(ctx, &mut row, draft, (body, false))?;
             attachment::begin_upload(ctx, conversation, place, &message)?;
             conversation::store(&mut ctx.tx, &row)?;
             Ok(place.id)

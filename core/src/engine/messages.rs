@@ -7,17 +7,19 @@ use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
 use crate::envelope::{Clock, MessageRef};
 use crate::error::{Error, Misuse, Result};
-use crate::id::{ConversationId, MessageId};
+use crate::id::{ConversationId, MessageId, UserId};
 use crate::limits;
 use crate::member;
-use crate::message::{self, Body, Cursor, FailedReason, Message, MessageKey, MessageRow, Page, SendState};
+use crate::message::{
+    self, Body, Cursor, FailedReason, Marks, Mention, Message, MessageKey, MessageRow, Page, SendState,
+};
 use crate::outbox::{self, Item};
 use crate::person;
 use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
 use crate::search::{self, Scope, SearchCursor, SearchPage, SearchQuery};
 use crate::store::{Direction, KeyRange, Table};
-use crate::text;
+use crate::structured::{self, PaymentState, Structured};
 use crate::time::Time;
 
 /// What a user wants to send.
@@ -31,6 +33,8 @@ pub struct Draft {
     pub clock: Option<Clock>,
     /// What it answers.
     pub target: Option<MessageRef>,
+    /// Whom the text names, members of the conversation; at most [`limits::MENTIONS`].
+    pub mentions: Vec<Mention>,
 }
 
 crate::redact::redacted_debug!(Draft);
@@ -38,7 +42,7 @@ crate::redact::redacted_debug!(Draft);
 impl Draft {
     /// Plain text.
     pub fn text(text: impl Into<String>) -> Draft {
-        Draft { text: text.into(), period: None, clock: None, target: None }
+        Draft { text: text.into(), period: None, clock: None, target: None, mentions: Vec::new() }
     }
 
     pub(super) fn check_period(&self) -> Result<()> {
@@ -61,18 +65,95 @@ impl Messages<'_> {
     /// Sends a message. It is in the conversation at once, and goes out as soon as it can.
     ///
     /// # Errors
-    /// [`Misuse::UnknownConversation`], [`Misuse::Empty`], [`Misuse::TooLarge`]; [`Error::Denied`] when the rules forbid
-    /// it. Nothing is stored then.
+    /// [`Misuse::UnknownConversation`], [`Misuse::Empty`], [`Misuse::TooLarge`]; [`Misuse::UnknownMessage`] when what it
+    /// answers is gone; [`Misuse::Mention`]; [`Error::Denied`] when the rules forbid it. Nothing is stored then.
     pub fn send(&mut self, conversation: ConversationId, draft: Draft, now: Time) -> Result<MessageId> {
-        let text = checked(&draft)?;
+        let (text, mentions) = checked(&draft)?;
+        let draft = Draft { mentions, ..draft };
+        self.0.mutate(now, |ctx| launch(ctx, conversation, draft, (Body::Text(text), false), None))
+    }
+
+    /// Sends a place, an address card, a calendar event or a payment request. The draft says what it answers and when it
+    /// goes; its text must be empty.
+    ///
+    /// # Errors
+    /// What [`Structured::checked`] says, and what [`send`](Messages::send) does.
+    pub fn send_structured(
+        &mut self,
+        conversation: ConversationId,
+        structured: Structured,
+        draft: Draft,
+        now: Time,
+    ) -> Result<MessageId> {
+        if !draft.text.is_empty() {
+            return Err(Error::Misuse(Misuse::Structured("it has no text beside its own: send that as a message")));
+        }
+        draft.check_period()?;
+        let body = Body::Structured(Box::new(structured.checked()?));
+        self.0.mutate(now, |ctx| launch(ctx, conversation, draft, (body, false), None))
+    }
+
+    /// Sends what a message says once more, into another conversation or the same one, marked as forwarded. It goes as
+    /// messages of that conversation do; reactions, mentions and what it answers stay behind.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownMessage`]; [`Misuse::State`] for what cannot be forwarded: what goes when read, what is not
+    /// readable, not yet uploaded, or of a kind that belongs where it is (calls, payment requests);
+    /// [`Misuse::UnknownConversation`]; [`Error::Denied`] when the rules forbid it there.
+    pub fn forward(
+        &mut self,
+        from: ConversationId,
+        message: &MessageRef,
+        to: ConversationId,
+        now: Time,
+    ) -> Result<MessageId> {
         self.0.mutate(now, |ctx| {
-            let mut row = conversation::require(&ctx.tx, conversation)?;
-            allowed(ctx, &row, None)?;
-            let (place, _) = place_own(ctx, &mut row, draft, Body::Text(text))?;
-            outbox::push(ctx, &mut row, Item::Message(place.id))?;
-            conversation::store(&mut ctx.tx, &row)?;
-            outbox::pump_at_once(ctx, conversation)?;
-            Ok(place.id)
+            let row = still_there(ctx, from, message)?;
+            if row.period == 0 || !may_be_forwarded(&row) {
+                return Err(Error::Misuse(Misuse::State));
+            }
+            let action = attachment::action(&row.body);
+            launch(ctx, to, Draft::text(""), (row.body, true), action)
+        })
+    }
+
+    /// Reacts to a message with one visible character, in the place of an earlier reaction of this user; `None` takes it
+    /// back.
+    ///
+    /// # Errors
+    /// [`Misuse::Reaction`]; [`Misuse::UnknownMessage`]; [`Misuse::State`] when there is nothing to react to, or the
+    /// message has not gone out; [`Error::Denied`].
+    pub fn react(
+        &mut self,
+        conversation: ConversationId,
+        message: &MessageRef,
+        emoji: Option<&str>,
+        now: Time,
+    ) -> Result<()> {
+        self.0.mutate(now, |ctx| {
+            allowed(ctx, &conversation::require(&ctx.tx, conversation)?, None)?;
+            still_there(ctx, conversation, message)?;
+            message::react(ctx, conversation, message, emoji)
+        })
+    }
+
+    /// Says what became of a payment request. Who asked can cancel it, or confirm that the payment has come; who was asked
+    /// can decline, or say that it is paid. The furthest of these holds, in the order of [`PaymentState`].
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownMessage`]; [`Misuse::State`] when it is no payment request, not for this user to say, or one that
+    /// is further already.
+    pub fn set_payment(
+        &mut self,
+        conversation: ConversationId,
+        request: &MessageRef,
+        state: PaymentState,
+        now: Time,
+    ) -> Result<()> {
+        self.0.mutate(now, |ctx| {
+            allowed(ctx, &conversation::require(&ctx.tx, conversation)?, None)?;
+            still_there(ctx, conversation, request)?;
+            structured::set_payment(ctx, conversation, request, state)
         })
     }
 
@@ -184,8 +265,26 @@ impl Messages<'_> {
         text: impl Into<String>,
         now: Time,
     ) -> Result<()> {
-        let text = checked(&Draft::text(text))?;
-        self.0.mutate(now, |ctx| message::edit(ctx, conversation, id, text))
+        self.edit_naming(conversation, id, text, Vec::new(), now)
+    }
+
+    /// The same, with a text that names users.
+    ///
+    /// # Errors
+    /// Those of [`edit`](Messages::edit); [`Misuse::Mention`].
+    pub fn edit_naming(
+        &mut self,
+        conversation: ConversationId,
+        id: MessageId,
+        text: impl Into<String>,
+        mentions: Vec<Mention>,
+        now: Time,
+    ) -> Result<()> {
+        let wording = checked(&Draft { mentions, ..Draft::text(text) })?;
+        self.0.mutate(now, |ctx| {
+            check_named(ctx, &conversation::require(&ctx.tx, conversation)?, &wording.1)?;
+            message::edit(ctx, conversation, id, wording)
+        })
     }
 
     /// Deletes a message for everyone, here at once, elsewhere as soon as this can be told: one of this user, or another's
@@ -220,22 +319,78 @@ impl Messages<'_> {
     }
 }
 
+/// Puts a new message of this user into its conversation and has it sent. `forwarded` is its mark, `also` what the rules
+/// must allow beside writing.
+fn launch(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    draft: Draft,
+    (body, forwarded): (Body, bool),
+    also: Option<Action>,
+) -> Result<MessageId> {
+    let mut row = conversation::require(&ctx.tx, conversation)?;
+    allowed(ctx, &row, also)?;
+    let (place, _) = place_own(ctx, &mut row, draft, (body, forwarded))?;
+    outbox::push(ctx, &mut row, Item::Message(place.id))?;
+    conversation::store(&mut ctx.tx, &row)?;
+    outbox::pump_at_once(ctx, conversation)?;
+    Ok(place.id)
+}
+
 /// Puts a new message of this user into its conversation. The caller stores the conversation's row.
 pub(super) fn place_own(
     ctx: &mut Ctx<'_>,
     row: &mut ConversationRow,
     draft: Draft,
-    body: Body,
+    (body, forwarded): (Body, bool),
 ) -> Result<(MessageKey, MessageRow)> {
+    if let Some(target) = &draft.target
+        && !may_be_answered(&still_there(ctx, row.id, target)?)
+    {
+        return Err(Error::Misuse(Misuse::State));
+    }
+    check_named(ctx, row, &draft.mentions)?;
     conversation::write(ctx, row, body, |message| {
         message.period = draft.period.unwrap_or(message.period);
         message.clock = draft.clock.unwrap_or(message.clock);
         message.target = draft.target;
+        message.marks = Marks { forwarded, mentions: draft.mentions };
     })
 }
 
-fn checked(draft: &Draft) -> Result<String> {
-    let text = text::clean(&draft.text);
+/// A message that this user sees.
+fn still_there(ctx: &Ctx<'_>, conversation: ConversationId, message: &MessageRef) -> Result<MessageRow> {
+    let (place, row) = message::require(&ctx.tx, conversation, &message.author, message.id)?;
+    if row.went_by(place, ctx.hidden()) { Err(Error::Misuse(Misuse::UnknownMessage)) } else { Ok(row) }
+}
+
+/// Whether others know a message under its name: what stands for one that cannot be read has another, and what engines
+/// note for themselves is here alone.
+fn may_be_answered(row: &MessageRow) -> bool {
+    !matches!(row.body, Body::Encrypted(_) | Body::System(_))
+}
+
+fn may_be_forwarded(row: &MessageRow) -> bool {
+    match &row.body {
+        Body::Text(_) => true,
+        Body::Attachment(_) => !attachment::awaits_upload(row),
+        Body::Structured(body) => !matches!(**body, Structured::Payment(_)),
+        Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => false,
+    }
+}
+
+/// Whether all whom a text names are in the conversation.
+fn check_named(ctx: &Ctx<'_>, row: &ConversationRow, mentions: &[Mention]) -> Result<()> {
+    let is_here = |user: &UserId| *user == ctx.account.user || row.others.iter().any(|other| other.user == *user);
+    if mentions.iter().all(|mention| is_here(&mention.user)) {
+        return Ok(());
+    }
+    Err(Error::Misuse(Misuse::Mention("a text names members of its conversation")))
+}
+
+/// The text of a draft, cleaned, with whom it names.
+fn checked(draft: &Draft) -> Result<(String, Vec<Mention>)> {
+    let (text, mentions) = message::clean_with_mentions(&draft.text, &draft.mentions)?;
     if text.trim().is_empty() {
         return Err(Error::Misuse(Misuse::Empty));
     }
@@ -243,7 +398,7 @@ fn checked(draft: &Draft) -> Result<String> {
         return Err(Error::Misuse(Misuse::TooLarge { what: "a text", limit: limits::TEXT }));
     }
     draft.check_period()?;
-    Ok(text)
+    Ok((text, mentions))
 }
 
 /// Whether the rules let this user write here, and do what else it takes, as far as the roles are known.

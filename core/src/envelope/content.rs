@@ -87,6 +87,8 @@ impl Kind {
     pub const PAYMENT_REQUEST: Kind = Kind(9);
     /// A call that was, made by its caller's engine.
     pub const CALL: Kind = Kind(10);
+    /// A message of another kind with marks on it: that it was forwarded, whom its text names.
+    pub const MARKED: Kind = Kind(11);
     /// What engines note of what happened, for themselves: never sent, and refused when it comes.
     pub const SYSTEM: Kind = Kind(31);
     /// Another text for a message of the same author.

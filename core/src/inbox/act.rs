@@ -12,6 +12,7 @@ use crate::id::{ConversationId, MessageId, UserId};
 use crate::message;
 use crate::own_state;
 use crate::receipt;
+use crate::structured;
 use crate::time::Time;
 
 /// Takes in what a member did; what refers to a message that is not here waits for it.
@@ -47,6 +48,8 @@ fn taken(
         Kind::SETTINGS => conversation::settings_received(ctx, &received),
         Kind::EDIT => message::edited(ctx, &received),
         Kind::DELETE => message::deleted(ctx, &received),
+        Kind::REACTION => message::reacted(ctx, &received),
+        Kind::PAYMENT_STATE => structured::payment_received(ctx, &received),
         // A newer version's business: nothing is shown, nothing is lost.
         _ => Ok(Taken::Done),
     }

@@ -1,6 +1,7 @@
 //! Applies a decrypted content, by kind.
 
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::open::Opened;
 use super::{Verdict, act, dedup, missing};
@@ -16,12 +17,12 @@ use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId, SessionId, User
 use crate::input::Delivery;
 use crate::limits;
 use crate::member;
-use crate::message::{self, Body, Cause, MessageKey, MessageRow};
+use crate::message::{self, Body, Cause, Marks, MessageKey, MessageRow};
 use crate::person;
 use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
 use crate::session::SessionRow;
-use crate::text;
+use crate::structured::Structured;
 use crate::time::DAY;
 
 /// What a stand-in's id is derived under.
@@ -155,7 +156,7 @@ fn insert(
     }
     let key = MessageKey::new(content.head.stamp, Some(delivery.accepted_at), sender.device(), id);
     let own = author == ctx.account.user;
-    let body = body(content.kind, &content.body)?;
+    let (body, marks) = body(content.kind, &content.body)?;
     if !own && let Some(action) = attachment::action(&body) {
         permitted(ctx, sender, action)?;
     }
@@ -172,6 +173,7 @@ fn insert(
         counts: content.head.counts,
         recipients: if own { row.recipients() } else { Vec::new() },
         unread: !own && content.head.counts,
+        marks,
         envelope: Some(envelope),
         opening: content.opening,
         frank: delivery.frank,
@@ -195,23 +197,40 @@ fn permitted(ctx: &Ctx<'_>, sender: &Certificate, action: Action) -> Result<()> 
     }
 }
 
-fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {
+/// What a message says, and what stands on it beside. Marks on what this version does not know stay on it, for a newer one.
+fn body(kind: Kind, bytes: &[u8]) -> Result<(Body, Marks)> {
+    if kind != Kind::MARKED {
+        return Ok((unmarked(kind, bytes)?.0, Marks::default()));
+    }
+    let (inner, inside, marks) = Marks::unwrap(bytes)?;
+    match unmarked(inner, &inside)? {
+        (Body::Unknown(..), _) => Ok((Body::Unknown(kind, bytes.to_vec().into()), Marks::default())),
+        (body, changed) => {
+            let marks = marks.fitting(&body, changed)?;
+            Ok((body, marks))
+        }
+    }
+}
+
+/// What a message of any other kind says, and whether cleaning has changed the text that mentions stand in.
+fn unmarked(kind: Kind, bytes: &[u8]) -> Result<(Body, bool)> {
     Ok(match kind {
         Kind::TEXT => {
-            let text: String = codec::decode(bytes, "text")?;
-            // Cleaning may make a text longer: what counts is what is kept.
-            let text = if text.len() > limits::TEXT { text } else { text::clean(&text) };
-            if text.len() > limits::TEXT {
-                return Err(PeerFault::TooLarge("text").into());
-            }
-            Body::Text(text)
+            let (text, changed) = message::received_text(codec::decode(bytes, "text")?)?;
+            (Body::Text(text), changed)
         }
         Kind::IMAGE | Kind::FILE | Kind::VOICE | Kind::VIDEO => {
-            Body::Attachment(Box::new(AttachmentBody::decode(kind, bytes)?))
+            let body = AttachmentBody::decode(kind, bytes)?;
+            // As it came, it is written the same unless its texts were cleaned.
+            let changed = *Zeroizing::new(body.encode()?) != bytes;
+            (Body::Attachment(Box::new(body)), changed)
+        }
+        Kind::LOCATION | Kind::CONTACT | Kind::EVENT | Kind::PAYMENT_REQUEST => {
+            (Body::Structured(Box::new(Structured::decode(kind, bytes)?)), false)
         }
         // Only this engine says what happened here.
         Kind::SYSTEM => return Err(PeerFault::Malformed("system message").into()),
-        other => Body::Unknown(other, bytes.to_vec().into()),
+        other => (Body::Unknown(other, bytes.to_vec().into()), false),
     })
 }
 

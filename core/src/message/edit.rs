@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::marks::{self, Marks, Mention, WireMention};
 use super::{Body, MessageKey, MessageRow, find, load, require, store};
 use crate::act::{self, Draft, Received, Taken};
 use crate::change::Change;
@@ -25,30 +26,35 @@ use crate::text;
 struct Edit {
     count: u64,
     text: String,
+    mentions: Vec<WireMention>,
 }
 
+/// A text, with whom it names.
+type Wording = (String, Vec<Mention>);
+
 /// This user gives an own message another text, which was checked.
-pub(crate) fn edit(ctx: &mut Ctx<'_>, id: ConversationId, message: MessageId, text: String) -> Result<()> {
+pub(crate) fn edit(ctx: &mut Ctx<'_>, id: ConversationId, message: MessageId, wording: Wording) -> Result<()> {
     let (place, row) = require(&ctx.tx, id, &ctx.account.user, message)?;
     match &row.body {
-        Body::Text(before) if *before == text => return Ok(()),
+        Body::Text(before) if *before == wording.0 && row.marks.mentions == wording.1 => return Ok(()),
         Body::Text(_) => {}
-        Body::Attachment(_) | Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => {
+        Body::Attachment(_) | Body::Structured(_) | Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => {
             return Err(Error::Misuse(Misuse::State));
         }
     }
-    if row.envelope.is_none() {
+    if !row.is_known_to_others() {
         // Nobody has seen the other text.
         let edits = row.edits;
-        return rewrite(ctx, id, place, row, text, edits);
+        return rewrite(ctx, id, place, row, wording, edits);
     }
     let mut conversation = conversation::require(&ctx.tx, id)?;
     let target = MessageRef { author: ctx.account.user.clone(), id: message };
     let count = row.edits.next();
-    let body = codec::encode(&Edit { count, text: text.clone() })?;
+    let (text, mentions) = wording.clone();
+    let body = codec::encode(&Edit { count, text, mentions: marks::to_wire(&mentions) })?;
     let act = act::perform(ctx, &mut conversation, Draft::new(Kind::EDIT, Some(target), body))?;
     conversation::store(&mut ctx.tx, &conversation)?;
-    rewrite(ctx, id, place, row, text, Decided(count, act))
+    rewrite(ctx, id, place, row, wording, Decided(count, act))
 }
 
 /// A member has given one of its messages another text.
@@ -57,14 +63,10 @@ pub(crate) fn edited(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     if target.author != *act.author {
         return Err(PeerFault::Forbidden.into());
     }
-    let Edit { count, text } = codec::decode(act.body, "edit")?;
-    if text.len() > limits::TEXT {
-        return Err(PeerFault::TooLarge("text").into());
-    }
-    let text = text::clean(&text);
-    if text.len() > limits::TEXT {
-        return Err(PeerFault::TooLarge("text").into());
-    }
+    let Edit { count, text, mentions } = codec::decode(act.body, "edit")?;
+    let (text, changed) = received_text(text)?;
+    let mentions = marks::from_wire(mentions)?;
+    let mentions = if changed { Vec::new() } else { marks::fit(mentions, &text)? };
     if text.trim().is_empty() || count == 0 {
         return Err(PeerFault::Malformed("edit").into());
     }
@@ -78,9 +80,19 @@ pub(crate) fn edited(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         return Err(PeerFault::Malformed("edit").into());
     }
     if matches!(row.body, Body::Text(_)) && decided > row.edits {
-        rewrite(ctx, act.conversation, place, row, text, decided)?;
+        rewrite(ctx, act.conversation, place, row, (text, mentions), decided)?;
     }
     Ok(Taken::Done)
+}
+
+/// A text of a member, cleaned, and whether that changed it. Cleaning may make a text longer: what counts is what is kept.
+pub(crate) fn received_text(text: String) -> Result<(String, bool), PeerFault> {
+    let clean = if text.len() > limits::TEXT { text.clone() } else { text::clean(&text) };
+    if clean.len() > limits::TEXT {
+        return Err(PeerFault::TooLarge("text"));
+    }
+    let changed = clean != text;
+    Ok((clean, changed))
 }
 
 fn rewrite(
@@ -88,10 +100,11 @@ fn rewrite(
     id: ConversationId,
     place: MessageKey,
     before: MessageRow,
-    text: String,
+    (text, mentions): Wording,
     edits: Decided,
 ) -> Result<()> {
-    let row = MessageRow { body: Body::Text(text), edits, ..before.clone() };
+    let marks = Marks { mentions, ..before.marks.clone() };
+    let row = MessageRow { body: Body::Text(text), marks, edits, ..before.clone() };
     store(&ctx.tx, id, place, &row)?;
     ctx.tx.change(Change::Edited(id, place, Box::new(before), Box::new(row)));
     ctx.tx.event(Event::MessageChanged(id, place));

@@ -3,17 +3,23 @@
 mod delete;
 mod edit;
 mod key;
+mod marks;
 mod page;
+mod reaction;
 mod row;
 mod state;
 mod system;
 
 pub use key::MessageKey;
+pub use marks::Mention;
 pub use page::{Cursor, Message, MessageContent, Page};
+pub use reaction::Reaction;
 pub use state::{Cause, FailedReason, Recipient, SendState};
 pub use system::SystemNote;
 
 pub(crate) use delete::{delete_for_everyone, delete_here, deleted};
-pub(crate) use edit::{edit, edited};
+pub(crate) use edit::{edit, edited, received_text};
+pub(crate) use marks::{Marks, clean as clean_with_mentions};
 pub(crate) use page::{count_unread, page};
+pub(crate) use reaction::{react, reacted};
 pub(crate) use row::{Body, MessageRow, find, index_key, load, newest, place, remove, require, reschedule, store};

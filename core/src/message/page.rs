@@ -1,5 +1,7 @@
 //! Pages of messages, as a host shows them.
 
+use super::marks::Mention;
+use super::reaction::{Reaction, ReactionRow};
 use super::row::{Body, MessageRow};
 use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
 use crate::attachment::Attachment;
@@ -10,6 +12,7 @@ use crate::id::{ConversationId, UserId};
 use crate::limits;
 use crate::page;
 use crate::store::{Direction, KeyRange, Table};
+use crate::structured::{PaymentState, Structured};
 use crate::time::Time;
 use crate::tx::Tx;
 
@@ -39,6 +42,14 @@ pub struct Message {
     pub target: Option<MessageRef>,
     /// What it says.
     pub content: MessageContent,
+    /// Whether it was forwarded from elsewhere.
+    pub forwarded: bool,
+    /// Whom its text or caption names.
+    pub mentions: Vec<Mention>,
+    /// Who reacted to it, in the order in which they first did.
+    pub reactions: Vec<Reaction>,
+    /// What became of it, if it is a payment request.
+    pub payment: Option<PaymentState>,
     /// Whether its author has changed the text since.
     pub edited: bool,
     /// For messages of this user: how far it has come.
@@ -57,6 +68,8 @@ pub enum MessageContent {
     Text(String),
     /// An image, file, voice message or video. Its file is read by [`Attachments`](crate::engine::Attachments).
     Attachment(Box<Attachment>),
+    /// What a host draws as a card.
+    Structured(Box<Structured>),
     /// How a call went.
     Call(CallSummary),
     /// Of a kind that this version does not know.
@@ -188,9 +201,17 @@ impl Message {
             period: row.period,
             clock: row.clock,
             target: row.target,
+            forwarded: row.marks.forwarded,
+            mentions: row.marks.mentions,
+            reactions: row.reactions.into_iter().filter_map(ReactionRow::shown).collect(),
+            payment: match &row.body {
+                Body::Structured(body) if body.kind() == Kind::PAYMENT_REQUEST => Some(row.payment),
+                _ => None,
+            },
             content: match row.body {
                 Body::Text(text) => MessageContent::Text(text),
                 Body::Attachment(body) => MessageContent::Attachment(Box::new(body.attachment)),
+                Body::Structured(body) => MessageContent::Structured(body),
                 Body::Unknown(Kind::CALL, body) => {
                     call::summary(&body).map_or(MessageContent::Unsupported(Kind::CALL), MessageContent::Call)
                 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::marks::Marks;
+use super::reaction::ReactionRow;
 use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
 use crate::attachment::AttachmentBody;
 use crate::decided::Decided;
@@ -10,6 +12,7 @@ use crate::error::{Error, Misuse, Result, StoreError};
 use crate::expiry::{self, Terms};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
 use crate::store::{Direction, KeyRange, Table};
+use crate::structured::{PaymentState, Structured};
 use crate::time::Time;
 use crate::tx::Tx;
 
@@ -36,6 +39,12 @@ pub(crate) struct MessageRow {
     pub readers: Vec<(UserId, Time)>,
     /// How often its text was changed, and by which act last.
     pub edits: Decided,
+    /// What stands on it beside what it says.
+    pub marks: Marks,
+    /// Who reacted to it, and how.
+    pub reactions: Vec<ReactionRow>,
+    /// What became of it, if it is a payment request.
+    pub payment: PaymentState,
     /// The envelope that carried it last, and the relay's franking tag.
     pub envelope: Option<EnvelopeId>,
     pub opening: Hash32,
@@ -61,10 +70,18 @@ impl MessageRow {
             read: None,
             readers: Vec::new(),
             edits: Decided::NEVER,
+            marks: Marks::default(),
+            reactions: Vec::new(),
+            payment: PaymentState::Requested,
             envelope: None,
             opening: Hash32::from_bytes([0; 32]),
             frank: None,
         }
+    }
+
+    /// Whether anybody else can know it: what was never encrypted is only here.
+    pub fn is_known_to_others(&self) -> bool {
+        !self.own || self.envelope.is_some()
     }
 
     /// What says when it goes.
@@ -79,7 +96,7 @@ impl MessageRow {
 
     /// When it goes, as far as is known. What was never sent waits for that.
     pub fn goes_at(&self, place: MessageKey) -> Option<Time> {
-        if self.own && self.envelope.is_none() { None } else { self.terms(place).instant() }
+        if self.is_known_to_others() { self.terms(place).instant() } else { None }
     }
 }
 
@@ -89,6 +106,7 @@ pub(crate) enum Body {
     Text(String),
     /// An attachment; without a location it waits for its upload.
     Attachment(Box<AttachmentBody>),
+    Structured(Box<Structured>),
     /// Of a kind that this version does not know: kept for a newer one.
     Unknown(Kind, serde_bytes::ByteBuf),
     /// Not readable, yet or ever.

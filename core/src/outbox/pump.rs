@@ -339,9 +339,11 @@ fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Res
         Body::Text(text) => (Kind::TEXT, codec::encode(text)?),
         Body::Attachment(body) if body.attachment.location.is_none() => return Ok(None),
         Body::Attachment(body) => (body.kind(), body.encode()?),
+        Body::Structured(body) => (body.kind(), body.encode()?),
         Body::Unknown(kind, body) => (*kind, body.to_vec()),
         Body::Encrypted(_) | Body::System(_) => return Ok(None),
     };
+    let (kind, body) = message.marks.wrap(kind, body)?;
     if message.opening == Hash32::from_bytes([0; 32]) {
         message.opening = Hash32::from_bytes(ctx.rng.bytes());
     }

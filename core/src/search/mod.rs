@@ -67,7 +67,8 @@ pub struct Hit {
 
 crate::redact::redacted_debug!(Hit);
 
-/// What a message is found by: its text, or the caption and the file's name in a line of its own.
+/// What a message is found by: its text, the texts of a card a line each, or the caption and the file's name in a line of
+/// its own.
 struct Said<'b> {
     text: Cow<'b, str>,
     /// Where the name begins, if there is one.
@@ -89,6 +90,7 @@ impl Said<'_> {
                     None => Said { text: caption.into(), name: None },
                 }
             }
+            Body::Structured(body) => Said { text: body.words().into(), name: None },
             Body::Unknown(..) | Body::Encrypted(_) | Body::System(_) => return None,
         };
         (!said.text.is_empty()).then_some(said)
