@@ -42,7 +42,7 @@ fn every_card_arrives_as_it_was_sent_counts_as_unread_and_is_found() {
         assert_eq!(world.unread(bea, talk), n as u32 + 1);
     }
     let found = |world: &mut World, words: &str| {
-        let query = SearchQuery::new(words).unwrap();
+        let query = SearchQuery::parse(words).unwrap();
         let page = world.call(bea, |engine, now| engine.messages().search(&query, Scope::All, None, limits::PAGE, now));
         page.unwrap().hits.len()
     };

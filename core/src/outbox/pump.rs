@@ -161,9 +161,9 @@ fn drain_queue(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId)
     if ctx.config.sabotaged(crate::sabotage::Sabotage::OutboxOrderSwapped) {
         items.reverse();
     }
-    let mut waiting = items.len() > room;
+    let more = items.len() > room;
     items.truncate(room);
-    let mut launched = 0;
+    let (mut launched, mut waits) = (0, false);
     for (key, item) in items {
         if ctx.tx.rows() > ENOUGH_ROWS {
             conversation::store(&mut ctx.tx, row)?;
@@ -177,19 +177,23 @@ fn drain_queue(ctx: &mut Ctx<'_>, row: &mut ConversationRow, session: SessionId)
             Item::Control(kind, body) => control(ctx, row, session, kind, body.into_vec())?,
         };
         if turn == Turn::Waits {
-            waiting = true;
+            waits = true;
             break;
         }
         launched += usize::from(turn == Turn::Launched);
         ctx.tx.delete(Table::Outbox, &key);
     }
     if launched > 0 {
-        if !waiting {
+        if !more && !waits {
             row.drained(ctx.now);
         }
         conversation::store(&mut ctx.tx, row)?;
     }
-    Ok(waiting.then_some(Time::NEVER))
+    if more && !waits && launched < room {
+        // Some of those were nothing any more: no answer will come that lets the rest go.
+        return Ok(Some(Time::ZERO));
+    }
+    Ok((more || waits).then_some(Time::NEVER))
 }
 
 /// Encrypts a message and hands it out, if it may go now: `alone` says that nothing of the conversation is under way.
