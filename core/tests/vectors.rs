@@ -1,4 +1,4 @@
-//! The wire formats are frozen: what `tests/vectors/` holds is read, and written again to the same bytes (R14, R35, R46).
+//! The wire formats are frozen: what `tests/vectors/` holds is read, and written again to the same bytes (R14, R28, R35, R46).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
@@ -17,6 +17,7 @@ use undertone::authority::{
 };
 use undertone::envelope::{Content, Envelope, Kind, StartToken};
 use undertone::error::PeerFault;
+use undertone::structured::Structured;
 
 /// A file of vectors; the fields that are not named here are for readers, and compared as text.
 #[derive(Deserialize)]
@@ -76,6 +77,16 @@ fn r35_every_attachment_reads_and_is_written_to_the_same_bytes() {
     for vector in vectors {
         let (kind, bytes) = (Kind(vector.kind.unwrap()), unhex(&vector.bytes));
         assert_eq!(AttachmentBody::decode(kind, &bytes).unwrap().encode(), Ok(bytes), "{}", vector.name);
+    }
+}
+
+#[test]
+fn r28_every_card_reads_and_is_written_to_the_same_bytes() {
+    let vectors = vectors("structured.toml");
+    assert_eq!(vectors.len(), 8);
+    for vector in vectors {
+        let (kind, bytes) = (Kind(vector.kind.unwrap()), unhex(&vector.bytes));
+        assert_eq!(Structured::decode(kind, &bytes).unwrap().encode(), Ok(bytes), "{}", vector.name);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the vectors say: every format, from fixed keys and values.
 
+#[path = "cards.rs"]
+mod cards;
 #[path = "files.rs"]
 mod files;
 
@@ -33,6 +35,7 @@ pub fn all() -> Result<Vec<(&'static str, String)>, Failure> {
         ("revocation.toml", revocations(&cast)?),
         ("safety.toml", safety(&cast)),
         ("start_token.toml", start_tokens(&cast)?),
+        ("structured.toml", cards::bodies()?),
     ])
 }
 

@@ -115,3 +115,16 @@ fn rewrite(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    //! R27, R46.
+
+    use super::*;
+
+    #[test]
+    fn r46_the_bytes_of_an_edit_are_these() {
+        let bytes = codec::encode(&Edit { count: 1, text: "hi".to_owned(), mentions: Vec::new() }).unwrap();
+        assert_eq!(bytes, b"\x93\x01\xa2hi\x90");
+    }
+}

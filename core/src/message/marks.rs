@@ -189,6 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn r46_the_bytes_of_marks_are_these() {
+        let marks = Marks { forwarded: true, mentions: vec![mention(1..3)] };
+        let (kind, body) = marks.wrap(Kind::TEXT, vec![0xa1, b'x']).unwrap();
+        assert_eq!((kind.0, body), (11, b"\x94\x01\xc4\x02\xa1x\xc3\x91\x93\x01\x03\xa3bea".to_vec()));
+    }
+
+    #[test]
     fn r14_marks_stand_on_messages_only_and_are_there() {
         let marks = Marks { forwarded: true, mentions: Vec::new() };
         for kind in [Kind::MARKED, Kind::CALL, Kind::SYSTEM, Kind::EDIT, Kind::RECEIPT] {

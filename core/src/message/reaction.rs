@@ -162,6 +162,13 @@ mod tests {
     }
 
     #[test]
+    fn r46_the_bytes_of_a_reaction_are_these() {
+        let bytes = |count, emoji: Option<&str>| codec::encode(&Reacted { count, emoji: emoji.map(str::to_owned) });
+        assert_eq!(bytes(1, Some("!")).unwrap(), b"\x92\x01\xa1!");
+        assert_eq!(bytes(2, None).unwrap(), b"\x92\x02\xc0");
+    }
+
+    #[test]
     fn r27_more_users_than_are_kept_are_left_out() {
         let mut row =
             MessageRow::new(UserId::new("ann").unwrap(), crate::time::Time::ZERO, Body::Text("hello".to_owned()));

@@ -170,3 +170,19 @@ fn note(
     ctx.tx.event(Event::MessageChanged(id, place));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    //! R28, R46.
+
+    use super::*;
+
+    #[test]
+    fn r46_the_bytes_of_a_payment_state_are_these() {
+        for byte in 0..=4 {
+            let state = PaymentState::try_from(byte).unwrap();
+            assert_eq!(codec::encode(&Said { state }).unwrap(), [0x91, byte]);
+        }
+        assert_eq!(PaymentState::try_from(5), Err(PeerFault::NewerVersion));
+    }
+}
