@@ -15,6 +15,7 @@ use crate::id::{ConversationId, DeviceId, Hash32, MessageId, UserId};
 use crate::limits;
 use crate::outbox::{self, Item};
 use crate::policy::Role;
+use crate::report::Frank;
 use crate::store::Table;
 use crate::sweep;
 use crate::time::Time;
@@ -73,6 +74,9 @@ pub(crate) struct Received<'a> {
     pub id: MessageId,
     pub target: Option<&'a MessageRef>,
     pub body: &'a [u8],
+    /// All of it, and the relay's mark, should it be reported.
+    pub content: &'a Content,
+    pub frank: Option<&'a Frank>,
 }
 
 /// What became of an act that came.
@@ -85,7 +89,12 @@ pub(crate) enum Taken {
 }
 
 impl<'a> Received<'a> {
-    pub fn new(conversation: ConversationId, sender: &'a Certificate, content: &'a Content, accepted: Time) -> Self {
+    pub fn new(
+        conversation: ConversationId,
+        sender: &'a Certificate,
+        content: &'a Content,
+        (accepted, frank): (Time, Option<&'a Frank>),
+    ) -> Self {
         Received {
             conversation,
             author: sender.user(),
@@ -95,6 +104,8 @@ impl<'a> Received<'a> {
             id: content.head.id,
             target: content.head.target.as_ref(),
             body: &content.body,
+            content,
+            frank,
         }
     }
 }

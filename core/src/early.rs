@@ -7,6 +7,7 @@ use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::id::{ConversationId, Hash32, MessageId, UserId};
 use crate::limits;
+use crate::report::Frank;
 use crate::store::Table;
 use crate::time::Time;
 
@@ -17,8 +18,8 @@ pub(crate) enum Early {
     Receipt { from: UserId, read: bool, at: Time },
     /// An expiry notice of a user.
     Notice { from: UserId, at: Time },
-    /// An act: its sender's certificate, the content, padded, and when the relay accepted it.
-    Act { certificate: serde_bytes::ByteBuf, content: serde_bytes::ByteBuf, accepted: Time },
+    /// An act: its sender's certificate, the content, padded, when the relay accepted it and the mark that it left.
+    Act { certificate: serde_bytes::ByteBuf, content: serde_bytes::ByteBuf, accepted: Time, frank: Option<Frank> },
 }
 
 /// What is to wait: for the message of `author` named `id`; `from` and `tag` tell it from others that wait for the same

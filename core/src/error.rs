@@ -129,6 +129,15 @@ pub enum Misuse {
     /// A mention that does not fit.
     #[error("mention: {0}")]
     Mention(&'static str),
+    /// A report that nobody could verify.
+    #[error("a report is {0}")]
+    Report(&'static str),
+    /// No such subscription: closed, or of an engine that was closed.
+    #[error("unknown subscription")]
+    UnknownSubscription,
+    /// More subscriptions than an engine keeps.
+    #[error("too many subscriptions: close some first")]
+    TooManySubscriptions,
     /// A reaction that is none.
     #[error("a reaction is one visible character")]
     Reaction,
@@ -168,6 +177,9 @@ impl Misuse {
             Misuse::Attachment(_) => "misuse.attachment",
             Misuse::Structured(_) => "misuse.structured",
             Misuse::Mention(_) => "misuse.mention",
+            Misuse::Report(_) => "misuse.report",
+            Misuse::UnknownSubscription => "misuse.unknown_subscription",
+            Misuse::TooManySubscriptions => "misuse.too_many_subscriptions",
             Misuse::Reaction => "misuse.reaction",
             Misuse::OtherBytes => "misuse.other_bytes",
         }

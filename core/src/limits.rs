@@ -50,6 +50,18 @@ pub const CONTACT_ENTRIES: usize = 16;
 pub const AMOUNT: u64 = 1 << 53;
 /// What a host knows a payment by.
 pub const REFERENCE: usize = 128;
+/// Messages that one report shows.
+pub const REPORTED: usize = 20;
+/// A report: each message may have been edited.
+pub const REPORT: usize = 2 * REPORTED * 2 * CONTENT_BODY;
+/// Open subscriptions of an engine.
+pub const SUBSCRIPTIONS: usize = 64;
+/// Things that have changed and that a subscription keeps until it is taken.
+pub const SUBSCRIPTION: usize = 256;
+/// Notifications for unread messages at a time.
+pub const HINTS: usize = 50;
+/// Conversations that are looked at for them.
+pub const HINTS_SOUGHT: usize = 1_000;
 /// An address that a tap may open.
 pub const LINK: usize = 2_048;
 /// A reaction: one character as people see it, which may be many as computers count.

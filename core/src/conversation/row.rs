@@ -8,6 +8,7 @@ use crate::decided::Decided;
 use crate::envelope::Clock;
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::event::Event;
+use crate::hint::Hinted;
 use crate::id::{ConversationId, DeviceId, MessageId, SessionId, UserId};
 use crate::limits;
 use crate::message::{self, Body, MessageKey, MessageRow, Recipient, SendState};
@@ -47,6 +48,8 @@ pub(crate) struct ConversationRow {
     pub kept: Decided,
     /// What this user has begun to write, on this device.
     pub draft: Option<String>,
+    /// How far its notifications have come on this device.
+    pub hinted: Hinted,
     /// Auto-delete period of new messages, in minutes.
     pub period: i32,
     /// When the period of new messages starts.
@@ -103,6 +106,7 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
         pinned: false,
         kept: Decided::NEVER,
         draft: None,
+        hinted: Hinted::default(),
         period,
         clock: Clock::FromSend,
         settings: Decided::NEVER,

@@ -17,6 +17,7 @@ use crate::outbox::{self, Item};
 use crate::person;
 use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
+use crate::report::{self, Report};
 use crate::search::{self, Scope, SearchCursor, SearchPage, SearchQuery};
 use crate::store::{Direction, KeyRange, Table};
 use crate::structured::{self, PaymentState, Structured};
@@ -307,6 +308,17 @@ impl Messages<'_> {
     /// [`Misuse::UnknownMessage`].
     pub fn delete_here(&mut self, conversation: ConversationId, reference: &MessageRef, now: Time) -> Result<()> {
         self.0.mutate(now, |ctx| message::delete_here(ctx, conversation, reference))
+    }
+
+    /// A report of messages of another member, for the platform: the host sends [`Report::encode`] to whoever moderates it.
+    /// It reveals these messages, their sender, tag and time, and nothing else; of an edited one, what it said first and
+    /// what it says now. Nobody is told.
+    ///
+    /// # Errors
+    /// [`Misuse::Report`] for none, more than [`limits::REPORTED`], own ones, or ones that nobody can verify;
+    /// [`Misuse::UnknownMessage`].
+    pub fn report(&self, conversation: ConversationId, messages: &[MessageRef], now: Time) -> Result<Report> {
+        report::report(&self.0.read()?, conversation, messages, self.0.hidden(now))
     }
 
     #[cfg(feature = "sabotage")]

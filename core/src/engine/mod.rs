@@ -8,8 +8,10 @@ mod doctored;
 mod identity;
 mod messages;
 mod mutation;
+mod notifications;
 mod privacy;
 mod reactions;
+mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
 mod wake;
@@ -19,7 +21,9 @@ pub use calls::Calls;
 pub use conversations::Conversations;
 pub use identity::Identity;
 pub use messages::{Draft, Messages};
+pub use notifications::Notifications;
 pub use privacy::PrivacyView;
+pub use subscriptions::SubscriptionsView;
 
 use std::collections::VecDeque;
 
@@ -39,6 +43,7 @@ use crate::output::{Output, Wake};
 use crate::rng::Rng;
 use crate::session::{self, Crypto, Groups};
 use crate::store::{Direction, HostKey, KeyRange, Progress, Store, Table, Usage, Vault};
+use crate::subscription::Subscriptions;
 use crate::time::{SECOND, Time};
 use crate::tx::Tx;
 use crate::{call, expiry, outbox, request, timer};
@@ -65,6 +70,7 @@ pub struct Engine {
     rng: Rng,
     outputs: VecDeque<Output>,
     events: usize,
+    subscriptions: Subscriptions,
     dirty: bool,
     closed: Option<Error>,
 }
@@ -101,6 +107,7 @@ impl Engine {
             rng,
             outputs: VecDeque::new(),
             events: 0,
+            subscriptions: Subscriptions::default(),
             dirty: false,
             closed: None,
         };
@@ -114,6 +121,16 @@ impl Engine {
     /// The conversations.
     pub fn conversations(&mut self) -> Conversations<'_> {
         Conversations(self)
+    }
+
+    /// What has changed, topic by topic.
+    pub fn subscriptions(&mut self) -> SubscriptionsView<'_> {
+        SubscriptionsView(self)
+    }
+
+    /// What the system's notifications may say.
+    pub fn notifications(&mut self) -> Notifications<'_> {
+        Notifications(self)
     }
 
     /// The messages.
@@ -375,6 +392,7 @@ impl Engine {
     }
 
     fn push_event(&mut self, event: Event) {
+        self.subscriptions.note(&event);
         if self.events >= limits::EVENTS {
             return;
         }

@@ -12,6 +12,7 @@ use crate::id::{ConversationId, MessageId, UserId};
 use crate::message;
 use crate::own_state;
 use crate::receipt;
+use crate::report::Frank;
 use crate::structured;
 use crate::time::Time;
 
@@ -21,14 +22,14 @@ pub(super) fn apply(
     conversation: ConversationId,
     sender: &Certificate,
     content: &Content,
-    accepted: Time,
+    (accepted, frank): (Time, Option<Frank>),
 ) -> Result<()> {
-    if taken(ctx, conversation, sender, content, accepted)? == Taken::Done {
+    if taken(ctx, conversation, sender, content, (accepted, frank.as_ref()))? == Taken::Done {
         return Ok(());
     }
     let Some(target) = &content.head.target else { return Ok(()) };
-    let what =
-        Early::Act { certificate: sender.as_bytes().to_vec().into(), content: content.encode()?.into(), accepted };
+    let certificate = sender.as_bytes().to_vec().into();
+    let what = Early::Act { certificate, content: content.encode()?.into(), accepted, frank };
     let id = content.head.id;
     let waiting = Waiting { author: &target.author, id: target.id, from: sender.user(), tag: id.as_bytes(), what };
     early::keep(ctx, conversation, &[waiting])
@@ -39,7 +40,7 @@ fn taken(
     conversation: ConversationId,
     sender: &Certificate,
     content: &Content,
-    accepted: Time,
+    accepted: (Time, Option<&Frank>),
 ) -> Result<Taken> {
     let received = Received::new(conversation, sender, content, accepted);
     match content.kind {
@@ -71,9 +72,9 @@ pub(super) fn apply_early(
                 let target = MessageRef { author: author.clone(), id };
                 expiry::apply_early(ctx, conversation, &target, &from, at)?;
             }
-            Early::Act { certificate, content, accepted } => {
+            Early::Act { certificate, content, accepted, frank } => {
                 let (sender, content) = (Certificate::decode(&certificate)?, Content::decode(&content)?);
-                match taken(ctx, conversation, &sender, &content, accepted) {
+                match taken(ctx, conversation, &sender, &content, (accepted, frank.as_ref())) {
                     // It was let in when it came; now that its message is here, it turns out to be no right of its sender.
                     Ok(_) | Err(Error::Peer(PeerFault::Malformed(_) | PeerFault::Forbidden)) => {}
                     Err(error) => return Err(error),

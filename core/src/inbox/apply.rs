@@ -21,9 +21,10 @@ use crate::message::{self, Body, Cause, Marks, MessageKey, MessageRow};
 use crate::person;
 use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
+use crate::report::Frank;
 use crate::session::SessionRow;
 use crate::structured::Structured;
-use crate::time::DAY;
+use crate::time::{DAY, Time};
 
 /// What a stand-in's id is derived under.
 const PLACEHOLDER_LABEL: &[u8] = b"undertone unreadable v1";
@@ -40,11 +41,13 @@ pub(super) fn apply(ctx: &mut Ctx<'_>, opened: Opened, envelope: &Envelope, deli
     let done = if content.kind == Kind::CALL_SIGNAL {
         call::receive(ctx, (session.conversation, session.id), &sender, &content, delivery)
     } else if content.kind.is_act() {
-        act::apply(ctx, session.conversation, &sender, &content, delivery.accepted_at)
+        act::apply(ctx, session.conversation, &sender, &content, (delivery.accepted_at, Frank::of(envelope, delivery)))
     } else if !content.kind.is_shown() {
         control(ctx, &session, &sender, &content, envelope, delivery)
     } else {
-        insert(ctx, session.conversation, &sender, content, envelope.id, delivery)
+        let carrier =
+            Carrier { envelope: envelope.id, accepted: delivery.accepted_at, frank: Frank::of(envelope, delivery) };
+        insert(ctx, session.conversation, &sender, content, carrier)
     };
     match done {
         Ok(()) => Ok(Verdict::Done),
@@ -69,7 +72,7 @@ fn control(
             receipt::apply(ctx, conversation, sender.user(), at, &content.body)
         }
         Kind::UNREADABLE => missing::send_again(ctx, conversation, sender.device(), &content.body),
-        Kind::AGAIN => heal(ctx, conversation, sender, &content.body, envelope.id, delivery),
+        Kind::AGAIN => heal(ctx, conversation, sender, &content.body, envelope, delivery),
         Kind::CERTIFICATE => renewed(ctx, sender, &content.body),
         // A newer version's business between engines: nothing to show, nothing lost.
         _ => Ok(()),
@@ -82,7 +85,7 @@ fn heal(
     conversation: ConversationId,
     sender: &Certificate,
     body: &[u8],
-    carrier: EnvelopeId,
+    envelope: &Envelope,
     delivery: &Delivery,
 ) -> Result<()> {
     let Again(lost, content, accepted) = codec::decode(body, "message sent again")?;
@@ -104,12 +107,12 @@ fn heal(
     }
     dedup::forget_wanted(ctx, sender.device(), lost);
     dedup::note_again(ctx, sender.device(), lost)?;
-    let accepted_at = first.min(delivery.accepted_at);
+    // The mark is of this envelope, which commits to the same content.
+    let (accepted, frank) = (first.min(delivery.accepted_at), Frank::of(envelope, delivery));
     if content.kind.is_act() {
-        return act::apply(ctx, conversation, sender, &content, accepted_at);
+        return act::apply(ctx, conversation, sender, &content, (accepted, frank));
     }
-    let delivery = Delivery { accepted_at, ..delivery.clone() };
-    insert(ctx, conversation, sender, content, carrier, &delivery)
+    insert(ctx, conversation, sender, content, Carrier { envelope: envelope.id, accepted, frank })
 }
 
 /// The row that stands for an envelope of this very device, which could not be read. Nothing else may be replaced.
@@ -136,14 +139,20 @@ fn renewed(ctx: &mut Ctx<'_>, sender: &Certificate, body: &[u8]) -> Result<()> {
     member::learn(ctx, &certificate)
 }
 
+/// What brought a message: its envelope, when the relay accepted it for the first time, and the mark that it left.
+struct Carrier {
+    envelope: EnvelopeId,
+    accepted: Time,
+    frank: Option<Frank>,
+}
+
 /// Puts a message in its place, unless it is there: the first one stays.
 fn insert(
     ctx: &mut Ctx<'_>,
     conversation: ConversationId,
     sender: &Certificate,
     content: Content,
-    envelope: EnvelopeId,
-    delivery: &Delivery,
+    carrier: Carrier,
 ) -> Result<()> {
     let author = sender.user().clone();
     let id = content.head.id;
@@ -154,7 +163,7 @@ fn insert(
         // They cannot tell: it counts as delivered.
         return receipt::owe(ctx, conversation, Mark::Delivered, &author, id);
     }
-    let key = MessageKey::new(content.head.stamp, Some(delivery.accepted_at), sender.device(), id);
+    let key = MessageKey::new(content.head.stamp, Some(carrier.accepted), sender.device(), id);
     let own = author == ctx.account.user;
     let (body, marks) = body(content.kind, &content.body)?;
     if !own && let Some(action) = attachment::action(&body) {
@@ -164,9 +173,9 @@ fn insert(
         call::check_record(ctx, conversation, sender, &content.body)?;
     }
     let mut row = conversation::require(&ctx.tx, conversation)?;
-    let message = MessageRow {
+    let mut message = MessageRow {
         own,
-        accepted: Some(delivery.accepted_at),
+        accepted: Some(carrier.accepted),
         period: content.head.period,
         clock: content.head.clock,
         target: content.head.target.clone(),
@@ -174,11 +183,14 @@ fn insert(
         recipients: if own { row.recipients() } else { Vec::new() },
         unread: !own && content.head.counts,
         marks,
-        envelope: Some(envelope),
+        envelope: Some(carrier.envelope),
         opening: content.opening,
-        frank: delivery.frank,
+        frank: carrier.frank.filter(|_| !own),
         ..MessageRow::new(author.clone(), content.head.stamp, body)
     };
+    if message.frank.is_some() && message.content(id)?.as_ref() != Some(&content) {
+        message.original = Some(content.encode()?.into());
+    }
     conversation::added(ctx, &mut row, key, &message)?;
     // What is written now answers it, and stands below it, though its author's clock may be ahead.
     row.last_stamp = row.last_stamp.max(key.at.min(ctx.now.plus(limits::STAMP_AHEAD)));
@@ -292,7 +304,6 @@ fn stand_in(
         counts: true,
         unread: !own,
         envelope: Some(envelope),
-        frank: delivery.frank,
         ..MessageRow::new(author, delivery.accepted_at, Body::Encrypted(cause))
     };
     conversation::added(ctx, &mut row, key, &message)?;

@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::id::{ConversationId, MessageId};
 use crate::limits;
 use crate::person;
+use crate::report::Evidence;
 use crate::text;
 
 /// The body of [`Kind::EDIT`].
@@ -80,9 +81,25 @@ pub(crate) fn edited(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         return Err(PeerFault::Malformed("edit").into());
     }
     if matches!(row.body, Body::Text(_)) && decided > row.edits {
+        let row = kept_for_report(row, act)?;
         rewrite(ctx, act.conversation, place, row, (text, mentions), decided)?;
     }
     Ok(Taken::Done)
+}
+
+/// A message of another that is about to say something else: what it said, and what makes it say that, can be reported.
+fn kept_for_report(mut row: MessageRow, act: &Received<'_>) -> Result<MessageRow> {
+    if row.own || row.frank.is_none() {
+        return Ok(row);
+    }
+    if row.original.is_none()
+        && let Some(content) = row.content(act.target.map_or(act.id, |target| target.id))?
+    {
+        row.original = Some(content.encode()?.into());
+    }
+    let edit = act.frank.map(|frank| Evidence::new(act.content, act.device, frank)).transpose()?;
+    row.wording = edit.map(Box::new);
+    Ok(row)
 }
 
 /// A text of a member, cleaned, and whether that changed it. Cleaning may make a text longer: what counts is what is kept.

@@ -182,6 +182,28 @@ pub(crate) fn count_unread(tx: &Tx<'_>, conversation: ConversationId, hidden: Ti
     Ok(u32::try_from(there).unwrap_or(u32::MAX))
 }
 
+/// The newest unread message that did not go by `hidden`.
+pub(crate) fn newest_unread(
+    tx: &Tx<'_>,
+    conversation: ConversationId,
+    hidden: Time,
+) -> Result<Option<(MessageKey, MessageRow)>> {
+    let mut to = Vec::new();
+    loop {
+        let range = KeyRange { from: conversation.as_bytes(), to: &to };
+        let rows = tx.scan(Table::Unread, range, Direction::Backward, limits::PAGE)?;
+        for (key, goes_at) in &rows {
+            let Some(place) = MessageKey::from_row(key).filter(|_| !went(goes_at, hidden)) else { continue };
+            let row = super::row::load(tx, conversation, place)?;
+            return Ok(row.map(|row| (place, row)));
+        }
+        match rows.last().and_then(|(key, _)| MessageKey::from_row(key)) {
+            Some(last) if rows.len() == limits::PAGE => to = last.row(conversation),
+            _ => return Ok(None),
+        }
+    }
+}
+
 /// Whether a row of [`Table::Unread`] is of a message that went.
 fn went(goes_at: &[u8], hidden: Time) -> bool {
     goes_at.try_into().is_ok_and(|at| Time::from_ms(u64::from_be_bytes(at)) <= hidden)

@@ -6,11 +6,13 @@ use super::marks::Marks;
 use super::reaction::ReactionRow;
 use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
 use crate::attachment::AttachmentBody;
+use crate::codec;
 use crate::decided::Decided;
-use crate::envelope::{Clock, Kind, MessageRef};
+use crate::envelope::{Clock, Content, Head, Kind, MessageRef};
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::expiry::{self, Terms};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
+use crate::report::{Evidence, Frank};
 use crate::store::{Direction, KeyRange, Table};
 use crate::structured::{PaymentState, Structured};
 use crate::time::Time;
@@ -45,10 +47,14 @@ pub(crate) struct MessageRow {
     pub reactions: Vec<ReactionRow>,
     /// What became of it, if it is a payment request.
     pub payment: PaymentState,
-    /// The envelope that carried it last, and the relay's franking tag.
+    /// The envelope that carried it last, and what opens its commitment.
     pub envelope: Option<EnvelopeId>,
     pub opening: Hash32,
-    pub frank: Option<Hash32>,
+    /// For messages of others, should they be reported: the relay's mark; the content as it came, where the row does not
+    /// give it again; the edit that it says what it says by.
+    pub frank: Option<Frank>,
+    pub original: Option<serde_bytes::ByteBuf>,
+    pub wording: Option<Box<Evidence>>,
 }
 
 impl MessageRow {
@@ -76,12 +82,49 @@ impl MessageRow {
             envelope: None,
             opening: Hash32::from_bytes([0; 32]),
             frank: None,
+            original: None,
+            wording: None,
         }
     }
 
     /// Whether anybody else can know it: what was never encrypted is only here.
     pub fn is_known_to_others(&self) -> bool {
         !self.own || self.envelope.is_some()
+    }
+
+    /// The kind of content that it is; `None` for a row that only stands for a message.
+    pub fn kind(&self) -> Option<Kind> {
+        match &self.body {
+            Body::Text(_) => Some(Kind::TEXT),
+            Body::Attachment(body) => Some(body.kind()),
+            Body::Structured(body) => Some(body.kind()),
+            Body::Unknown(kind, _) => Some(*kind),
+            Body::Encrypted(_) => None,
+            Body::System(_) => Some(Kind::SYSTEM),
+        }
+    }
+
+    /// What is encrypted of it; `None` for a row that only stands for a message, and before its file is uploaded.
+    pub fn content(&self, id: MessageId) -> Result<Option<Content>> {
+        let (kind, body) = match &self.body {
+            Body::Text(text) => (Kind::TEXT, codec::encode(text)?),
+            Body::Attachment(body) if body.attachment.location.is_none() => return Ok(None),
+            Body::Attachment(body) => (body.kind(), body.encode()?),
+            Body::Structured(body) => (body.kind(), body.encode()?),
+            Body::Unknown(kind, body) => (*kind, body.to_vec()),
+            Body::Encrypted(_) | Body::System(_) => return Ok(None),
+        };
+        let (kind, body) = self.marks.wrap(kind, body)?;
+        let head = Head {
+            id,
+            stamp: self.stamp,
+            period: self.period,
+            clock: self.clock,
+            target: self.target.clone(),
+            counts: self.counts,
+            notifies: self.counts,
+        };
+        Ok(Some(Content { head, kind, body, opening: self.opening }))
     }
 
     /// What says when it goes.

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, SessionId};
 use crate::limits;
 use crate::memory::Effect;
-use crate::message::{self, Body, FailedReason, MessageKey, MessageRow, SendState};
+use crate::message::{self, FailedReason, MessageKey, MessageRow, SendState};
 use crate::store::Table;
 use crate::time::Time;
 use crate::{own_state, person, receipt, session};
@@ -339,26 +339,8 @@ fn encrypt(ctx: &mut Ctx<'_>, session: SessionId, content: &Content) -> Result<E
 
 /// What a message says, to be encrypted; `None` for a row that only stands for one.
 fn content_of(ctx: &mut Ctx<'_>, id: MessageId, message: &mut MessageRow) -> Result<Option<Content>> {
-    let (kind, body) = match &message.body {
-        Body::Text(text) => (Kind::TEXT, codec::encode(text)?),
-        Body::Attachment(body) if body.attachment.location.is_none() => return Ok(None),
-        Body::Attachment(body) => (body.kind(), body.encode()?),
-        Body::Structured(body) => (body.kind(), body.encode()?),
-        Body::Unknown(kind, body) => (*kind, body.to_vec()),
-        Body::Encrypted(_) | Body::System(_) => return Ok(None),
-    };
-    let (kind, body) = message.marks.wrap(kind, body)?;
     if message.opening == Hash32::from_bytes([0; 32]) {
         message.opening = Hash32::from_bytes(ctx.rng.bytes());
     }
-    let head = Head {
-        id,
-        stamp: message.stamp,
-        period: message.period,
-        clock: message.clock,
-        target: message.target.clone(),
-        counts: message.counts,
-        notifies: message.counts,
-    };
-    Ok(Some(Content { head, kind, body, opening: message.opening }))
+    message.content(id)
 }

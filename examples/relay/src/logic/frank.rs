@@ -2,7 +2,9 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use undertone::error::PeerFault;
 use undertone::id::{DeviceId, Hash32, SessionId};
+use undertone::report::{Claim, Report};
 use undertone::rng::Rng;
 use undertone::time::Time;
 
@@ -42,6 +44,20 @@ pub(super) fn mark(key: &[u8; 32], franked: &Franked) -> Option<Hash32> {
 }
 
 impl<S: RelayStore> Relay<S> {
+    /// What a member reports, if all of it is true: this relay accepted just these messages from these devices, and its
+    /// authorities vouch for whose they are. What was said is for a person to judge.
+    ///
+    /// # Errors
+    /// [`PeerFault::Forged`] when a mark is not this relay's; what [`Report::decode`] and [`Report::claims`] say.
+    pub fn check_report(&self, report: &[u8]) -> Result<Vec<Claim>, PeerFault> {
+        let claims = Report::decode(report)?.claims(&self.desk.config.authorities)?;
+        let marked = |claim: &Claim| {
+            let Claim { commitment, tag, device, at, mark, .. } = claim;
+            self.verify_frank(&Franked { commitment: *commitment, tag: *tag, sender: *device, at: *at }, mark)
+        };
+        if claims.iter().all(marked) { Ok(claims) } else { Err(PeerFault::Forged) }
+    }
+
     /// Whether this relay accepted such an envelope: what a report claims.
     pub fn verify_frank(&self, franked: &Franked, mark: &Hash32) -> bool {
         mac(&self.desk.frank_key, franked).is_some_and(|mac| mac.verify_slice(mark.as_bytes()).is_ok())
