@@ -209,6 +209,8 @@ impl Engine {
         memory.link = link;
         memory.relay_ahead = self.memory.relay_ahead;
         memory.caught_up = self.memory.caught_up;
+        memory.lesser = std::mem::take(&mut self.memory.lesser);
+        memory.typing = std::mem::take(&mut self.memory.typing);
         memory.trust = expiry::load(&tx)?;
         let whole = KeyRange { from: &[], to: &[] };
         for (_, row) in tx.scan(Table::Outbox, whole, Direction::Forward, usize::MAX)? {
