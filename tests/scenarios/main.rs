@@ -21,3 +21,4 @@ mod rules;
 mod secrecy;
 mod sending;
 mod talk;
+mod typing;
