@@ -209,8 +209,6 @@ impl Engine {
         memory.link = link;
         memory.relay_ahead = self.memory.relay_ahead;
         memory.caught_up = self.memory.caught_up;
-        memory.lesser = std::mem::take(&mut self.memory.lesser);
-        memory.typing = std::mem::take(&mut self.memory.typing);
         memory.trust = expiry::load(&tx)?;
         let whole = KeyRange { from: &[], to: &[] };
         for (_, row) in tx.scan(Table::Outbox, whole, Direction::Forward, usize::MAX)? {
@@ -236,6 +234,9 @@ impl Engine {
         (memory.unindexed, memory.merge) = (index.unindexed, index.merge);
         memory.purge_at = index.purge.then_some(memory.clock.plus(SECOND));
         memory.revoked = member::revoked_serials(&tx)?;
+        // What is in no row stays as it was.
+        memory.lesser = std::mem::take(&mut self.memory.lesser);
+        memory.typing = std::mem::take(&mut self.memory.typing);
         self.memory = memory;
         Ok(())
     }
