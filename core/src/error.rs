@@ -238,6 +238,9 @@ pub enum PeerFault {
     /// A file that is shorter than its message says.
     #[error("the file was cut short")]
     CutShort,
+    /// A word of the moment whose moment is over, or not near.
+    #[error("meant for another moment")]
+    Expired,
 }
 
 impl PeerFault {
@@ -260,6 +263,7 @@ impl PeerFault {
             PeerFault::KeyPackage => "peer.key_package",
             PeerFault::TooOld => "peer.too_old",
             PeerFault::CutShort => "peer.cut_short",
+            PeerFault::Expired => "peer.expired",
         }
     }
 }

@@ -36,6 +36,10 @@ pub enum Event {
     RingtoneStart(CallId),
     /// Stop the ringtone for this call.
     RingtoneStop(CallId),
+    /// Somebody has begun to type: [`Conversations::typing`](crate::engine::Conversations::typing) has all who do.
+    TypingStart(ConversationId, UserId),
+    /// Somebody types no more: by their word or message, or because nothing was heard for a while.
+    TypingStop(ConversationId, UserId),
     /// A user has a device that was not known before, signed by the identity key that was.
     DeviceAdded(UserId, DeviceId),
     /// A user's identity key is another one than before: verify it.

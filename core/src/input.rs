@@ -48,6 +48,11 @@ pub struct Login {
 #[serde(transparent)]
 pub struct TransmitId(pub u64);
 
+impl TransmitId {
+    /// Of all transmits whose answer nobody waits for: they are handed out once and not kept.
+    pub const UNANSWERED: TransmitId = TransmitId(0);
+}
+
 /// What became of a transmit.
 #[derive(Clone, PartialEq, Eq)]
 pub enum TransmitResult {

@@ -142,6 +142,7 @@ mod text;
 pub mod time;
 mod timer;
 mod tx;
+mod typing;
 
 pub use config::Config;
 pub use engine::Engine;

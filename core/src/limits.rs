@@ -242,6 +242,23 @@ pub const RECONCILE_AFTER: u64 = 10 * SECOND;
 /// Longest time that the wish for a commit is put off.
 pub const INTENT_WAIT: u64 = 5 * MINUTE;
 
+/// Signals that one types: at most one in this time, for each conversation.
+pub const TYPING_EVERY: u64 = 3 * SECOND;
+/// How long a signal that somebody types counts.
+pub const TYPING_LASTS: u64 = 6 * SECOND;
+/// Devices that are shown as typing, over all conversations; the first of them go.
+pub const TYPING: usize = 256;
+/// An ephemeral envelope ends at most this far from now.
+pub const EPHEMERAL_AHEAD: u64 = MINUTE;
+/// How long ephemeral envelopes of the epoch before are still opened.
+pub const EPHEMERAL_PAST: u64 = MINUTE;
+/// Sessions whose epoch before is remembered for that.
+pub const EPHEMERAL_SESSIONS: usize = 64;
+/// Ephemeral envelopes of one device that are remembered, so that none is taken twice.
+pub const EPHEMERAL_HEARD: usize = 64;
+/// Devices of which they are.
+pub const EPHEMERAL_DEVICES: usize = 256;
+
 /// How long a call rings, and how long a relay keeps what the two sides of a call tell each other.
 pub const RING: u64 = MINUTE;
 /// A call that lasts longer is taken for one whose end was never told.

@@ -1,13 +1,15 @@
-//! What the engine remembers beside the store: all of it can be rebuilt from rows, and it changes only after a
-//! commit, by [`Effect`]s.
+//! What the engine remembers beside the store: all of it can be rebuilt from rows, but for what is of the moment, and it
+//! changes only after a commit, by [`Effect`]s.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::authority::Certificate;
 use crate::expiry::Trust;
-use crate::id::{ConversationId, SessionId};
+use crate::id::{ConversationId, DeviceId, EnvelopeId, SessionId};
 use crate::input::{Login, RequestId, TransmitId};
+use crate::session::{Lesser, Past};
 use crate::time::Time;
+use crate::typing::{Typing, TypingChange};
 
 /// The connection as the engine knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,10 @@ pub(crate) struct Memory {
     pub freezing: bool,
     /// Revoked serial numbers, by authority.
     pub revoked: BTreeSet<([u8; 32], u64)>,
+    /// Lesser keys of epochs that are over, and what was said under such keys. In no row.
+    pub lesser: Lesser,
+    /// Who types. In no row.
+    pub typing: Typing,
 }
 
 /// A transmit without an answer.
@@ -115,6 +121,13 @@ pub(crate) enum Effect {
     /// When segments are written anew, unless they are earlier; `None` when all are.
     Purge(Option<Time>),
     Enrolled(Box<Certificate>),
+    /// A session's epoch is over; its lesser keys count until then.
+    EpochEnded(SessionId, Box<Past>, Time),
+    /// An ephemeral envelope of a device was taken in, with its end.
+    Heard(DeviceId, EnvelopeId, Time),
+    /// Ephemeral envelopes that end by then may have been.
+    MayBeHeard(Time),
+    Typing(TypingChange),
 }
 
 impl Memory {
@@ -140,6 +153,8 @@ impl Memory {
             purge_at: None,
             freezing: false,
             revoked: BTreeSet::new(),
+            lesser: Lesser::default(),
+            typing: Typing::default(),
         }
     }
 
@@ -163,14 +178,15 @@ impl Memory {
     pub fn deadline(&self) -> Option<(Time, crate::output::Wake)> {
         use crate::output::Wake;
         let compact = self.compact_at.into_iter().chain(self.purge_at).min().map(|at| (at, Wake::Sweep));
+        let always = compact.into_iter().chain(self.typing.deadline().map(|at| (at, Wake::Typing)));
         if !self.is_up() {
-            return compact;
+            return always.min();
         }
         let work = self.work.values().map(|at| (*at, Wake::Intent));
         let receipts = self.receipts.values().map(|at| (*at, Wake::Receipts));
         let flights = self.flights.values().filter_map(|f| f.retry_at.map(|at| (at, Wake::Retry)));
         let requests = self.requests.values().filter_map(|at| at.map(|at| (at, Wake::Request)));
-        work.chain(receipts).chain(flights).chain(requests).chain(compact).filter(|(at, _)| *at < Time::NEVER).min()
+        work.chain(receipts).chain(flights).chain(requests).chain(always).filter(|(at, _)| *at < Time::NEVER).min()
     }
 
     /// What the relay's clock shows when this device's shows `now`: the latest that it can have been. Until the relay has
@@ -204,7 +220,9 @@ impl Memory {
             let rest = rest.chain(self.compact_at.as_mut()).chain(self.purge_at.as_mut());
             retries.chain(requests).chain(rest).for_each(|at| *at = Time::ZERO);
             self.relay_ahead = None;
+            self.typing.put_back(now);
         }
+        self.lesser.tick(now, now < self.clock);
         self.clock = now;
         self.trust.tick(now);
     }
@@ -247,6 +265,10 @@ impl Memory {
             Effect::Merge(merge) => self.merge = merge,
             Effect::Purge(at) => self.purge_at = at.map(|at| self.purge_at.map_or(at, |before| before.min(at))),
             Effect::Revoked(revoked) => self.revoked = revoked,
+            Effect::EpochEnded(session, past, until) => self.lesser.keep(session, *past, until),
+            Effect::Heard(device, envelope, expires_at) => self.lesser.note(device, envelope, expires_at),
+            Effect::MayBeHeard(until) => self.lesser.count_as_heard(until),
+            Effect::Typing(change) => self.typing.apply(change),
             Effect::Enrolled(_) => {}
         }
     }

@@ -29,7 +29,8 @@ pub enum Output {
 /// Envelopes that are stored together or not at all: a commit and its welcomes, or a single one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Transmit {
-    /// What to answer to.
+    /// What to answer to. [`TransmitId::UNANSWERED`] for what is of use only at once: without a connection it is dropped,
+    /// and an answer to it means nothing.
     pub id: TransmitId,
     /// Encoded envelopes, the commit first.
     pub envelopes: Vec<Vec<u8>>,
@@ -92,6 +93,8 @@ pub enum Wake {
     Expire = 9,
     /// A call has rung long enough, or is noted as going on.
     Call = 10,
+    /// Somebody is not shown as typing any more.
+    Typing = 11,
 }
 
 impl Wake {
@@ -108,6 +111,7 @@ impl Wake {
             8 => Wake::Certificate,
             9 => Wake::Expire,
             10 => Wake::Call,
+            11 => Wake::Typing,
             _ => return None,
         })
     }

@@ -25,6 +25,7 @@ use crate::id::{ConversationId, MessageId, UserId};
 use crate::person;
 use crate::receipt;
 use crate::time::Time;
+use crate::typing;
 
 const LABEL: &[u8] = b"undertone own state v1";
 const NONCE: usize = 24;
@@ -106,6 +107,9 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
                 row.blocking = Some(decided);
                 row.blocked = blocked;
                 person::store(&ctx.tx, &user, &row)?;
+                if blocked {
+                    typing::conceal(ctx, Some(&user));
+                }
                 ctx.tx.event(Event::ConversationChanged(act.conversation));
             }
         }

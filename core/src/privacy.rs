@@ -15,7 +15,7 @@ pub struct Privacy {
     /// Whether authors are told that their messages were read. Delivery is told in any case, and so is what both sides
     /// must know for a message to go when it was read.
     pub read_receipts: bool,
-    /// Whether others see that this user is typing.
+    /// Whether others see that this user is typing, and this device shows that they are.
     pub typing: bool,
 }
 

@@ -11,14 +11,14 @@ use crate::call::Call;
 use crate::conversation::Conversation;
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
-use crate::id::{CallId, ConversationId};
+use crate::id::{CallId, ConversationId, UserId};
 use crate::limits;
 use crate::message::{Message, MessageKey};
 
 /// What a subscription is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// The messages of one conversation: new, changed, removed, receipts included.
+    /// The messages of one conversation: new, changed, removed, receipts included; and who types there.
     Conversation(ConversationId),
     /// The list of all conversations: new ones, last messages, unread counts, settings.
     Conversations,
@@ -40,6 +40,8 @@ pub enum Update {
     MessageChanged(Box<Message>),
     /// There is no message at this place any more.
     MessageRemoved(MessageKey),
+    /// Who types in the conversation now.
+    Typing(Vec<UserId>),
     /// A conversation is new, or changed.
     Conversation(Box<Conversation>),
     /// A call is new, or has come further.
@@ -56,6 +58,7 @@ pub enum Update {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Item {
     Message(MessageKey),
+    Typing,
     Conversation(ConversationId),
     Call(CallId),
     Ringtone(CallId),
@@ -153,6 +156,9 @@ impl Topic {
             (Topic::Conversation(id), Event::MessageAdded(of, key)) if *of == id => Some((Item::Message(*key), true)),
             (Topic::Conversation(id), Event::MessageChanged(of, key) | Event::MessageRemoved(of, key)) if *of == id => {
                 Some((Item::Message(*key), false))
+            }
+            (Topic::Conversation(id), Event::TypingStart(of, _) | Event::TypingStop(of, _)) if *of == id => {
+                Some((Item::Typing, false))
             }
             (Topic::Conversations, Event::ConversationAdded(id) | Event::ConversationChanged(id)) => {
                 Some((Item::Conversation(*id), false))

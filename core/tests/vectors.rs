@@ -15,9 +15,11 @@ use undertone::attachment::{AttachmentBody, FileKey, Layout, Reader};
 use undertone::authority::{
     Authority, Certificate, DeviceKey, EnrolmentRequest, IdentityKey, ProvenStart, RevocationList,
 };
-use undertone::envelope::{Content, Envelope, Kind, StartToken};
+use undertone::envelope::{Content, Envelope, EphemeralPlace, EphemeralSecret, Kind, StartToken};
 use undertone::error::PeerFault;
+use undertone::id::{DeviceId, EnvelopeId, SessionId};
 use undertone::structured::Structured;
+use undertone::time::Time;
 
 /// A file of vectors; the fields that are not named here are for readers, and compared as text.
 #[derive(Deserialize)]
@@ -34,6 +36,13 @@ struct Vector {
     kind: Option<u16>,
     key: Option<String>,
     size: Option<u64>,
+    word: Option<u8>,
+    epoch: Option<String>,
+    leaf: Option<u32>,
+    session: Option<String>,
+    sender: Option<String>,
+    envelope: Option<String>,
+    expires_at: Option<u64>,
 }
 
 /// Every field and every byte: an engine that makes anything else of the same values speaks another language.
@@ -103,10 +112,30 @@ fn r35_every_encrypted_file_opens() {
     }
 }
 
+/// What another implementation sealed opens here, and says what it says.
+#[test]
+fn r24_every_ephemeral_body_opens() {
+    let vectors = vectors("ephemeral.toml");
+    assert_eq!(vectors.len(), 3);
+    let id = |text: &Option<String>| <[u8; 16]>::try_from(unhex(text.as_deref().unwrap())).unwrap();
+    for vector in vectors {
+        let place = EphemeralPlace {
+            session: SessionId::from_bytes(id(&vector.session)),
+            epoch: vector.epoch.as_deref().unwrap().parse().unwrap(),
+            leaf: vector.leaf.unwrap(),
+            sender: DeviceId::from_bytes(id(&vector.sender)),
+            envelope: EnvelopeId::from_bytes(id(&vector.envelope)),
+            expires_at: Time::from_ms(vector.expires_at.unwrap()),
+        };
+        let opened = EphemeralSecret::from_bytes([0x30; 32]).open(&unhex(&vector.bytes), &place).unwrap();
+        assert_eq!(opened.map(|word| word as u8), vector.word, "{}", vector.name);
+    }
+}
+
 #[test]
 fn r14_what_must_be_refused_is_refused_with_its_code() {
     let vectors = vectors("refused.toml");
-    assert_eq!(vectors.len(), 39);
+    assert_eq!(vectors.len(), 41);
     for vector in vectors {
         let bytes = unhex(&vector.bytes);
         let outcome = match vector.format.as_deref().unwrap() {

@@ -8,7 +8,7 @@ pub fn check(data: &[u8]) {
     let Ok(envelope) = Envelope::decode(data) else { return };
     assert_eq!(envelope.encode().as_deref(), Ok(data));
     assert!(data.len() <= limits::ENVELOPE && envelope.recipients.len() <= limits::RECIPIENTS);
-    assert!(envelope.sequence > 0);
+    assert_eq!(envelope.sequence > 0, envelope.kind != EnvelopeKind::Ephemeral);
     assert_eq!(envelope.slot.is_some(), envelope.kind == EnvelopeKind::Commit);
     assert!(!format!("{envelope:?}").is_empty());
 }

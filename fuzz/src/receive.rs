@@ -13,7 +13,7 @@ use undertone::message::Cursor;
 use undertone::output::Request;
 use undertone::policy::Role;
 use undertone::store::{HostKey, MemoryDisk, MemoryStore};
-use undertone::time::{DAY, Time};
+use undertone::time::{DAY, SECOND, Time};
 use undertone::{Config, Engine, Error, Output};
 
 /// Feeds bytes to an engine that has a conversation: as they are, and as the body of an envelope of a member.
@@ -87,9 +87,10 @@ impl Scene {
             kind,
             tag: self.tag,
             sender: self.ann,
-            sequence: 77,
+            sequence: if kind == EnvelopeKind::Ephemeral { 0 } else { 77 },
             recipients: vec![self.bea],
-            expires_at: NOW.plus(DAY),
+            // What is for the moment only must end soon to be looked at.
+            expires_at: NOW.plus(if kind == EnvelopeKind::Ephemeral { SECOND } else { DAY }),
             push: PushHint::None,
             slot: (kind == EnvelopeKind::Commit).then(|| SlotName::from_bytes([5; 32])),
             token: None,

@@ -25,3 +25,4 @@ mod secrecy;
 mod sending;
 mod structured;
 mod talk;
+mod typing;

@@ -46,6 +46,20 @@ fn a_subscription_to_a_conversation_gives_each_message_once_as_it_is_now() {
     world.check();
 }
 
+// R29, R24
+#[test]
+fn who_types_is_told_to_who_shows_the_conversation() {
+    let mut world = World::new(750);
+    let (ann, bea, talk) = world.acquaint();
+    let id = open(&mut world, bea, Topic::Conversation(talk));
+    world.call(ann, |engine, now| engine.conversations().set_typing(talk, true, now)).unwrap();
+    world.run(1_000);
+    let user = world.user(ann);
+    assert_eq!(take(&mut world, bea, id), [Update::Typing(vec![user])]);
+    world.run(10_000);
+    assert_eq!(take(&mut world, bea, id), [Update::Typing(Vec::new())]);
+}
+
 // R29, R23
 #[test]
 fn receipts_come_with_a_subscription_and_other_conversations_do_not() {

@@ -22,6 +22,7 @@ fn day() -> (World, Vec<String>) {
     let talk = world.start(ann, bea);
     world.send(ann, talk, TEXTS[0]);
     world.settle();
+    world.call(bea, |e, now| e.conversations().set_typing(talk, true, now)).unwrap();
     world.send(bea, talk, TEXTS[1]);
     let help = world.start(ann, sue);
     world.settle();

@@ -15,10 +15,11 @@ use super::run::{PAGE, PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 18] = [
+pub const ACTIONS: [&str; 19] = [
     "start",
     "start forbidden",
     "send",
+    "type",
     "read",
     "cancel",
     "retry",
@@ -53,10 +54,11 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 21] = [
+const WEIGHTS: [(u64, Deed); 22] = [
     (60, start),
     (10, start_forbidden),
     (480, send),
+    (60, types),
     (160, read),
     (25, cancel),
     (15, retry),
@@ -141,6 +143,22 @@ fn send(sim: &mut Sim) {
     let Some((ix, pair, talk)) = place(sim) else { return };
     sim.tally.action("send");
     say(sim, ix, pair, talk);
+}
+
+/// Somebody hits a key, or stops.
+fn types(sim: &mut Sim) {
+    let Some((ix, pair, talk)) = place(sim) else { return };
+    sim.tally.action("type");
+    let typing = sim.draw(4) > 0;
+    let said = sim.world.call(ix, |engine, now| engine.conversations().set_typing(talk, typing, now));
+    let user = sim.user(ix);
+    match said {
+        Ok(()) => drop(sim.model.typed.insert((pair, user), sim.world.now)),
+        Err(Error::Misuse(Misuse::UnknownConversation)) => {}
+        Err(Error::Denied(_)) if !is_allowed(sim, ix, pair, talk) || !sim.healed => {}
+        Err(error) if is_fatal(&error) => {}
+        Err(error) => sim.violation(format!("device {ix} cannot type: {error:?}")),
+    }
 }
 
 /// Writes something new.

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use undertone::envelope::Envelope;
+use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::event::Event;
 use undertone::id::{ConversationId, DeviceId, Hash32};
+use undertone::limits;
 use undertone::message::{Cursor, FailedReason, Message, MessageContent, MessageKey, SendState};
 use undertone::store::Table;
 
@@ -71,6 +72,7 @@ pub fn text(message: &Message) -> Option<&str> {
 pub fn always(sim: &mut Sim) {
     wire(sim);
     told(sim);
+    typing(sim);
     let running = sim.running();
     let Some(ix) = sim.pick(&running) else { return };
     let user = sim.user(ix);
@@ -184,6 +186,9 @@ fn wire(sim: &mut Sim) {
         if readable {
             sim.violation(format!("device {ix} sends readable text"));
         }
+        if envelope.kind == EnvelopeKind::Ephemeral {
+            continue;
+        }
         let before = sim.watch.sequences.insert((envelope.sender, envelope.sequence), hash);
         if before.is_some_and(|before| before != hash) {
             sim.violation(format!("device {ix} sends two envelopes under number {}", envelope.sequence));
@@ -199,6 +204,30 @@ fn told(sim: &mut Sim) {
         let from = sim.watch.events.insert(ix, events.len()).unwrap_or(0);
         if events[from..].contains(&Event::RolledBack) {
             sim.violation(format!("device {ix} had put out what was not durable"));
+        }
+    }
+}
+
+/// Who is shown as typing has typed just now: nobody is shown for longer after the last word that came, nor for longer after
+/// the last key than a word may be under way.
+fn typing(sim: &mut Sim) {
+    let under_way = limits::TYPING_LASTS + limits::EPHEMERAL_AHEAD;
+    let now = sim.world.now;
+    for ix in sim.running() {
+        let user = sim.user(ix);
+        let heard = sim.world.devices[ix].heard.is_some_and(|at| now.since(at) < limits::TYPING_LASTS);
+        let conversations = sim.model.conversations.iter().filter(|(pair, _)| pair.0 == user || pair.1 == user);
+        for (pair, talk) in conversations.map(|(pair, talk)| (*pair, *talk)).collect::<Vec<_>>() {
+            let shown = sim.ask(ix, |engine, now| engine.conversations().typing(talk, now)).unwrap_or_default();
+            let other = Model::other(pair, user);
+            let typed = sim.model.typed.get(&(pair, other)).is_some_and(|at| now.since(*at) <= under_way);
+            let right = shown.iter().all(|shown| shown.as_str() == sim.model.people[other].name);
+            let good = shown.is_empty() || (heard && typed && right);
+            if !good {
+                let what = format!("heard {heard}, typed {typed}, the right one {right}");
+                sim.violation(format!("device {ix} shows somebody typing: {what}"));
+            }
+            sim.tally.typing += shown.len() as u64;
         }
     }
 }

@@ -56,6 +56,8 @@ pub struct Device {
     pub waiting_requests: BTreeSet<RequestId>,
     /// When the engine wants to be called, by the world's clock.
     pub wake: Time,
+    /// When it was last given a word of the moment, by the world's clock.
+    pub heard: Option<Time>,
     /// What the engine wanted shown, until somebody takes it.
     pub events: Vec<Event>,
     /// What the engine answered to bad envelopes, until somebody takes it.
@@ -82,6 +84,7 @@ impl Device {
             waiting_transmits: BTreeSet::new(),
             waiting_requests: BTreeSet::new(),
             wake: Time::NEVER,
+            heard: None,
             events: Vec::new(),
             refusals: Vec::new(),
             failed: false,

@@ -96,7 +96,8 @@ fn simulate(args: &Args) -> ExitCode {
         "sim: seeds {}, actions {actions}, crashes {crashes}, delivered {delivered}, violations {violations}",
         args.seeds
     );
-    if violations == 0 && missing.is_empty() && delivered > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let seen = delivered > 0 && total.typing > 0;
+    if violations == 0 && missing.is_empty() && seen { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// What all seeds together came to.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use undertone::id::{ConversationId, MessageId};
+use undertone::time::Time;
 
 use super::world::DeviceIx;
 
@@ -80,6 +81,8 @@ pub struct Model {
     pub started: BTreeSet<Pair>,
     pub lines: Vec<Line>,
     by_text: BTreeMap<String, usize>,
+    /// When a user last typed in a conversation, on whatever device.
+    pub typed: BTreeMap<(Pair, UserIx), Time>,
     /// Who has read what of others.
     pub read: BTreeMap<UserIx, BTreeSet<usize>>,
 }

@@ -9,13 +9,15 @@ pub struct Tally {
     pub actions: BTreeMap<&'static str, u64>,
     pub faults: BTreeMap<&'static str, u64>,
     pub delivered: u64,
+    /// How often somebody was seen typing.
+    pub typing: u64,
 }
 
 impl Tally {
     /// Every kind at zero: what never happens must be seen.
     pub fn of(actions: &[&'static str], faults: &[&'static str]) -> Tally {
         let zero = |names: &[&'static str]| names.iter().map(|name| (*name, 0)).collect();
-        Tally { actions: zero(actions), faults: zero(faults), delivered: 0 }
+        Tally { actions: zero(actions), faults: zero(faults), delivered: 0, typing: 0 }
     }
 
     pub fn action(&mut self, name: &'static str) {
@@ -34,6 +36,7 @@ impl Tally {
             *self.faults.entry(name).or_default() += count;
         }
         self.delivered += other.delivered;
+        self.typing += other.typing;
     }
 
     pub fn total_actions(&self) -> u64 {
@@ -54,6 +57,6 @@ impl fmt::Display for Tally {
         };
         writeln!(f, "actions: {}", list(&self.actions))?;
         writeln!(f, "faults: {}", list(&self.faults))?;
-        write!(f, "delivered: {}", self.delivered)
+        write!(f, "delivered: {}, typing seen: {}", self.delivered, self.typing)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use undertone::conversation::Conversation;
 use undertone::engine::{Draft, Engine};
-use undertone::envelope::Envelope;
+use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::error::Error;
 use undertone::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
 use undertone::input::{Answer, Connection, Login, TransmitResult};
@@ -256,7 +256,15 @@ impl World {
         let id = undertone::input::DeliveryId((1 << 40) + self.smuggled);
         let known = Envelope::decode(&envelope).ok().and_then(|e| self.accepted.get(&e.id).copied());
         let delivery = undertone::input::Delivery { id, accepted_at: known.unwrap_or(self.now), frank: None, envelope };
+        self.note_word(ix, &delivery.envelope);
         self.call(ix, |engine, now| engine.receive(&delivery, now))
+    }
+
+    /// Notes when a device is given a word of the moment.
+    fn note_word(&mut self, ix: DeviceIx, envelope: &[u8]) {
+        if Envelope::decode(envelope).is_ok_and(|envelope| envelope.kind == EnvelopeKind::Ephemeral) {
+            self.devices[ix].heard = Some(self.now);
+        }
     }
 
     /// Puts a revocation list in force at the relay, which tells everybody.
@@ -496,6 +504,7 @@ impl World {
                     .map(|refused| self.devices[ix].refusals.extend(refused));
             }
             ToDevice::Deliver(delivery) => {
+                self.note_word(ix, &delivery.envelope);
                 if let Err(error) = self.call(ix, |engine, now| engine.receive(&delivery, now)) {
                     self.devices[ix].refusals.push(error);
                 }

@@ -8,6 +8,9 @@ use undertone::policy::Policy;
 /// Length of an Ed25519 signature as a bin.
 const SIGNATURE: usize = 66;
 
+/// What the target that receives takes for the kind of an ephemeral envelope, in front of a body.
+const EPHEMERAL: u8 = 4;
+
 /// Which files of vectors a target reads.
 const TARGETS: [(&str, &[&str]); 4] = [
     ("attachment", &["attachment"]),
@@ -29,6 +32,10 @@ pub fn write(vectors: &Path, corpus: &Path) -> Result<(), Box<dyn Error>> {
                 std::fs::write(folder.join(format!("seed-{format}-{at:02}")), bytes)?;
             }
         }
+    }
+    let folder = corpus.join("receive");
+    for (at, body) in bytes_in(&vectors.join("ephemeral.toml"), None)?.into_iter().enumerate() {
+        std::fs::write(folder.join(format!("seed-ephemeral-{at:02}")), [vec![EPHEMERAL], body].concat())?;
     }
     let folder = corpus.join("policy_file");
     std::fs::create_dir_all(&folder)?;

@@ -8,7 +8,10 @@ mod files;
 use std::collections::BTreeSet;
 
 use undertone::authority::{Authority, Certificate, DeviceKey, EnrolmentRequest, IdentityKey, SafetyNumber};
-use undertone::envelope::{Clock, Content, Envelope, EnvelopeKind, Head, Kind, MessageRef, PushHint, StartToken};
+use undertone::envelope::{
+    Clock, Content, Envelope, EnvelopeKind, Ephemeral, EphemeralPlace, EphemeralSecret, Head, Kind, MessageRef,
+    PushHint, StartToken,
+};
 use undertone::error::Error;
 use undertone::id::{ConversationId, DeviceId, EnvelopeId, Hash32, MessageId, SessionId, SlotName, UserId};
 use undertone::policy::{Policy, Role};
@@ -29,6 +32,7 @@ pub fn all() -> Result<Vec<(&'static str, String)>, Failure> {
         ("content.toml", contents(&cast)?),
         ("enrolment.toml", enrolments(&cast)?),
         ("envelope.toml", envelopes(&cast)?),
+        ("ephemeral.toml", ephemerals(&cast)?),
         ("ids.toml", ids(&cast)),
         ("policy.toml", policies()?),
         ("refused.toml", refused(&cast)?),
@@ -157,7 +161,7 @@ fn envelopes(cast: &Cast) -> Result<String, Failure> {
         ("message that can be reported", report),
         ("message that rings", call),
         ("receipt", of_kind(EnvelopeKind::Receipt)),
-        ("ephemeral to nobody", Envelope { recipients: Vec::new(), ..of_kind(EnvelopeKind::Ephemeral) }),
+        ("ephemeral to nobody", Envelope { sequence: 0, recipients: Vec::new(), ..of_kind(EnvelopeKind::Ephemeral) }),
         ("no session", of_kind(EnvelopeKind::NoSession)),
     ] {
         let recipients: Vec<&[u8]> = envelope.recipients.iter().map(|device| &device.as_bytes()[..]).collect();
@@ -176,6 +180,40 @@ fn envelopes(cast: &Cast) -> Result<String, Failure> {
             .maybe("commitment", envelope.commitment.as_ref().map(|hash| &hash.as_bytes()[..]))
             .hex("body", &envelope.body)
             .hex("bytes", &envelope.encode()?);
+    }
+    Ok(sheet.finish())
+}
+
+fn ephemerals(cast: &Cast) -> Result<String, Failure> {
+    let mut sheet = Sheet::new(
+        "Bodies of ephemeral envelopes. The epoch's secret is 32 bytes 0x30, the nonce 24 bytes 0x31; `word` is what they say.",
+    );
+    let secret = EphemeralSecret::from_bytes([0x30; 32]);
+    let envelope = plain(cast);
+    let place = EphemeralPlace {
+        session: envelope.tag,
+        epoch: 4,
+        leaf: 1,
+        sender: envelope.sender,
+        envelope: envelope.id,
+        expires_at: NOW.plus(6_000),
+    };
+    let far = EphemeralPlace { epoch: u64::MAX, leaf: u32::MAX, ..place };
+    for (name, word, place) in [
+        ("typing", Ephemeral::Typing, place),
+        ("stopped", Ephemeral::Stopped, place),
+        ("in the last epoch and leaf that there can be", Ephemeral::Typing, far),
+    ] {
+        sheet
+            .vector(name)
+            .plain("word", word as u8)
+            .hex("session", place.session.as_bytes())
+            .text("epoch", &place.epoch.to_string())
+            .plain("leaf", place.leaf)
+            .hex("sender", place.sender.as_bytes())
+            .hex("envelope", place.envelope.as_bytes())
+            .plain("expires_at", place.expires_at.as_ms())
+            .hex("bytes", &secret.seal(word, &place, [0x31; 24])?);
     }
     Ok(sheet.finish())
 }
@@ -313,6 +351,10 @@ fn safety(cast: &Cast) -> String {
     sheet.finish()
 }
 
+/// Where an envelope's kind stands, and its number when it is small.
+const KIND: usize = 20;
+const SEQUENCE: usize = 57;
+
 /// Bytes that must be refused, with the code of the fault. A reader that takes them is no reader of these formats.
 fn refused(cast: &Cast) -> Result<String, Failure> {
     let mut sheet = Sheet::new("What must be refused, and with which code. Signatures count as well.");
@@ -347,6 +389,10 @@ fn refused(cast: &Cast) -> Result<String, Failure> {
         }
         if format != "content" {
             refuse("one byte more", "peer.malformed", &|bytes| bytes.push(0));
+        }
+        if format == "envelope" {
+            refuse("a message that is not counted", "peer.malformed", &|bytes| bytes[SEQUENCE] = 0);
+            refuse("an ephemeral one that is counted", "peer.malformed", &|bytes| bytes[KIND] = 5);
         }
     }
     Ok(sheet.finish())

@@ -1,11 +1,11 @@
 //! The view of conversations.
 
-use super::Engine;
+use super::{Engine, messages};
 use crate::conversation::{
     self, Conversation, ConversationCursor, ConversationPage, ConversationRow, MemberRow, State,
 };
 use crate::ctx::Ctx;
-use crate::envelope::Clock;
+use crate::envelope::{Clock, Ephemeral};
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
 use crate::id::{ConversationId, UserId};
@@ -16,6 +16,7 @@ use crate::own_state;
 use crate::policy::{Action, Decision};
 use crate::search::SearchQuery;
 use crate::time::Time;
+use crate::typing;
 
 /// The conversations of this user.
 pub struct Conversations<'e>(pub(super) &'e mut Engine);
@@ -171,6 +172,32 @@ impl Conversations<'_> {
     /// [`Misuse::UnknownConversation`].
     pub fn pin(&mut self, id: ConversationId, pinned: bool, now: Time) -> Result<()> {
         self.0.mutate(now, |ctx| keep(ctx, id, |ctx, row| conversation::pin(&ctx.tx, row, pinned)))
+    }
+
+    /// Says whether this user types. While it is so, say so at every key: the others are told every
+    /// [`limits::TYPING_EVERY`], and show it for [`limits::TYPING_LASTS`] or until the message comes. That it is over is
+    /// told only if that is news to them, and not within the first time after they were told.
+    ///
+    /// It is said for the moment: not kept, not repeated, and not at all without a connection or where this user does not
+    /// want it known ([`Privacy::typing`](crate::privacy::Privacy::typing)).
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`], [`Misuse::Blocked`]; [`Error::Denied`] when the rules forbid to write here.
+    pub fn set_typing(&mut self, id: ConversationId, typing: bool, now: Time) -> Result<()> {
+        self.0.mutate(now, |ctx| {
+            let row = conversation::require(&ctx.tx, id)?;
+            messages::allowed(ctx, &row, None)?;
+            typing::tell(ctx, &row, if typing { Ephemeral::Typing } else { Ephemeral::Stopped })
+        })
+    }
+
+    /// Who types in a conversation now, this user left out.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`].
+    pub fn typing(&self, id: ConversationId, now: Time) -> Result<Vec<UserId>> {
+        conversation::require(&self.0.read()?, id)?;
+        Ok(self.0.memory.typing.users(id, now))
     }
 
     /// Keeps what this user has begun to write, on this device; `None` or nothing forgets it.

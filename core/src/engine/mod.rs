@@ -194,27 +194,32 @@ impl Engine {
         let taken = self.transact(now, |ctx| match inbox::receive(ctx, delivery) {
             Ok(Verdict::Done | Verdict::Repeat | Verdict::Park) => Ok(()),
             Ok(Verdict::Refuse(fault)) => {
-                refusal = Some((Event::Refused(fault), Error::Peer(fault)));
+                refusal = Some((Some(Event::Refused(fault)), Error::Peer(fault)));
+                Err(Error::Peer(fault))
+            }
+            Ok(Verdict::Late(fault)) => {
+                refusal = Some((None, Error::Peer(fault)));
                 Err(Error::Peer(fault))
             }
             Ok(Verdict::Forbid(user, reason)) => {
-                refusal = Some((Event::Forbidden(user, reason.clone()), Error::Denied(reason.clone())));
+                refusal = Some((Some(Event::Forbidden(user, reason.clone())), Error::Denied(reason.clone())));
                 Err(Error::Denied(reason))
             }
             // An invariant does not hold for what somebody sent. It is dropped with all it did: closed for that, the
             // engine would meet it again at every start.
             Err(Error::Bug(what)) => {
-                refusal = Some((Event::Refused(PeerFault::Unprocessable), Error::Bug(what)));
+                refusal = Some((Some(Event::Refused(PeerFault::Unprocessable)), Error::Bug(what)));
                 Err(Error::Peer(PeerFault::Unprocessable))
             }
             Err(error) => Err(error),
         });
         if matches!(taken, Err(Error::Store(StoreError::Limit(_)))) {
-            refusal = Some((Event::Refused(PeerFault::Unprocessable), Error::Peer(PeerFault::Unprocessable)));
+            let fault = PeerFault::Unprocessable;
+            refusal = Some((Some(Event::Refused(fault)), Error::Peer(fault)));
         }
         let Some((event, error)) = refusal else { return taken.and_then(|()| self.work(now)) };
         self.mutate(now, |ctx| {
-            ctx.tx.event(event);
+            event.into_iter().for_each(|event| ctx.tx.event(event));
             session::discard_key_package(ctx, &delivery.envelope)?;
             inbox::acknowledge(ctx, delivery.id);
             Ok(())

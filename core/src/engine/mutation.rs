@@ -234,6 +234,9 @@ impl Engine {
         (memory.unindexed, memory.merge) = (index.unindexed, index.merge);
         memory.purge_at = index.purge.then_some(memory.clock.plus(SECOND));
         memory.revoked = member::revoked_serials(&tx)?;
+        // What is in no row stays as it was.
+        memory.lesser = std::mem::take(&mut self.memory.lesser);
+        memory.typing = std::mem::take(&mut self.memory.typing);
         self.memory = memory;
         Ok(())
     }

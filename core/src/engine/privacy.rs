@@ -12,6 +12,7 @@ use crate::person;
 use crate::privacy::{self, Privacy};
 use crate::text;
 use crate::time::Time;
+use crate::typing;
 
 /// What others are told of this user, and what this user decided of them.
 pub struct PrivacyView<'e>(pub(super) &'e mut Engine);
@@ -30,7 +31,12 @@ impl PrivacyView<'_> {
     /// # Errors
     /// Any [`StoreError`](crate::error::StoreError).
     pub fn set(&mut self, settings: Privacy, now: Time) -> Result<()> {
-        self.0.mutate(now, |ctx| privacy::set(ctx, settings))
+        self.0.mutate(now, |ctx| {
+            if !settings.typing {
+                typing::conceal(ctx, None);
+            }
+            privacy::set(ctx, settings)
+        })
     }
 
     /// Blocks a user, or takes it back; this user's other devices are told. What a blocked user says is dropped on
@@ -52,6 +58,9 @@ impl PrivacyView<'_> {
             person.blocking = Some(decided);
             person.blocked = blocked;
             person::store(&ctx.tx, user, &person)?;
+            if blocked {
+                typing::conceal(ctx, Some(user));
+            }
             let Some(mut row) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
             own_state::tell_blocked(ctx, &mut row, user, decided, blocked)?;
             conversation::store(&mut ctx.tx, &row)

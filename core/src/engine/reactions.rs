@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::expiry;
 use crate::limits;
 use crate::search;
+use crate::typing;
 
 /// Lets every feature do what follows from what this mutation has done.
 pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
@@ -17,6 +18,7 @@ pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
             Change::Added(conversation, place, message) => {
                 search::added(ctx, conversation, place, &message)?;
                 call::added(ctx, conversation, place, &message)?;
+                typing::added(ctx, conversation, &message);
             }
             Change::Moved(conversation, from, to, message) => search::moved(ctx, conversation, from, to, &message)?,
             Change::Read(conversation, place, message, Reader::Here) => {

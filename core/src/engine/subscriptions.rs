@@ -54,7 +54,8 @@ impl SubscriptionsView<'_> {
     fn read(&mut self, topic: Topic, (item, new): (Item, bool), now: Time) -> Result<Option<Update>> {
         Ok(match (item, topic) {
             (Item::Message(key), Topic::Conversation(id)) => Some(self.message(id, key, new, now)?),
-            (Item::Message(_), Topic::Conversations | Topic::Calls) => None,
+            (Item::Typing, Topic::Conversation(id)) => Some(Update::Typing(self.0.conversations().typing(id, now)?)),
+            (Item::Message(_) | Item::Typing, Topic::Conversations | Topic::Calls) => None,
             (Item::Conversation(id), _) => {
                 let conversation = self.0.conversations().get(id, now)?;
                 Some(Update::Conversation(Box::new(conversation)))

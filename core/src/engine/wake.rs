@@ -11,7 +11,7 @@ use crate::memory::{Effect, Exact, Link};
 use crate::output::Wake;
 use crate::store::Table;
 use crate::time::{HOUR, SECOND, Time};
-use crate::{act, attachment, call, inbox, key_package, member, outbox, request, session, timer};
+use crate::{act, attachment, call, inbox, key_package, member, outbox, request, session, timer, typing};
 
 /// Timers that one mutation handles.
 const DUE_STEP: usize = 32;
@@ -35,6 +35,9 @@ pub(super) fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
         ctx.tx.effect(Effect::RelayTime(time));
         ctx.tx.effect(Effect::Expire);
     }
+    // What is said from now on ends later. What ends before may be a repeat from before this engine was opened.
+    let relay_now = login.time.unwrap_or(ctx.now);
+    ctx.tx.effect(Effect::MayBeHeard(relay_now.plus(limits::TYPING_LASTS).minus(1)));
     let own = outbox::sequence(ctx)?;
     let rolled_back = login.accepted_sequence.filter(|accepted| *accepted > own);
     if rolled_back.is_some_and(|accepted| accepted - own > limits::SEQUENCE_AHEAD) {
@@ -62,6 +65,7 @@ fn certificate_due(ctx: &mut Ctx<'_>) {
 
 /// Handles deadlines that have come, as many as one mutation holds; says whether there may be more.
 pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
+    typing::lapse(ctx);
     let due = timer::due(&ctx.tx, ctx.now, DUE_STEP)?;
     let more = due.len() == DUE_STEP;
     for due in due {
@@ -80,7 +84,8 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
             }
             Wake::Certificate => certificate_due(ctx),
             Wake::Call => call::due(ctx, &due.reference)?,
-            Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request | Wake::Expire => {}
+            Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request | Wake::Expire | Wake::Typing => {
+            }
         }
     }
     Ok(more)

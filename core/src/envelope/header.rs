@@ -26,7 +26,7 @@ pub enum EnvelopeKind {
     Message = 3,
     /// An MLS application message that engines exchange: receipts, renewals, resends asked for.
     Receipt = 4,
-    /// A typing or ring signal under a lesser key: never stored longer than 60 s.
+    /// A word of the moment, like “is typing”, under a lesser key: for who is connected now, and never stored.
     Ephemeral = 5,
     /// A signed statement that the sender has no keys for this tag.
     NoSession = 6,
@@ -95,7 +95,8 @@ pub struct Envelope {
     pub tag: SessionId,
     /// The sending device.
     pub sender: DeviceId,
-    /// Counts the sender's envelopes, from 1. A relay returns the highest at login, so that a restored copy notices.
+    /// Counts the sender's envelopes, from 1. A relay returns the highest at login, so that a restored copy notices. An
+    /// ephemeral one is not counted, for nothing of it is written down: 0.
     pub sequence: u64,
     /// Who is to have it, at most [`limits::RECIPIENTS`] devices.
     pub recipients: Vec<DeviceId>,
@@ -160,7 +161,8 @@ impl Envelope {
         let commitment_fits =
             self.commitment.is_none() || matches!(self.kind, EnvelopeKind::Message | EnvelopeKind::Receipt);
         let fits = slot_fits && token_fits && commitment_fits;
-        if distinct.len() != self.recipients.len() || !fits || self.sequence == 0 {
+        let counted = self.kind != EnvelopeKind::Ephemeral;
+        if distinct.len() != self.recipients.len() || !fits || (self.sequence != 0) != counted {
             return Err(PeerFault::Malformed("envelope"));
         }
         Ok(())
@@ -209,10 +211,11 @@ mod tests {
 
     #[test]
     fn r14_an_envelope_that_contradicts_itself_is_neither_made_nor_read() {
-        use EnvelopeKind::{Commit, Message, Welcome};
+        use EnvelopeKind::{Commit, Ephemeral, Message, Welcome};
         let twice = vec![DeviceId::from_bytes([4; 16]); 2];
         let bad = [
             Envelope { sequence: 0, ..envelope(Message) },
+            Envelope { sequence: 1, ..envelope(Ephemeral) },
             Envelope { recipients: twice, ..envelope(Message) },
             Envelope { slot: None, ..envelope(Commit) },
             Envelope { slot: Some(SlotName::from_bytes([7; 32])), ..envelope(Message) },

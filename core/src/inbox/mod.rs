@@ -3,6 +3,7 @@
 mod act;
 mod apply;
 mod dedup;
+mod ephemeral;
 mod missing;
 mod open;
 mod parked;
@@ -34,12 +35,14 @@ pub(crate) enum Verdict {
     Park,
     /// It is bad: nothing of it stays.
     Refuse(PeerFault),
+    /// It was meant for a moment that is over: nothing of it stays, and it is not worth telling.
+    Late(PeerFault),
     /// The rules forbid what this user did: nothing of it stays.
     Forbid(UserId, Reason),
 }
 
-/// Takes a delivery in, all stages. On [`Verdict::Refuse`] and [`Verdict::Forbid`] the caller drops the mutation and
-/// then only acknowledges.
+/// Takes a delivery in, all stages. On [`Verdict::Refuse`], [`Verdict::Late`] and [`Verdict::Forbid`] the caller drops
+/// the mutation and then only acknowledges.
 pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict> {
     let envelope = match Envelope::decode(&delivery.envelope) {
         Ok(envelope) => envelope,
@@ -48,10 +51,13 @@ pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict>
     if !envelope.recipients.contains(&ctx.account.id) || envelope.sender == ctx.account.id {
         return Ok(Verdict::Refuse(PeerFault::NotForUs));
     }
+    if envelope.kind == EnvelopeKind::Ephemeral {
+        return ephemeral::receive(ctx, &envelope, delivery);
+    }
     let key = dedup::key(&envelope);
     let verdict = if dedup::seen(ctx, &key)? { Verdict::Repeat } else { take(ctx, &envelope, delivery)? };
     match &verdict {
-        Verdict::Refuse(_) | Verdict::Forbid(..) => return Ok(verdict),
+        Verdict::Refuse(_) | Verdict::Late(_) | Verdict::Forbid(..) => return Ok(verdict),
         Verdict::Park => parked::park(ctx, &envelope, delivery)?,
         Verdict::Done | Verdict::Repeat => {}
     }
@@ -73,7 +79,7 @@ fn take(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<V
         EnvelopeKind::Commit => session::receive(ctx, envelope, &delivery.envelope),
         EnvelopeKind::Message | EnvelopeKind::Receipt => open::receive(ctx, envelope, delivery),
         EnvelopeKind::NoSession => missing::receive(ctx, envelope),
-        // Typing and ring signals are not part of this version; they are never kept.
+        // It was never parked.
         EnvelopeKind::Ephemeral => Ok(Verdict::Repeat),
     }
 }

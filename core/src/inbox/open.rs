@@ -76,7 +76,7 @@ fn fits(envelope: &Envelope, content: &Content, plaintext: &[u8]) -> Result<(), 
 }
 
 /// Whether the rules let the sender write to this user at all.
-fn forbidden(ctx: &Ctx<'_>, sender: &Certificate) -> Result<Option<Verdict>> {
+pub(super) fn forbidden(ctx: &Ctx<'_>, sender: &Certificate) -> Result<Option<Verdict>> {
     #[cfg(feature = "sabotage")]
     if ctx.config.sabotaged(crate::sabotage::Sabotage::PolicySkippedOnReceive) {
         return Ok(None);

@@ -7,9 +7,10 @@ mod sent;
 mod stamp;
 mod transmit;
 
-pub(crate) use pump::{pump, pump_at_once};
+pub(crate) use pump::{may_be_told, pump, pump_at_once, wants_encryption};
 pub(crate) use queue::{Item, cancel, conversation_of, push};
 pub(crate) use sent::{Carried, note_sent, sent, sweep as sweep_sent};
 pub(crate) use transmit::{
-    Purpose, backoff, done, flights, launch, new_envelope, relaunch, retry_due, sequence, set_sequence,
+    Purpose, backoff, done, ephemeral_envelope, flights, hand_out_once, launch, new_envelope, relaunch, retry_due,
+    sequence, set_sequence,
 };

@@ -96,7 +96,7 @@ fn work(ctx: &mut Ctx<'_>, mut row: ConversationRow) -> Result<Option<Time>> {
 }
 
 /// Whether anything may be said here: not to somebody whose verified identity is another one now.
-fn may_be_told(ctx: &Ctx<'_>, row: &ConversationRow) -> Result<bool> {
+pub(crate) fn may_be_told(ctx: &Ctx<'_>, row: &ConversationRow) -> Result<bool> {
     for other in &row.others {
         if !person::may_be_told(&ctx.tx, &other.user)? {
             return Ok(false);

@@ -59,20 +59,31 @@ pub(crate) fn new_envelope(
     let sequence = sequence(ctx)?.checked_add(1).ok_or(PeerFault::TooLarge("sequence number"))?;
     set_sequence(ctx, sequence)?;
     let push = if kind == EnvelopeKind::Message { PushHint::Message } else { PushHint::None };
-    Ok(Envelope {
+    let expires_at = ctx.now.plus(limits::MAILBOX_AGE);
+    Ok(Envelope { sequence, recipients, push, ..bare_envelope(ctx, kind, tag, expires_at) })
+}
+
+/// An ephemeral envelope from this device; the caller fills in the rest. It is not counted: that would have to be
+/// written down before it leaves.
+pub(crate) fn ephemeral_envelope(ctx: &mut Ctx<'_>, tag: SessionId, expires_at: Time) -> Envelope {
+    bare_envelope(ctx, EnvelopeKind::Ephemeral, tag, expires_at)
+}
+
+fn bare_envelope(ctx: &mut Ctx<'_>, kind: EnvelopeKind, tag: SessionId, expires_at: Time) -> Envelope {
+    Envelope {
         id: EnvelopeId::fresh(ctx.rng),
         kind,
         tag,
         sender: ctx.account.id,
-        sequence,
-        recipients,
-        expires_at: ctx.now.plus(limits::MAILBOX_AGE),
-        push,
+        sequence: 0,
+        recipients: Vec::new(),
+        expires_at,
+        push: PushHint::None,
         slot: None,
         token: None,
         commitment: None,
         body: Vec::new(),
-    })
+    }
 }
 
 /// The highest sequence number that this device has used.
@@ -96,6 +107,13 @@ pub(crate) fn launch(ctx: &mut Ctx<'_>, purpose: Purpose, envelopes: &[Envelope]
     ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None, launched })));
     ctx.tx.output(Output::Transmit(Transmit { id, envelopes: encoded }));
     Ok(id)
+}
+
+/// Stages a transmit that is not kept: whatever becomes of it, it is not handed out again.
+pub(crate) fn hand_out_once(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<()> {
+    let envelopes = vec![envelope.encode()?];
+    ctx.tx.output(Output::Transmit(Transmit { id: TransmitId::UNANSWERED, envelopes }));
+    Ok(())
 }
 
 /// Hands out everything unanswered again, oldest first: after a start or a new connection.
@@ -124,6 +142,9 @@ pub(crate) fn retry_due(ctx: &mut Ctx<'_>) -> Result<()> {
 
 /// Takes the transport's answer. Answers are idempotent: one to what was answered before changes nothing.
 pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) -> Result<()> {
+    if id == TransmitId::UNANSWERED {
+        return Ok(());
+    }
     let Some(row) = load(ctx, id)? else {
         let known = id.0 <= sequence(ctx)?;
         return if known { Ok(()) } else { Err(Error::Misuse(Misuse::UnknownRequest)) };

@@ -6,7 +6,7 @@
 use super::facts::Facts;
 use super::patience::{self, Again};
 use super::row::{self, NO_PARENT, Phase, SessionRow};
-use super::{Changes, Group, ReceiveError, Received, StagedCommit, authorize, choose};
+use super::{Changes, Group, ReceiveError, Received, StagedCommit, authorize, choose, ephemeral};
 use crate::authority::Certificate;
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -74,15 +74,20 @@ pub(crate) fn won(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
         return Ok(());
     }
     let mut newcomers = session.phase == Phase::Opening;
+    let mut over = None;
     let merged = ctx.with_group(id, |group, provider, _| {
         let pending = group.has_pending();
         if pending {
             let before = group.members()?.len();
+            over = Some(ephemeral::ending(group, provider)?);
             group.merge_pending(provider)?;
             newcomers |= group.members()?.len() > before;
         }
         Ok(pending)
     })?;
+    if let Some(over) = over {
+        ephemeral::ended(ctx, id, over);
+    }
     #[cfg(feature = "sabotage")]
     let merged = merged.map(|now| now || ctx.config.sabotaged(crate::sabotage::Sabotage::CommitMergedBeforeAccepted));
     let opening = session.phase == Phase::Opening;
@@ -252,7 +257,13 @@ fn judge(
     }
     let gone = staged.removes_us;
     session.pending = None;
-    ctx.with_group(session.id, |group, provider, _| group.merge(provider, staged))?;
+    let over = ctx.with_group(session.id, |group, provider, _| {
+        let over = ephemeral::ending(group, provider)?;
+        group.merge(provider, staged).map(|()| over)
+    })?;
+    if let Some(over) = over {
+        ephemeral::ended(ctx, session.id, over);
+    }
     if gone {
         session.phase = Phase::Frozen;
     }

@@ -3,7 +3,8 @@
 //! Only some files of this folder name OpenMLS: [`provider`] gives it cryptography and randomness, [`storage`] its
 //! rows in the engine's transaction, [`pages`] splits rows that are larger than a page; [`group`] and
 //! [`key_package`] are what the rest works with. Over them: [`open`] makes a session, [`join`] enters one, [`commit`]
-//! moves one on, [`pursue`] says when, [`choose`] says which, and [`authorize`] judges all of it first.
+//! moves one on, [`pursue`] says when, [`choose`] says which, and [`authorize`] judges all of it first. [`ephemeral`] has
+//! the lesser keys, which no ratchet is moved for.
 //!
 //! OpenMLS changes its objects in memory first and writes afterwards. So whoever drops a transaction must drop the
 //! [`group::Group`]s that were used in it as well, and load them again.
@@ -11,6 +12,7 @@
 pub(crate) mod authorize;
 mod choose;
 mod commit;
+mod ephemeral;
 mod facts;
 pub(crate) mod group;
 mod groups;
@@ -33,6 +35,7 @@ pub(crate) mod testing;
 pub(crate) use commit::{
     catch_up, commit_refused, devices_of, key_of, lost, note_behind, receive, recipients, shut_out, slot_found, won,
 };
+pub(crate) use ephemeral::{Lesser, Past, Said, open_ephemeral, seal_ephemeral};
 pub(crate) use group::{Changes, Group, Leaf, ReceiveError, Received, StagedCommit};
 pub(crate) use groups::Groups;
 pub(crate) use join::{discard_key_package, receive as join};

@@ -53,6 +53,7 @@ impl Chat {
             Command::Say(text) => self.say(text).await,
             Command::Chats => self.chats().await,
             Command::History(count) => self.history(count).await,
+            Command::Typing => self.typing().await,
             Command::Safety => self.safety().await,
         }
         Ok(true)
@@ -83,6 +84,9 @@ impl Chat {
     async fn event(&mut self, event: Event) {
         match event {
             Event::MessageAdded(id, key) | Event::MessageChanged(id, key) => self.show(id, key).await,
+            Event::TypingStart(id, user) if self.open.as_ref().is_some_and(|(open, _)| *open == id) => {
+                self.paper.line("2", &format!("{} is typing …", user.as_str()));
+            }
             Event::Forbidden(_, reason) => self.paper.line("31", &format!("not allowed: {reason}")),
             Event::Refused(fault) => self.paper.line("31", &format!("refused an envelope: {fault}")),
             Event::IdentityChanged(user) => {
@@ -178,6 +182,15 @@ impl Chat {
         match page.await {
             Ok(page) => page.messages.iter().rev().for_each(|message| self.paper.line("0", &text::message(message))),
             Err(error) => self.fail(&error),
+        }
+    }
+
+    async fn typing(&self) {
+        let Some((id, _)) = self.open else {
+            return self.paper.line("31", "to whom? /start USER first");
+        };
+        if let Err(error) = self.engine(move |engine, now| engine.conversations().set_typing(id, true, now)).await {
+            self.fail(&error);
         }
     }
 

@@ -15,6 +15,8 @@ pub enum Command {
     Offline,
     /// Connect again.
     Online,
+    /// Say in the open conversation that something is being written.
+    Typing,
     /// Show the safety number with the open conversation's user.
     Safety,
     /// Say what can be typed.
@@ -32,6 +34,7 @@ pub const HELP: &str = "\
 /start USER    start a conversation, or open it; what you type then goes there
 /chats         your conversations, with unread counts
 /history [N]   the last messages of the open conversation
+/typing        say that you are writing: lines come whole, so nobody sees it by itself
 /offline       cut the connection: what you write waits
 /online        connect again
 /safety        the safety number to compare with the other
@@ -59,6 +62,7 @@ pub fn parse(line: &str) -> Command {
         },
         ["offline"] => Command::Offline,
         ["online"] => Command::Online,
+        ["typing"] => Command::Typing,
         ["safety"] => Command::Safety,
         ["help"] => Command::Help,
         ["quit" | "exit"] => Command::Quit,
@@ -76,6 +80,7 @@ mod tests {
         assert_eq!(parse("   "), Command::Nothing);
         assert_eq!(parse("/start bea"), Command::Start("bea".into()));
         assert_eq!(parse("/history 7"), Command::History(7));
+        assert_eq!(parse("/typing"), Command::Typing);
         for wrong in ["/start", "/history 0", "/history x", "/dance", "/"] {
             assert!(matches!(parse(wrong), Command::Wrong(_)), "{wrong}");
         }

@@ -87,6 +87,8 @@ fn two_people_chat_in_two_terminals() {
     bea.types("/start ann");
     bea.shows("ann: Hello Bea");
     ann.shows("✓✓ read: “Hello Bea”");
+    bea.types("/typing");
+    ann.shows("bea is typing …");
 
     bea.types("/offline");
     bea.shows("— offline");

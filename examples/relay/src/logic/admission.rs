@@ -51,7 +51,7 @@ pub(super) fn judge(
     for envelope in others {
         admission.judge_other(tx, desk, sender, envelope)?;
     }
-    for envelope in pieces.iter().map(|piece| &piece.envelope) {
+    for envelope in pieces.iter().map(|piece| &piece.envelope).filter(|envelope| is_kept(envelope)) {
         has_room(tx, desk, envelope)?;
     }
     Ok(admission)
@@ -199,6 +199,11 @@ fn action_of(kind: EnvelopeKind) -> Action {
             Action::Continue
         }
     }
+}
+
+/// Whether an envelope takes room in mailboxes.
+fn is_kept(envelope: &Envelope) -> bool {
+    envelope.kind != EnvelopeKind::Ephemeral
 }
 
 /// A full mailbox refuses, so that its owner loses nothing and the sender tries again.

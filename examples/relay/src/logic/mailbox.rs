@@ -1,12 +1,12 @@
 //! Mailboxes: one queue per device, kept until acknowledged or expired.
 
-use undertone::envelope::{Envelope, EnvelopeKind, PushHint};
+use undertone::envelope::{Envelope, PushHint};
 use undertone::id::DeviceId;
 use undertone::time::Time;
 
 use super::row::{self, CopyRow, MailRow, Mortal};
 use super::tx::Tx;
-use super::{Desk, Output, Relay};
+use super::{Desk, Output, Presence, Relay};
 use crate::answer::{Delivery, DeliveryId};
 use crate::store::{RelayStore, StoreError, Table};
 
@@ -16,6 +16,8 @@ const PAGE: usize = 256;
 const PAGE_BYTES: usize = 1024 * 1024;
 /// Deliveries under way to a device that it has not acknowledged; beyond that it has to fetch.
 const IN_FLIGHT: usize = 256;
+/// The place of what is in no mailbox: there is nothing to acknowledge.
+const NOWHERE: DeliveryId = DeliveryId(0);
 /// Larger envelopes are not delivered by themselves but fetched.
 const DELIVERED_BYTES: usize = 64 * 1024;
 
@@ -80,15 +82,13 @@ pub(super) fn post(
     index: u8,
     now: Time,
 ) -> Result<(), StoreError> {
-    let limits = &desk.config.limits;
-    let ephemeral = envelope.kind == EnvelopeKind::Ephemeral;
-    let age = if ephemeral { limits.ephemeral_age } else { limits.mailbox_age };
-    let copy = CopyRow { mail: row::mail_key(mail.at, index), expires_at: envelope.expires_at.min(now.plus(age)) };
+    let expires_at = envelope.expires_at.min(now.plus(desk.config.limits.mailbox_age));
+    let copy = CopyRow { mail: row::mail_key(mail.at, index), expires_at };
     let mut copies: u64 = 0;
     for to in &envelope.recipients {
         let away = !desk.online.contains_key(to);
-        // What is worth a minute is not kept for who is away, and a revoked device's mailbox takes in nothing.
-        if (ephemeral && away) || is_revoked(tx, desk, to)? {
+        // A revoked device's mailbox takes in nothing.
+        if is_revoked(tx, desk, to)? {
             continue;
         }
         let id = file(tx, to, &copy)?;
@@ -102,6 +102,17 @@ pub(super) fn post(
     if copies > 0 {
         tx.write(Table::Copies, copy.mail.clone(), &copies)?;
         tx.write(Table::Mail, copy.mail, &mail)?;
+    }
+    Ok(())
+}
+
+/// Hands something to those recipients who are there and keep up, and keeps nothing of it.
+pub(super) fn pass(tx: &Tx<'_>, desk: &mut Desk, envelope: &Envelope, mail: &MailRow) -> Result<(), StoreError> {
+    for to in &envelope.recipients {
+        let keeps_up = |presence: &Presence| presence.live && presence.in_flight < IN_FLIGHT;
+        if desk.online.get(to).is_some_and(keeps_up) && !is_revoked(tx, desk, to)? {
+            desk.outputs.push_back(Output::Deliver { to: *to, delivery: delivery(NOWHERE, mail.clone()) });
+        }
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 
 mod admission;
 mod directory;
+mod ephemeral;
 mod frank;
 mod login;
 mod mailbox;
@@ -28,7 +29,7 @@ use undertone::id::{DeviceId, UserId};
 use undertone::limits;
 use undertone::policy::Policy;
 use undertone::rng::Rng;
-use undertone::time::{MINUTE, SECOND, Time};
+use undertone::time::{MINUTE, Time};
 
 use crate::answer::{Delivery, RefusedReason};
 use crate::store::{RelayStore, StoreError, Table};
@@ -59,6 +60,8 @@ pub struct Config {
 pub struct Limits {
     /// Envelopes and requests of one device.
     pub inputs: Rate,
+    /// Ephemeral envelopes of one device, which count against nothing else: who types too much can write still.
+    pub ephemeral: Rate,
     /// Bytes of envelopes of one device, each counted once for every recipient.
     pub bytes: Rate,
     /// Key packages that one device gets of one other user's devices; beyond that it gets the last-resort ones.
@@ -71,8 +74,6 @@ pub struct Limits {
     pub devices: usize,
     /// How long an envelope waits at most.
     pub mailbox_age: u64,
-    /// How long an ephemeral envelope waits at most.
-    pub ephemeral_age: u64,
     /// How long a repeat is recognised.
     pub seen_age: u64,
     /// How long a slot is kept. Longer than any device may be away and still commit.
@@ -86,13 +87,13 @@ impl Default for Limits {
         use undertone::time::DAY;
         Limits {
             inputs: Rate { burst: 600, per_minute: 600 },
+            ephemeral: Rate { burst: 60, per_minute: 120 },
             bytes: Rate { burst: 64 << 20, per_minute: 16 << 20 },
             claims: Rate { burst: 20, per_minute: 1 },
             mailbox: 20_000,
             key_packages: 2 * limits::KEY_PACKAGES,
             devices: 32,
             mailbox_age: limits::MAILBOX_AGE,
-            ephemeral_age: 60 * SECOND,
             seen_age: 2 * limits::MAILBOX_AGE,
             slot_age: 400 * DAY,
             tag_age: 400 * DAY,
@@ -157,6 +158,7 @@ struct Desk {
     revocations: BTreeMap<[u8; 32], RevocationList>,
     online: BTreeMap<DeviceId, Presence>,
     inputs: Buckets<DeviceId>,
+    ephemeral: Buckets<DeviceId>,
     bytes: Buckets<DeviceId>,
     claims: Buckets<(DeviceId, DeviceId)>,
     outputs: VecDeque<Output>,
@@ -197,6 +199,7 @@ impl<S: RelayStore> Relay<S> {
             revocations,
             online: BTreeMap::new(),
             inputs: Buckets::new(limits.inputs),
+            ephemeral: Buckets::new(limits.ephemeral),
             bytes: Buckets::new(limits.bytes),
             claims: Buckets::new(limits.claims),
             outputs: VecDeque::new(),

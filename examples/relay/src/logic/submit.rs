@@ -63,6 +63,11 @@ impl Desk {
         now: Time,
     ) -> Result<TransmitResult, Fault> {
         let pieces = read(from, bundle)?;
+        if let [piece] = pieces.as_slice()
+            && piece.envelope.kind == EnvelopeKind::Ephemeral
+        {
+            return self.pass_on(tx, piece, now);
+        }
         if let Some(at) = repeat_of(tx, &pieces)? {
             return Ok(TransmitResult::Accepted { at });
         }

@@ -8,7 +8,7 @@ use super::{Op, RelayStore, Row, StoreError, Table};
 type Place = (Table, Vec<u8>);
 
 /// Rows in memory. Remembers what a crash would undo.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct MemoryStore {
     rows: BTreeMap<Place, Vec<u8>>,
     /// What the rows changed since the last barrier were before, newest last.

@@ -120,8 +120,7 @@ fn a_message_needs_a_welcome_before_it() {
     let mut platform = Platform::new();
     let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
     let tag = platform.tag();
-    let kinds = [EnvelopeKind::Message, EnvelopeKind::Receipt, EnvelopeKind::Ephemeral, EnvelopeKind::NoSession];
-    for kind in kinds {
+    for kind in [EnvelopeKind::Message, EnvelopeKind::Receipt, EnvelopeKind::NoSession] {
         refused(platform.submit(&bea, &bea.envelope(kind, tag, &[&ann], platform.now)), UnknownTag);
     }
     refused(platform.submit(&bea, &bea.commit(tag, &[&ann], 1)), UnknownTag);

@@ -195,6 +195,12 @@ impl Phone {
         Envelope { push: PushHint::Message, commitment: Some(Hash32::of(b"opening")), ..message }
     }
 
+    /// A word of the moment, of the next `ms` milliseconds.
+    pub fn ephemeral(&self, tag: SessionId, to: &[&Phone], now: Time, ms: u64) -> Envelope {
+        let envelope = self.envelope(EnvelopeKind::Ephemeral, tag, to, now);
+        Envelope { sequence: 0, expires_at: now.plus(ms), ..envelope }
+    }
+
     pub fn welcome(&self, tag: SessionId, to: &[&Phone], token: Option<Vec<u8>>) -> Envelope {
         Envelope { token, ..self.envelope(EnvelopeKind::Welcome, tag, to, Time::from_ms(1_800_000_000_000)) }
     }

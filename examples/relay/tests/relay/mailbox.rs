@@ -1,6 +1,6 @@
 //! Mailboxes: order, repeats, acknowledgement, expiry, crashes, who is told of what.
 
-use undertone::envelope::{Envelope, EnvelopeKind, PushHint};
+use undertone::envelope::{Envelope, PushHint};
 use undertone::time::{DAY, SECOND};
 use undertone_relay::answer::RefusedReason::{Malformed, RateLimited};
 use undertone_relay::answer::{DeliveryId, TransmitResult};
@@ -177,23 +177,6 @@ fn who_does_not_keep_up_is_told_to_fetch() {
     assert!(delivered < 600);
     assert!(outputs[delivered..] == [Output::MailWaiting { to: bea.id() }], "told once");
     assert_eq!(platform.catch_up(&bea).len(), 600);
-}
-
-#[test]
-fn ephemeral_envelopes_are_for_who_is_there_and_gone_after_a_minute() {
-    let mut platform = Platform::new();
-    let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
-    let tag = platform.session(&ann, &bea);
-    platform.catch_up(&bea);
-    platform.outputs();
-    accepted(platform.submit(&ann, &ann.envelope(EnvelopeKind::Ephemeral, tag, &[&bea], platform.now)));
-    assert!(matches!(platform.outputs().as_slice(), [Output::Deliver { .. }]));
-    platform.now = platform.now.plus(61 * SECOND);
-    assert!(platform.catch_up(&bea).is_empty());
-    platform.relay.logout(bea.id());
-    accepted(platform.submit(&ann, &ann.envelope(EnvelopeKind::Ephemeral, tag, &[&bea], platform.now)));
-    platform.login(&bea).unwrap();
-    assert!(platform.catch_up(&bea).is_empty());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod admission;
 mod directory;
+mod ephemeral;
 mod gateway;
 mod kit;
 mod login;

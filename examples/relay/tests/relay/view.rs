@@ -47,6 +47,7 @@ fn this_is_all_that_a_relay_sees_of_a_day() {
     let tag = platform.session(&ann, &bea);
     accepted(platform.submit(&ann, &ann.message(tag, &[&bea])));
     accepted(platform.submit(&bea, &bea.commit(tag, &[&ann], 1)));
+    accepted(platform.submit(&bea, &bea.ephemeral(tag, &[&ann], platform.now, 1_000)));
     let other = platform.tag();
     refused(platform.submit(&bea, &bea.message(other, &[&ann])), undertone_relay::answer::RefusedReason::UnknownTag);
     let seen: BTreeSet<_> = platform.relay.view().flat_map(|sight| fields(&sight.event)).collect();
