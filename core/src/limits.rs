@@ -205,6 +205,8 @@ pub const RELAYS_APART: u64 = 10 * SECOND;
 pub const MAILBOX_AGE: u64 = 30 * DAY;
 /// At most one `NoSession` per tag and sender in this time.
 pub const NO_SESSION_EVERY: u64 = HOUR;
+/// How far rows without a counter are counted when somebody asks how the engine does.
+pub const COUNTED: usize = 1_000;
 /// Events waiting for a host that does not drain; then one `Resync`.
 pub const EVENTS: usize = 4_096;
 /// How long others leave a new device to its own user's engines; up to twice that.

@@ -10,7 +10,7 @@ mod shelf;
 
 pub(crate) use dedup::sweep as sweep_seen;
 pub(crate) use missing::due as missing_due;
-pub(crate) use parked::{retry, sessions as parked_sessions, sweep as sweep_parked};
+pub(crate) use parked::{counts as parked_counts, retry, sessions as parked_sessions, sweep as sweep_parked};
 
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};

@@ -68,6 +68,12 @@ pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) 
     ctx.tx.put_row(Table::Parked, key, &row)
 }
 
+/// How many envelopes wait, and how many of them are commits.
+pub(crate) fn counts(tx: &Tx<'_>) -> Result<(u64, u64)> {
+    let commits = shelf::rows(tx, COMMITS)?;
+    Ok((commits.saturating_add(shelf::rows(tx, OTHERS)?), commits))
+}
+
 /// Gives some of what has waited too long up; says whether there may be more.
 pub(crate) fn sweep(ctx: &Ctx<'_>) -> Result<bool> {
     shelf::sweep(ctx, &[COMMITS, OTHERS])

@@ -8,7 +8,7 @@ mod stamp;
 mod transmit;
 
 pub(crate) use pump::{pump, pump_at_once};
-pub(crate) use queue::{Item, cancel, conversation_of, push};
+pub(crate) use queue::{Item, cancel, conversation_of, depth, has_unsent, push};
 pub(crate) use sent::{Carried, note_sent, sent, sweep as sweep_sent};
 pub(crate) use transmit::{
     Purpose, backoff, done, flights, launch, new_envelope, relaunch, retry_due, sequence, set_sequence,
