@@ -104,6 +104,8 @@ pub struct Unreadable {
     pub newer_version: u64,
     /// Messages of kinds that this version does not show.
     pub unsupported: u64,
+    /// Envelopes, and what engines tell each other, that only a newer version understands.
+    pub kept: u64,
     /// Envelopes that wait for keys or an epoch, commits included.
     pub parked: u64,
     /// Of these, commits that wait for those before them.

@@ -138,6 +138,8 @@ pub const PARKED_OF_ALL: usize = 1_024;
 pub const PARKED_OF_ALL_BYTES: usize = 8 * 1024 * 1024;
 /// Age at which a parked envelope is given up.
 pub const PARKED_AGE: u64 = 7 * DAY;
+/// Age at which what only a newer version understands is given up: envelopes, and what engines tell each other.
+pub const KEPT_AGE: u64 = 90 * DAY;
 /// Rows `[Encrypted Message]` per sending device and session; further ones are counted in one row.
 pub const UNDECRYPTABLE: usize = 20;
 

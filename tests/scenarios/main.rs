@@ -23,3 +23,4 @@ mod rules;
 mod secrecy;
 mod sending;
 mod talk;
+mod versions;

@@ -153,6 +153,7 @@ impl World {
             identity,
             policy: self.policy,
             sabotage: self.sabotage,
+            older: None,
             key_packages: self.key_packages,
             update_after_messages: self.update_after_messages,
             update_after: self.update_after,

@@ -114,6 +114,7 @@ impl Engine {
         queue.receipts = rows(&tx, Table::Receipt)?;
         let mut unreadable = message::unreadable(&tx)?;
         (unreadable.parked, unreadable.parked_commits) = inbox::parked_counts(&tx)?;
+        unreadable.kept = inbox::kept_count(&tx)?;
         Ok(Stored {
             wake: self.deadline()?,
             unreadable,

@@ -13,6 +13,7 @@ mod privacy;
 mod reactions;
 #[cfg(test)]
 pub(crate) mod testing;
+mod upgrade;
 mod wake;
 mod wipe;
 
@@ -126,6 +127,7 @@ impl Engine {
         engine.recall()?;
         engine.mutate(now, wake::keep_sweeping)?;
         engine.mutate(now, call::restart)?;
+        engine.judge_again(now)?;
         Ok(engine)
     }
 

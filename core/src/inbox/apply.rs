@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::open::Opened;
-use super::{Verdict, act, dedup, missing};
+use super::{Verdict, act, dedup, later, missing};
 use crate::attachment::{self, AttachmentBody};
 use crate::authority::Certificate;
 use crate::call;
@@ -36,9 +36,12 @@ const UNREADABLE_COUNTS: u64 = DAY;
 /// Takes in what was decrypted.
 pub(super) fn apply(ctx: &mut Ctx<'_>, opened: Opened, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     let Opened { content, sender, session } = opened;
-    let done = if content.kind == Kind::CALL_SIGNAL {
+    let unknown = ctx.config.is_older_than(content.kind);
+    let done = if unknown && !content.kind.is_shown() {
+        Err(PeerFault::NewerVersion.into())
+    } else if content.kind == Kind::CALL_SIGNAL {
         call::receive(ctx, (session.conversation, session.id), &sender, &content, delivery)
-    } else if content.kind.is_act() {
+    } else if content.kind.is_act() && !unknown {
         act::apply(ctx, session.conversation, &sender, &content, delivery.accepted_at)
     } else if !content.kind.is_shown() {
         control(ctx, &session, &sender, &content, envelope, delivery)
@@ -68,10 +71,10 @@ fn control(
             receipt::apply(ctx, conversation, sender.user(), at, &content.body)
         }
         Kind::UNREADABLE => missing::send_again(ctx, conversation, sender.device(), &content.body),
-        Kind::AGAIN => heal(ctx, conversation, sender, &content.body, envelope.id, delivery),
+        Kind::AGAIN => heal(ctx, conversation, sender, &content.body, envelope, delivery),
         Kind::CERTIFICATE => renewed(ctx, sender, &content.body),
-        // A newer version's business between engines: nothing to show, nothing lost.
-        _ => Ok(()),
+        // A newer version's business between engines: kept for that.
+        _ => Err(PeerFault::NewerVersion.into()),
     }
 }
 
@@ -81,11 +84,14 @@ fn heal(
     conversation: ConversationId,
     sender: &Certificate,
     body: &[u8],
-    carrier: EnvelopeId,
+    carrier: &Envelope,
     delivery: &Delivery,
 ) -> Result<()> {
-    let Again(lost, content, accepted) = codec::decode(body, "message sent again")?;
-    let content = Content::decode(&content)?;
+    let Again(lost, padded, accepted) = codec::decode(body, "message sent again")?;
+    let content = match later::content(ctx, &padded) {
+        Err(PeerFault::NewerVersion) => later::stand_for(&padded, carrier.commitment)?,
+        content => content?,
+    };
     if !content.kind.is_shown() && !content.kind.is_act() {
         return Err(PeerFault::Malformed("message sent again").into());
     }
@@ -108,7 +114,7 @@ fn heal(
         return act::apply(ctx, conversation, sender, &content, accepted_at);
     }
     let delivery = Delivery { accepted_at, ..delivery.clone() };
-    insert(ctx, conversation, sender, content, carrier, &delivery)
+    insert(ctx, conversation, sender, content, carrier.id, &delivery)
 }
 
 /// The row that stands for an envelope of this very device, which could not be read. Nothing else may be replaced.
@@ -136,7 +142,7 @@ fn renewed(ctx: &mut Ctx<'_>, sender: &Certificate, body: &[u8]) -> Result<()> {
 }
 
 /// Puts a message in its place, unless it is there: the first one stays.
-fn insert(
+pub(super) fn insert(
     ctx: &mut Ctx<'_>,
     conversation: ConversationId,
     sender: &Certificate,
@@ -155,7 +161,7 @@ fn insert(
     }
     let key = MessageKey::new(content.head.stamp, Some(delivery.accepted_at), sender.device(), id);
     let own = author == ctx.account.user;
-    let body = body(content.kind, &content.body)?;
+    let body = body(ctx, content.kind, &content.body)?;
     if !own && let Some(action) = attachment::action(&body) {
         permitted(ctx, sender, action)?;
     }
@@ -195,8 +201,14 @@ fn permitted(ctx: &Ctx<'_>, sender: &Certificate, action: Action) -> Result<()> 
     }
 }
 
-fn body(kind: Kind, bytes: &[u8]) -> Result<Body> {
+/// Whether a kind of message is shown as what it is.
+pub(super) const fn is_known(kind: Kind) -> bool {
+    matches!(kind, Kind::TEXT | Kind::IMAGE | Kind::FILE | Kind::VOICE | Kind::VIDEO | Kind::CALL)
+}
+
+fn body(ctx: &Ctx<'_>, kind: Kind, bytes: &[u8]) -> Result<Body> {
     Ok(match kind {
+        kind if ctx.config.is_older_than(kind) => Body::Unknown(kind, bytes.to_vec().into()),
         Kind::TEXT => {
             let text: String = codec::decode(bytes, "text")?;
             // Cleaning may make a text longer: what counts is what is kept.

@@ -125,12 +125,12 @@ pub(super) fn evict(ctx: &Ctx<'_>, key: &[u8], bytes: u64, budget: &mut Budget) 
 }
 
 /// Deletes some of what has waited too long; says whether there may be more.
-pub(super) fn sweep(ctx: &Ctx<'_>, classes: &[u8]) -> Result<bool> {
+pub(super) fn sweep(ctx: &Ctx<'_>, classes: &[(u8, u64)]) -> Result<bool> {
     let mut budget = Budget(SWEPT);
     let mut gone = false;
-    for class in classes {
+    for (class, age) in classes {
         while let Some(entry) = oldest(ctx, Share { class: *class, device: None })? {
-            if ctx.now.since(entry.at) <= limits::PARKED_AGE {
+            if ctx.now.since(entry.at) <= *age {
                 break;
             }
             // One at least, however long it is.

@@ -18,4 +18,4 @@ pub(crate) use delete::{delete_for_everyone, delete_here, deleted};
 pub(crate) use edit::{edit, edited};
 pub(crate) use page::{count_unread, page};
 pub(crate) use row::{Body, MessageRow, find, index_key, load, newest, place, remove, require, reschedule, store};
-pub(crate) use tally::unreadable;
+pub(crate) use tally::{unreadable, unsupported_prefix};

@@ -1,12 +1,13 @@
-//! How many messages cannot be read or shown, by cause: counted as they come and go, so that nobody has to look through
-//! a history for it.
+//! Messages that cannot be read or shown: how many, by cause, and where those are that a newer version may understand.
+//! Noted as they come and go, so that nobody has to look through a history for it.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Cause};
+use super::{Body, Cause, MessageKey, MessageRow};
 use crate::diagnosis::Unreadable;
 use crate::envelope::Kind;
 use crate::error::Result;
+use crate::id::{ConversationId, Hash32};
 use crate::store::Table;
 use crate::tx::Tx;
 
@@ -26,21 +27,43 @@ impl Tally {
         match body {
             Body::Encrypted(Cause::TooOld) => Some(&mut self.too_old),
             Body::Encrypted(Cause::NewerVersion) => Some(&mut self.newer_version),
-            // Calls are kept as they came, and shown.
-            Body::Unknown(kind, _) if *kind != Kind::CALL => Some(&mut self.unsupported),
+            Body::Unknown(Kind::NEWER, _) => Some(&mut self.newer_version),
+            body if is_unsupported(body) => Some(&mut self.unsupported),
             _ => None,
         }
     }
 }
 
 /// A message has come to a place.
-pub(super) fn came(tx: &Tx<'_>, body: &Body) -> Result<()> {
-    change(tx, body, |count| count.saturating_add(1))
+pub(super) fn came(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey, row: &MessageRow) -> Result<()> {
+    if is_unsupported(&row.body) {
+        tx.put_row(Table::MessageIndex, unsupported_key(conversation, key, row), &(conversation, key))?;
+    }
+    change(tx, &row.body, |count| count.saturating_add(1))
 }
 
 /// A message is gone from its place.
-pub(super) fn went(tx: &Tx<'_>, body: &Body) -> Result<()> {
-    change(tx, body, |count| count.saturating_sub(1))
+pub(super) fn went(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey, row: &MessageRow) -> Result<()> {
+    if is_unsupported(&row.body) {
+        tx.delete(Table::MessageIndex, &unsupported_key(conversation, key, row));
+    }
+    change(tx, &row.body, |count| count.saturating_sub(1))
+}
+
+/// Whether a newer version may make more of it. Calls are kept as they came, and shown.
+fn is_unsupported(body: &Body) -> bool {
+    matches!(body, Body::Unknown(kind, _) if *kind != Kind::CALL)
+}
+
+/// What the keys of those rows of [`Table::MessageIndex`] begin with that name such messages: no conversation's id.
+pub(crate) const fn unsupported_prefix() -> [u8; 16] {
+    [0; 16]
+}
+
+/// prefix · message · hash of conversation and author (8).
+fn unsupported_key(conversation: ConversationId, key: MessageKey, row: &MessageRow) -> Vec<u8> {
+    let hash = Hash32::of(&[conversation.as_bytes(), row.author.as_str().as_bytes()].concat());
+    [&unsupported_prefix()[..], key.id.as_bytes(), &hash.as_bytes()[..8]].concat()
 }
 
 fn change(tx: &Tx<'_>, body: &Body, change: impl Fn(u64) -> u64) -> Result<()> {
