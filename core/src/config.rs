@@ -1,6 +1,8 @@
 //! What a host decides when it opens an engine.
 
 use crate::authority::IdentityKey;
+#[cfg(not(feature = "sabotage"))]
+use crate::envelope::{EnvelopeKind, Kind};
 use crate::error::{Error, Misuse, Result};
 use crate::id::UserId;
 use crate::policy::Policy;
@@ -28,6 +30,9 @@ pub struct Config {
     /// Which fault to have on purpose: for tests that prove that they would notice.
     #[cfg(feature = "sabotage")]
     pub sabotage: Option<crate::sabotage::Sabotage>,
+    /// What this engine does not understand, as if it were of an older version: for tests of upgrades.
+    #[cfg(feature = "sabotage")]
+    pub older: Option<crate::sabotage::Older>,
 }
 
 impl Config {
@@ -44,6 +49,8 @@ impl Config {
             key_packages: crate::limits::KEY_PACKAGES,
             #[cfg(feature = "sabotage")]
             sabotage: None,
+            #[cfg(feature = "sabotage")]
+            older: None,
         }
     }
 
@@ -72,5 +79,25 @@ impl Config {
     #[cfg(feature = "sabotage")]
     pub(crate) fn sabotaged(&self, fault: crate::sabotage::Sabotage) -> bool {
         self.sabotage == Some(fault)
+    }
+}
+
+/// Only tests play an older version.
+#[cfg(not(feature = "sabotage"))]
+impl Config {
+    pub(crate) const fn is_older(&self) -> bool {
+        false
+    }
+
+    pub(crate) const fn is_older_than_envelope(&self, _: EnvelopeKind) -> bool {
+        false
+    }
+
+    pub(crate) const fn is_older_than_contents(&self) -> bool {
+        false
+    }
+
+    pub(crate) const fn is_older_than(&self, _: Kind) -> bool {
+        false
     }
 }

@@ -117,6 +117,9 @@ pub enum Misuse {
     /// This user has blocked the other one.
     #[error("blocked: unblock the user first")]
     Blocked,
+    /// Something waits to be sent, and the caller did not say that it may be lost.
+    #[error("something was not sent yet: send it first, or say that it may be lost")]
+    Unsent,
     /// A value of the configuration is out of bounds.
     #[error("configuration: {0}")]
     Config(&'static str),
@@ -173,6 +176,7 @@ impl Misuse {
             Misuse::State => "misuse.state",
             Misuse::Answer => "misuse.answer",
             Misuse::Blocked => "misuse.blocked",
+            Misuse::Unsent => "misuse.unsent",
             Misuse::Config(_) => "misuse.config",
             Misuse::Attachment(_) => "misuse.attachment",
             Misuse::Structured(_) => "misuse.structured",

@@ -90,6 +90,19 @@ pub enum Refusal {
     RateLimited,
 }
 
+impl Refusal {
+    /// A stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Policy => "relay.policy",
+            Refusal::NotMember => "relay.not_member",
+            Refusal::Certificate => "relay.certificate",
+            Refusal::Malformed => "relay.malformed",
+            Refusal::RateLimited => "relay.rate_limited",
+        }
+    }
+}
+
 /// Number of a request of this device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);

@@ -98,6 +98,7 @@ pub mod config;
 pub mod conversation;
 mod ctx;
 mod decided;
+pub mod diagnosis;
 mod early;
 pub mod engine;
 pub mod envelope;

@@ -168,6 +168,8 @@ pub const PARKED_OF_ALL: usize = 1_024;
 pub const PARKED_OF_ALL_BYTES: usize = 8 * 1024 * 1024;
 /// Age at which a parked envelope is given up.
 pub const PARKED_AGE: u64 = 7 * DAY;
+/// Age at which what only a newer version understands is given up: envelopes, and what engines tell each other.
+pub const KEPT_AGE: u64 = 90 * DAY;
 /// Rows `[Encrypted Message]` per sending device and session; further ones are counted in one row.
 pub const UNDECRYPTABLE: usize = 20;
 
@@ -235,6 +237,8 @@ pub const RELAYS_APART: u64 = 10 * SECOND;
 pub const MAILBOX_AGE: u64 = 30 * DAY;
 /// At most one `NoSession` per tag and sender in this time.
 pub const NO_SESSION_EVERY: u64 = HOUR;
+/// How far rows without a counter are counted when somebody asks how the engine does.
+pub const COUNTED: usize = 1_000;
 /// Events waiting for a host that does not drain; then one `Resync`.
 pub const EVENTS: usize = 4_096;
 /// How long others leave a new device to its own user's engines; up to twice that.

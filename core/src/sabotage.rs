@@ -1,4 +1,8 @@
-//! Faults on purpose. The simulator must catch each of them: a check that never fails proves nothing.
+//! Faults on purpose. The simulator must catch each of them: a check that never fails proves nothing. And engines that
+//! understand less, as older versions do.
+
+use crate::config::Config;
+use crate::envelope::{EnvelopeKind, Kind};
 
 /// A fault that an engine can have on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,4 +55,33 @@ impl Sabotage {
         Sabotage::EncryptsOffline,
         Sabotage::GarbageInSlotBlocks,
     ];
+}
+
+/// What an engine of an older version does not understand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Older {
+    /// A kind of envelope.
+    Envelope(EnvelopeKind),
+    /// The version of contents.
+    Contents,
+    /// A kind of content.
+    Kind(Kind),
+}
+
+impl Config {
+    pub(crate) const fn is_older(&self) -> bool {
+        self.older.is_some()
+    }
+
+    pub(crate) fn is_older_than_envelope(&self, kind: EnvelopeKind) -> bool {
+        self.older == Some(Older::Envelope(kind))
+    }
+
+    pub(crate) fn is_older_than_contents(&self) -> bool {
+        self.older == Some(Older::Contents)
+    }
+
+    pub(crate) fn is_older_than(&self, kind: Kind) -> bool {
+        self.older == Some(Older::Kind(kind))
+    }
 }

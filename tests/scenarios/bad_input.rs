@@ -109,7 +109,7 @@ fn foreign_damaged_and_replayed_envelopes() {
     let oneself = Envelope { sender: world.devices[bea].id, ..decoded };
     let cases: Vec<(Vec<u8>, PeerFault)> = vec![
         (Vec::new(), PeerFault::Malformed("envelope")),
-        (b"nonsense".to_vec(), PeerFault::NewerVersion),
+        (b"\xffnonsense".to_vec(), PeerFault::Malformed("envelope")),
         (message[..message.len() - 1].to_vec(), PeerFault::Malformed("envelope")),
         (vec![1; limits::ENVELOPE + 1], PeerFault::TooLarge("envelope")),
         (stranger.encode().unwrap(), PeerFault::NotForUs),

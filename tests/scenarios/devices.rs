@@ -127,7 +127,7 @@ fn who_comes_back_with_the_identity_key_is_a_new_device_and_no_new_person() {
     let talk = world.start(phone, bea);
     world.send(phone, talk, "before");
     world.settle();
-    let identity = *world.devices[phone].engine().identity().identity_key().to_bytes();
+    let identity = *world.devices[phone].engine().identity().identity_key().unwrap().to_bytes();
     world.crash(phone, 0);
     world.devices[phone].wants_link = false;
     let fresh = world.unconnected("ann", "client", Some(identity));

@@ -190,6 +190,7 @@ fn unread_messages_make_one_hint_a_conversation_that_sounds_once() {
     assert!(!format!("{hint:?}").contains("two"));
     world.call(bea, |engine, now| engine.notifications().shown(talk, newest, now)).unwrap();
     assert_eq!(hints(&mut world, bea)[0].sound, None);
+    world.crash(bea, usize::MAX);
     world.restart(bea);
     assert_eq!(hints(&mut world, bea)[0].sound, None, "and not after a restart");
     world.call(bea, |engine, now| engine.notifications().dismiss(talk, newest, now)).unwrap();

@@ -236,6 +236,8 @@ fn a_device_that_the_identity_key_did_not_sign_for_is_another_person() {
     world.check();
     assert!(world.devices[bea].events.contains(&Event::IdentityChanged(world.user(ann))), "it is seen");
     assert!(world.devices[ann].events.contains(&Event::IdentityChanged(world.user(ann))), "by both");
-    let key = |world: &mut World, ix: DeviceIx| -> IdentityKey { world.devices[ix].engine().identity().identity_key() };
+    let key = |world: &mut World, ix: DeviceIx| -> IdentityKey {
+        world.devices[ix].engine().identity().identity_key().unwrap()
+    };
     assert_ne!(key(&mut world, ann).public(), key(&mut world, ghost).public());
 }

@@ -10,7 +10,7 @@ use undertone::event::Event;
 use undertone::id::{DeviceId, UserId};
 use undertone::input::{RequestId, TransmitId};
 use undertone::policy::{Policy, Role};
-use undertone::sabotage::Sabotage;
+use undertone::sabotage::{Older, Sabotage};
 use undertone::store::{HostKey, MemoryDisk, MemoryStore};
 use undertone::time::Time;
 
@@ -30,6 +30,8 @@ pub struct Profile {
     pub identity: Option<[u8; 32]>,
     pub policy: fn() -> Policy,
     pub sabotage: Option<Sabotage>,
+    /// What it does not understand, as an older version.
+    pub older: Option<Older>,
     pub key_packages: usize,
     pub update_after_messages: u64,
     pub update_after: u64,
@@ -115,6 +117,7 @@ impl Device {
         config.policy = (profile.policy)();
         config.identity = profile.identity.map(IdentityKey::from_bytes);
         config.sabotage = profile.sabotage;
+        config.older = profile.older;
         config.key_packages = profile.key_packages;
         config.update_after_messages = profile.update_after_messages;
         config.update_after = profile.update_after;

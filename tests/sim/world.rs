@@ -140,7 +140,7 @@ impl World {
 
     /// The same, not connected yet.
     pub fn another_unconnected(&mut self, first: DeviceIx) -> DeviceIx {
-        let identity = *self.devices[first].engine().identity().identity_key().to_bytes();
+        let identity = *self.devices[first].engine().identity().identity_key().expect("an open engine").to_bytes();
         let (user, role) = (self.devices[first].profile.user.clone(), self.devices[first].profile.role.clone());
         self.unconnected(user.as_str(), role.as_str(), Some(identity))
     }
@@ -153,6 +153,7 @@ impl World {
             identity,
             policy: self.policy,
             sabotage: self.sabotage,
+            older: None,
             key_packages: self.key_packages,
             update_after_messages: self.update_after_messages,
             update_after: self.update_after,

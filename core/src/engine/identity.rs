@@ -81,8 +81,12 @@ impl Identity<'_> {
 
     /// The user's identity key, for a further device of the same user. It is a secret: whoever has it can add devices
     /// that nobody is warned of.
-    pub fn identity_key(&self) -> IdentityKey {
-        IdentityKey::from_bytes(*self.0.account().identity.to_bytes())
+    ///
+    /// # Errors
+    /// [`Misuse::Closed`].
+    pub fn identity_key(&self) -> Result<IdentityKey> {
+        self.0.check_open()?;
+        Ok(IdentityKey::from_bytes(*self.0.account().identity.to_bytes()))
     }
 
     /// The role of a user by the newest certificate known; `None` while unknown.
@@ -90,6 +94,7 @@ impl Identity<'_> {
     /// # Errors
     /// Any [`StoreError`](crate::error::StoreError).
     pub fn role(&self, user: &UserId) -> Result<Option<Role>> {
+        self.0.check_open()?;
         if user == self.0.user() {
             return Ok(self.0.account().role().ok().cloned());
         }

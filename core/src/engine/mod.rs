@@ -3,6 +3,7 @@
 mod attachments;
 mod calls;
 mod conversations;
+mod diagnose;
 #[cfg(feature = "sabotage")]
 mod doctored;
 mod identity;
@@ -14,7 +15,9 @@ mod reactions;
 mod subscriptions;
 #[cfg(test)]
 pub(crate) mod testing;
+mod upgrade;
 mod wake;
+mod wipe;
 
 pub use attachments::Attachments;
 pub use calls::Calls;
@@ -24,6 +27,7 @@ pub use messages::{Draft, Messages};
 pub use notifications::Notifications;
 pub use privacy::PrivacyView;
 pub use subscriptions::SubscriptionsView;
+pub use wipe::Unsent;
 
 use std::collections::VecDeque;
 
@@ -47,6 +51,7 @@ use crate::subscription::Subscriptions;
 use crate::time::{SECOND, Time};
 use crate::tx::Tx;
 use crate::{call, expiry, outbox, request, timer};
+use diagnose::Vitals;
 
 /// Bytes that one step of a compaction copies.
 const COMPACT_STEP: u64 = 4 << 20;
@@ -72,7 +77,19 @@ pub struct Engine {
     events: usize,
     subscriptions: Subscriptions,
     dirty: bool,
-    closed: Option<Error>,
+    state: State,
+    suspended: bool,
+    vitals: Vitals,
+}
+
+/// Whether calls are served. All but those that are [`State::Open`] are answered with [`Misuse::Closed`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// An error closed the engine: what is on the disk is whole, and opened again.
+    Failed,
+    /// Nothing is left of the user, here and on the disk.
+    Wiped,
 }
 
 impl Engine {
@@ -109,12 +126,15 @@ impl Engine {
             events: 0,
             subscriptions: Subscriptions::default(),
             dirty: false,
-            closed: None,
+            state: State::Open,
+            suspended: false,
+            vitals: Vitals::default(),
         };
         engine.memory.tick(now);
         engine.recall()?;
         engine.mutate(now, wake::keep_sweeping)?;
         engine.mutate(now, call::restart)?;
+        engine.judge_again(now)?;
         Ok(engine)
     }
 
@@ -158,7 +178,7 @@ impl Engine {
         PrivacyView(self)
     }
 
-    /// This device.
+    /// This device. Still said after [`wipe`](Engine::wipe), as is [`user`](Engine::user).
     pub fn device(&self) -> DeviceId {
         self.account.id
     }
@@ -180,7 +200,9 @@ impl Engine {
                 Ok(())
             }
             Connection::Up(login) => wake::logged_in(ctx, login),
-        })
+        })?;
+        self.vitals.connection(connection, now);
+        Ok(())
     }
 
     /// An envelope arrived. Whatever becomes of it, it is acknowledged by an output once that is durable.
@@ -232,6 +254,9 @@ impl Engine {
     /// # Errors
     /// [`Misuse::UnknownRequest`] for an id that was never handed out; [`Misuse::Answer`] for an answer that does not fit.
     pub fn transmit_done(&mut self, id: TransmitId, result: TransmitResult, now: Time) -> Result<()> {
+        if let TransmitResult::Refused(refusal) = result {
+            self.vitals.relay_refused(refusal, now);
+        }
         self.mutate(now, |ctx| outbox::done(ctx, id, result))
     }
 
@@ -334,7 +359,9 @@ impl Engine {
     /// Any [`StoreError`].
     pub fn suspend(&mut self) -> Result<()> {
         self.check_open()?;
-        self.vault.suspend().map_err(|error| self.close(error.into()))
+        self.vault.suspend().map_err(|error| self.close(error.into()))?;
+        self.suspended = true;
+        Ok(())
     }
 
     /// Takes the locks and files back. Caches are dropped when another process has written.
@@ -343,7 +370,9 @@ impl Engine {
     /// [`StoreError::Locked`] when another process has the store now.
     pub fn resume(&mut self) -> Result<()> {
         self.check_open()?;
-        if self.vault.resume()? {
+        let moved = self.vault.resume()?;
+        self.suspended = false;
+        if moved {
             self.groups.clear();
             self.recall()?;
             self.push_event(Event::Resync);
@@ -398,6 +427,7 @@ impl Engine {
 
     fn push_event(&mut self, event: Event) {
         self.subscriptions.note(&event);
+        self.vitals.event(&event, self.memory.clock);
         if self.events >= limits::EVENTS {
             return;
         }
@@ -417,11 +447,12 @@ impl Engine {
     }
 
     fn check_open(&self) -> Result<()> {
-        if self.closed.is_some() { Err(Error::Misuse(Misuse::Closed)) } else { Ok(()) }
+        if self.state == State::Open { Ok(()) } else { Err(Error::Misuse(Misuse::Closed)) }
     }
 
     fn close(&mut self, error: Error) -> Error {
-        self.closed = Some(error.clone());
+        self.state = State::Failed;
+        self.vitals.error(&error, self.memory.clock);
         error
     }
 
@@ -434,6 +465,7 @@ impl Engine {
     }
 
     pub(crate) fn certificate(&self) -> Result<&Certificate> {
+        self.check_open()?;
         self.account.certificate()
     }
 

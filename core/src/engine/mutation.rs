@@ -55,6 +55,7 @@ impl Engine {
             }
             Err(error) => {
                 self.groups.clear();
+                self.vitals.error(&error, now);
                 if matches!(error, Error::Bug(_) | Error::Store(_)) {
                     return Err(self.close(error));
                 }

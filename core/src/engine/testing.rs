@@ -21,9 +21,14 @@ pub(crate) fn enrolled(user: &str) -> Engine {
     let store = MemoryStore::open(&MemoryDisk::new()).unwrap();
     let config = Config::new(UserId::new(user).unwrap(), authority().public_key());
     let mut engine = Engine::open(config, Box::new(store), &HostKey::from_bytes([2; 32]), [3; 32], NOW).unwrap();
+    enrol(&mut engine);
+    engine
+}
+
+/// Gives an engine that certificate.
+pub(crate) fn enrol(engine: &mut Engine) {
     let request = engine.identity().enrolment_request().unwrap();
     let role = Role::new("client").unwrap();
     let certificate = authority().issue(&request, role, 1, NOW.minus(DAY), NOW.plus(300 * DAY)).unwrap();
     engine.identity().enrol(certificate.as_bytes(), NOW).unwrap();
-    engine
 }

@@ -67,6 +67,8 @@ impl fmt::Debug for MessageRef {
 pub struct Kind(pub u16);
 
 impl Kind {
+    /// Stands for a content of a newer version: never sent, and refused when it comes.
+    pub(crate) const NEWER: Kind = Kind(0);
     /// Text.
     pub const TEXT: Kind = Kind(1);
     /// An image, by where it is and its key.
@@ -213,6 +215,9 @@ impl Content {
     fn check(&self) -> Result<(), PeerFault> {
         if self.body.len() > limits::CONTENT_BODY {
             return Err(PeerFault::TooLarge("content"));
+        }
+        if self.kind == Kind::NEWER {
+            return Err(PeerFault::Malformed("content"));
         }
         self.head.check()
     }

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::open::Opened;
-use super::{Verdict, act, dedup, missing};
+use super::{Verdict, act, dedup, later, missing};
 use crate::attachment::{self, AttachmentBody};
 use crate::authority::Certificate;
 use crate::call;
@@ -38,9 +38,12 @@ const UNREADABLE_COUNTS: u64 = DAY;
 /// Takes in what was decrypted.
 pub(super) fn apply(ctx: &mut Ctx<'_>, opened: Opened, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     let Opened { content, sender, session } = opened;
-    let done = if content.kind == Kind::CALL_SIGNAL {
+    let unknown = ctx.config.is_older_than(content.kind);
+    let done = if unknown && !content.kind.is_shown() {
+        Err(PeerFault::NewerVersion.into())
+    } else if content.kind == Kind::CALL_SIGNAL {
         call::receive(ctx, (session.conversation, session.id), &sender, &content, delivery)
-    } else if content.kind.is_act() {
+    } else if content.kind.is_act() && !unknown {
         act::apply(ctx, session.conversation, &sender, &content, (delivery.accepted_at, Frank::of(envelope, delivery)))
     } else if !content.kind.is_shown() {
         control(ctx, &session, &sender, &content, envelope, delivery)
@@ -74,8 +77,8 @@ fn control(
         Kind::UNREADABLE => missing::send_again(ctx, conversation, sender.device(), &content.body),
         Kind::AGAIN => heal(ctx, conversation, sender, &content.body, envelope, delivery),
         Kind::CERTIFICATE => renewed(ctx, sender, &content.body),
-        // A newer version's business between engines: nothing to show, nothing lost.
-        _ => Ok(()),
+        // A newer version's business between engines: kept for that.
+        _ => Err(PeerFault::NewerVersion.into()),
     }
 }
 
@@ -88,8 +91,11 @@ fn heal(
     envelope: &Envelope,
     delivery: &Delivery,
 ) -> Result<()> {
-    let Again(lost, content, accepted) = codec::decode(body, "message sent again")?;
-    let content = Content::decode(&content)?;
+    let Again(lost, padded, accepted) = codec::decode(body, "message sent again")?;
+    let content = match later::content(ctx, &padded) {
+        Err(PeerFault::NewerVersion) => later::stand_for(&padded, envelope.commitment)?,
+        content => content?,
+    };
     if !content.kind.is_shown() && !content.kind.is_act() {
         return Err(PeerFault::Malformed("message sent again").into());
     }
@@ -140,14 +146,14 @@ fn renewed(ctx: &mut Ctx<'_>, sender: &Certificate, body: &[u8]) -> Result<()> {
 }
 
 /// What brought a message: its envelope, when the relay accepted it for the first time, and the mark that it left.
-struct Carrier {
-    envelope: EnvelopeId,
-    accepted: Time,
-    frank: Option<Frank>,
+pub(super) struct Carrier {
+    pub envelope: EnvelopeId,
+    pub accepted: Time,
+    pub frank: Option<Frank>,
 }
 
 /// Puts a message in its place, unless it is there: the first one stays.
-fn insert(
+pub(super) fn insert(
     ctx: &mut Ctx<'_>,
     conversation: ConversationId,
     sender: &Certificate,
@@ -165,7 +171,7 @@ fn insert(
     }
     let key = MessageKey::new(content.head.stamp, Some(carrier.accepted), sender.device(), id);
     let own = author == ctx.account.user;
-    let (body, marks) = body(content.kind, &content.body)?;
+    let (body, marks) = body(ctx, content.kind, &content.body)?;
     if !own && let Some(action) = attachment::action(&body) {
         permitted(ctx, sender, action)?;
     }
@@ -209,13 +215,18 @@ fn permitted(ctx: &Ctx<'_>, sender: &Certificate, action: Action) -> Result<()> 
     }
 }
 
+/// Whether a kind of message is shown as what it is.
+pub(super) const fn is_known(kind: Kind) -> bool {
+    matches!(kind.0, 1..=11)
+}
+
 /// What a message says, and what stands on it beside. Marks on what this version does not know stay on it, for a newer one.
-fn body(kind: Kind, bytes: &[u8]) -> Result<(Body, Marks)> {
-    if kind != Kind::MARKED {
-        return Ok((unmarked(kind, bytes)?.0, Marks::default()));
+fn body(ctx: &Ctx<'_>, kind: Kind, bytes: &[u8]) -> Result<(Body, Marks)> {
+    if kind != Kind::MARKED || ctx.config.is_older_than(kind) {
+        return Ok((unmarked(ctx, kind, bytes)?.0, Marks::default()));
     }
     let (inner, inside, marks) = Marks::unwrap(bytes)?;
-    match unmarked(inner, &inside)? {
+    match unmarked(ctx, inner, &inside)? {
         (Body::Unknown(..), _) => Ok((Body::Unknown(kind, bytes.to_vec().into()), Marks::default())),
         (body, changed) => {
             let marks = marks.fitting(&body, changed)?;
@@ -225,8 +236,9 @@ fn body(kind: Kind, bytes: &[u8]) -> Result<(Body, Marks)> {
 }
 
 /// What a message of any other kind says, and whether cleaning has changed the text that mentions stand in.
-fn unmarked(kind: Kind, bytes: &[u8]) -> Result<(Body, bool)> {
+fn unmarked(ctx: &Ctx<'_>, kind: Kind, bytes: &[u8]) -> Result<(Body, bool)> {
     Ok(match kind {
+        kind if ctx.config.is_older_than(kind) => (Body::Unknown(kind, bytes.to_vec().into()), false),
         Kind::TEXT => {
             let (text, changed) = message::received_text(codec::decode(bytes, "text")?)?;
             (Body::Text(text), changed)

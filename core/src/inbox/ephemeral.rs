@@ -1,6 +1,6 @@
 //! Words of the moment: opened, judged and shown, or dropped. None is written down, parked or asked for again.
 
-use super::{Verdict, acknowledge, open};
+use super::{Verdict, open};
 use crate::ctx::Ctx;
 use crate::envelope::Envelope;
 use crate::error::{PeerFault, Result};
@@ -25,11 +25,11 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
     let (certificate, word) = match session::open_ephemeral(ctx, envelope)? {
         Said::Word(certificate, word) => (certificate, word),
         // By the time that its commit or welcome has come, it says nothing.
-        Said::Unknown | Said::Bad(PeerFault::NewerVersion) => return Ok(dropped(ctx, delivery)),
+        Said::Unknown | Said::Bad(PeerFault::NewerVersion) => return Ok(Verdict::Done),
         Said::TooOld => return Ok(Verdict::Late(PeerFault::TooOld)),
         Said::Bad(fault) => return Ok(Verdict::Refuse(fault)),
     };
-    let Some(session) = session::load(&ctx.tx, envelope.tag)? else { return Ok(dropped(ctx, delivery)) };
+    let Some(session) = session::load(&ctx.tx, envelope.tag)? else { return Ok(Verdict::Done) };
     let sender = match ctx.certificates.decode(&certificate) {
         Ok(certificate) => member::counting(ctx, &certificate)?,
         Err(fault) => return Ok(Verdict::Refuse(fault)),
@@ -45,11 +45,5 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
         let from = (sender.user(), sender.device());
         typing::heard(ctx, session.conversation, from, word, (delivery.accepted_at, lasts))?;
     }
-    Ok(dropped(ctx, delivery))
-}
-
-/// Nothing is left of it, and the relay need not deliver it again.
-fn dropped(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Verdict {
-    acknowledge(ctx, delivery.id);
-    Verdict::Done
+    Ok(Verdict::Done)
 }

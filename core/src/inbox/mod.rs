@@ -4,14 +4,18 @@ mod act;
 mod apply;
 mod dedup;
 mod ephemeral;
+mod later;
 mod missing;
 mod open;
 mod parked;
 mod shelf;
 
 pub(crate) use dedup::sweep as sweep_seen;
+pub(crate) use later::{
+    Next, What, is_due as later_is_due, judge as judge_later, judged as later_judged, kept as kept_count,
+};
 pub(crate) use missing::due as missing_due;
-pub(crate) use parked::{retry, sessions as parked_sessions, sweep as sweep_parked};
+pub(crate) use parked::{counts as parked_counts, retry, sessions as parked_sessions, sweep as sweep_parked};
 
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
@@ -44,27 +48,36 @@ pub(crate) enum Verdict {
 /// Takes a delivery in, all stages. On [`Verdict::Refuse`], [`Verdict::Late`] and [`Verdict::Forbid`] the caller drops
 /// the mutation and then only acknowledges.
 pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict> {
-    let envelope = match Envelope::decode(&delivery.envelope) {
-        Ok(envelope) => envelope,
-        Err(fault) => return Ok(Verdict::Refuse(fault)),
+    let verdict = match later::envelope(ctx, &delivery.envelope) {
+        Ok(envelope) => take_in(ctx, &envelope, delivery)?,
+        Err(PeerFault::NewerVersion) => later::keep_envelope(ctx, delivery)?,
+        Err(fault) => Verdict::Refuse(fault),
     };
+    match &verdict {
+        Verdict::Refuse(_) | Verdict::Late(_) | Verdict::Forbid(..) => {}
+        Verdict::Park | Verdict::Done | Verdict::Repeat => acknowledge(ctx, delivery.id),
+    }
+    Ok(verdict)
+}
+
+/// The stages behind decoding.
+fn take_in(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
     if !envelope.recipients.contains(&ctx.account.id) || envelope.sender == ctx.account.id {
         return Ok(Verdict::Refuse(PeerFault::NotForUs));
     }
     if envelope.kind == EnvelopeKind::Ephemeral {
-        return ephemeral::receive(ctx, &envelope, delivery);
+        return ephemeral::receive(ctx, envelope, delivery);
     }
-    let key = dedup::key(&envelope);
-    let verdict = if dedup::seen(ctx, &key)? { Verdict::Repeat } else { take(ctx, &envelope, delivery)? };
+    let key = dedup::key(envelope);
+    let verdict = if dedup::seen(ctx, &key)? { Verdict::Repeat } else { take(ctx, envelope, delivery)? };
     match &verdict {
         Verdict::Refuse(_) | Verdict::Late(_) | Verdict::Forbid(..) => return Ok(verdict),
-        Verdict::Park => parked::park(ctx, &envelope, delivery)?,
+        Verdict::Park => parked::park(ctx, envelope, delivery)?,
         Verdict::Done | Verdict::Repeat => {}
     }
     member::note_relay_clock(ctx, delivery.accepted_at)?;
     ctx.tx.effect(Effect::RelayAhead(delivery.accepted_at.ahead_of(ctx.now), Exact::AtLeast));
     dedup::note(ctx, key)?;
-    acknowledge(ctx, delivery.id);
     Ok(verdict)
 }
 

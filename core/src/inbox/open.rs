@@ -1,6 +1,6 @@
 //! Decrypts an application message and judges its sender.
 
-use super::{Verdict, apply, missing};
+use super::{Verdict, apply, later, missing};
 use crate::authority::Certificate;
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -52,15 +52,31 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
     if let Some(denied) = forbidden(ctx, &sender)? {
         return Ok(denied);
     }
-    match Content::decode(&plaintext) {
-        Ok(content) => match fits(envelope, &content, &plaintext) {
-            Ok(()) => apply::apply(ctx, Opened { content, sender, session }, envelope, delivery),
-            Err(fault) => Ok(Verdict::Refuse(fault)),
-        },
-        Err(PeerFault::NewerVersion) if envelope.kind == EnvelopeKind::Message => {
-            apply::unreadable(ctx, &session, &sender, envelope, delivery, Cause::NewerVersion)
+    match judge(ctx, &session, &sender, envelope, delivery, &plaintext)? {
+        Verdict::Refuse(PeerFault::NewerVersion) => {
+            later::keep_content(ctx, session, sender, envelope, delivery, &plaintext)
         }
-        Err(PeerFault::NewerVersion) => Ok(Verdict::Repeat),
+        verdict => Ok(verdict),
+    }
+}
+
+/// Judges and applies what was decrypted. Bodies are read before anything is staged of them: what is refused as newer has
+/// left no trace, and can be kept.
+pub(super) fn judge(
+    ctx: &mut Ctx<'_>,
+    session: &session::SessionRow,
+    sender: &Certificate,
+    envelope: &Envelope,
+    delivery: &Delivery,
+    plaintext: &[u8],
+) -> Result<Verdict> {
+    let content =
+        later::content(ctx, plaintext).and_then(|content| fits(envelope, &content, plaintext).map(|()| content));
+    match content {
+        Ok(content) => {
+            let opened = Opened { content, sender: sender.clone(), session: session.clone() };
+            apply::apply(ctx, opened, envelope, delivery)
+        }
         Err(fault) => Ok(Verdict::Refuse(fault)),
     }
 }
@@ -68,7 +84,11 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
 /// Whether the envelope says what its content is and commits to it. The relay's mark is on that commitment: without
 /// this, a member could say what no report can prove.
 fn fits(envelope: &Envelope, content: &Content, plaintext: &[u8]) -> Result<(), PeerFault> {
-    let (kind, commitment) = content.outside(plaintext)?;
+    let (kind, commitment) = match content.outside(plaintext) {
+        // What it brings again is of a newer version, and checked when that can be read.
+        Err(PeerFault::NewerVersion) if envelope.commitment.is_some() => (EnvelopeKind::Receipt, envelope.commitment),
+        outside => outside?,
+    };
     if envelope.kind != kind {
         return Err(PeerFault::Malformed("envelope kind"));
     }

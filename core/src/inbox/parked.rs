@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::shelf::{self, Budget};
-use super::{Verdict, dedup, take};
+use super::{Verdict, dedup, later, take};
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{Error, Result, StoreError};
@@ -68,9 +68,16 @@ pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) 
     ctx.tx.put_row(Table::Parked, key, &row)
 }
 
+/// How many envelopes wait, and how many of them are commits.
+pub(crate) fn counts(tx: &Tx<'_>) -> Result<(u64, u64)> {
+    let commits = shelf::rows(tx, COMMITS)?;
+    Ok((commits.saturating_add(shelf::rows(tx, OTHERS)?), commits))
+}
+
 /// Gives some of what has waited too long up; says whether there may be more.
 pub(crate) fn sweep(ctx: &Ctx<'_>) -> Result<bool> {
-    shelf::sweep(ctx, &[COMMITS, OTHERS])
+    let age = limits::PARKED_AGE;
+    shelf::sweep(ctx, &[(COMMITS, age), (OTHERS, age), (later::CLASS, limits::KEPT_AGE)])
 }
 
 /// Tries one parked envelope of a session again, the one behind `after`. Returns its key, or `None` at the end.
@@ -83,7 +90,9 @@ pub(crate) fn retry(
 ) -> Result<Option<(Vec<u8>, Verdict)>> {
     let from = after.map_or_else(|| session.as_bytes().to_vec(), |key| [key, &[0]].concat());
     let rows = ctx.tx.scan(Table::Parked, KeyRange { from: &from, to: &[] }, Direction::Forward, 1)?;
-    let Some((key, bytes)) = rows.into_iter().next().filter(|(key, _)| key.starts_with(session.as_bytes())) else {
+    // Behind them may lie what is kept for a newer version.
+    let parked = |key: &[u8]| key.starts_with(session.as_bytes()) && key.get(16).is_some_and(|class| *class <= OTHERS);
+    let Some((key, bytes)) = rows.into_iter().next().filter(|(key, _)| parked(key)) else {
         return Ok(None);
     };
     let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;

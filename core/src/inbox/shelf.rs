@@ -10,6 +10,7 @@ use crate::limits;
 use crate::store::Table;
 use crate::store::vault::INLINE;
 use crate::time::Time;
+use crate::tx::Tx;
 
 /// What a row of the index is.
 const NEXT: u8 = 0;
@@ -104,7 +105,7 @@ pub(super) fn make_room(ctx: &Ctx<'_>, class: u8, device: DeviceId, bytes: usize
 
 fn trim(ctx: &Ctx<'_>, share: Share, rows: usize, most: usize, bytes: usize, budget: &mut Budget) -> Result<bool> {
     loop {
-        let count = count(ctx, share)?;
+        let count = count(&ctx.tx, share)?;
         if count.rows < rows as u64 && count.bytes.saturating_add(bytes as u64) <= most as u64 {
             return Ok(true);
         }
@@ -124,12 +125,12 @@ pub(super) fn evict(ctx: &Ctx<'_>, key: &[u8], bytes: u64, budget: &mut Budget) 
 }
 
 /// Deletes some of what has waited too long; says whether there may be more.
-pub(super) fn sweep(ctx: &Ctx<'_>, classes: &[u8]) -> Result<bool> {
+pub(super) fn sweep(ctx: &Ctx<'_>, classes: &[(u8, u64)]) -> Result<bool> {
     let mut budget = Budget(SWEPT);
     let mut gone = false;
-    for class in classes {
+    for (class, age) in classes {
         while let Some(entry) = oldest(ctx, Share { class: *class, device: None })? {
-            if ctx.now.since(entry.at) <= limits::PARKED_AGE {
+            if ctx.now.since(entry.at) <= *age {
                 break;
             }
             // One at least, however long it is.
@@ -154,14 +155,19 @@ fn oldest(ctx: &Ctx<'_>, share: Share) -> Result<Option<Entry>> {
     ctx.tx.row(Table::ParkedIndex, &order_key(share.class, number), "parked index")
 }
 
-fn count(ctx: &Ctx<'_>, share: Share) -> Result<Count> {
-    Ok(ctx.tx.row(Table::ParkedIndex, &count_key(share), "parked index")?.unwrap_or_default())
+/// How many envelopes of a class wait.
+pub(super) fn rows(tx: &Tx<'_>, class: u8) -> Result<u64> {
+    count(tx, Share { class, device: None }).map(|count| count.rows)
+}
+
+fn count(tx: &Tx<'_>, share: Share) -> Result<Count> {
+    Ok(tx.row(Table::ParkedIndex, &count_key(share), "parked index")?.unwrap_or_default())
 }
 
 /// Changes the counts of a device and of all.
 fn count_in(ctx: &Ctx<'_>, class: u8, device: DeviceId, change: impl Fn(&mut Count)) -> Result<()> {
     for share in [Share { class, device: Some(device) }, Share { class, device: None }] {
-        let mut count = count(ctx, share)?;
+        let mut count = count(&ctx.tx, share)?;
         change(&mut count);
         if count.rows == 0 {
             ctx.tx.delete(Table::ParkedIndex, &count_key(share));

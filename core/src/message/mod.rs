@@ -9,6 +9,7 @@ mod reaction;
 mod row;
 mod state;
 mod system;
+mod tally;
 
 pub use key::MessageKey;
 pub use marks::Mention;
@@ -23,3 +24,4 @@ pub(crate) use marks::{Marks, clean as clean_with_mentions};
 pub(crate) use page::{count_unread, newest_unread, page};
 pub(crate) use reaction::{react, reacted};
 pub(crate) use row::{Body, MessageRow, find, index_key, load, newest, place, remove, require, reschedule, store};
+pub(crate) use tally::{unreadable, unsupported_prefix};

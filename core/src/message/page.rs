@@ -237,6 +237,7 @@ impl Message {
                 Body::Unknown(Kind::CALL, body) => {
                     call::summary(&body).map_or(MessageContent::Unsupported(Kind::CALL), MessageContent::Call)
                 }
+                Body::Unknown(Kind::NEWER, _) => MessageContent::Encrypted(Cause::NewerVersion),
                 Body::Unknown(kind, _) => MessageContent::Unsupported(kind),
                 Body::System(note) => MessageContent::System(note),
                 Body::Encrypted(cause) => MessageContent::Encrypted(cause),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::marks::Marks;
 use super::reaction::ReactionRow;
-use super::{Cause, MessageKey, Recipient, SendState, SystemNote};
+use super::{Cause, MessageKey, Recipient, SendState, SystemNote, tally};
 use crate::attachment::AttachmentBody;
 use crate::codec;
 use crate::decided::Decided;
@@ -205,6 +205,7 @@ pub(crate) fn store(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey, 
 /// Writes a row at a place that is new to it, and indexes it.
 pub(crate) fn place(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey, row: &MessageRow) -> Result<()> {
     store(tx, conversation, key, row)?;
+    tally::came(tx, conversation, key, row)?;
     let goes_at = row.goes_at(key);
     if row.unread {
         let goes_at = goes_at.map_or_else(Vec::new, |at| at.as_ms().to_be_bytes().to_vec());
@@ -226,6 +227,7 @@ pub(crate) fn newest(tx: &Tx<'_>, conversation: ConversationId) -> Result<Option
 /// Takes a message away, with its index rows.
 pub(crate) fn remove(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey) -> Result<MessageRow> {
     let row = load(tx, conversation, key)?.ok_or(Error::Store(StoreError::Corrupt("message index")))?;
+    tally::went(tx, conversation, key, &row)?;
     tx.delete(Table::Message, &key.row(conversation));
     tx.delete(Table::Unread, &key.row(conversation));
     tx.delete(Table::MessageIndex, &index_key(conversation, &row.author, key.id));

@@ -8,7 +8,7 @@ mod stamp;
 mod transmit;
 
 pub(crate) use pump::{may_be_told, pump, pump_at_once, wants_encryption};
-pub(crate) use queue::{Item, cancel, conversation_of, push};
+pub(crate) use queue::{Item, cancel, conversation_of, depth, has_unsent, push};
 pub(crate) use sent::{Carried, note_sent, sent, sweep as sweep_sent};
 pub(crate) use transmit::{
     Purpose, backoff, done, ephemeral_envelope, flights, hand_out_once, launch, new_envelope, relaunch, retry_due,

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::act;
 use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
+use crate::diagnosis::Queue;
 use crate::envelope::Kind;
 use crate::error::{Error, Result, StoreError};
 use crate::id::{ConversationId, EnvelopeId, MessageId};
 use crate::input::TransmitId;
 use crate::message::{self, FailedReason, SendState};
-use crate::store::Table;
+use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::Tx;
 
@@ -67,6 +68,31 @@ pub(super) fn first(tx: &Tx<'_>, conversation: ConversationId, limit: usize) -> 
 /// Whose queue a row belongs to.
 pub(crate) fn conversation_of(bytes: &[u8]) -> Result<ConversationId> {
     crate::codec::decode_row::<QueueRow>(bytes, "outbox").map(|row| row.conversation)
+}
+
+/// What waits to be encrypted, up to a limit of rows; receipts that were not gathered yet are not known here.
+pub(crate) fn depth(tx: &Tx<'_>, limit: usize) -> Result<Queue> {
+    let mut queue = Queue::default();
+    for (_, bytes) in tx.scan(Table::Outbox, KeyRange { from: &[], to: &[] }, Direction::Forward, limit)? {
+        match crate::codec::decode_row::<QueueRow>(&bytes, "outbox")?.item {
+            Item::Message(_) | Item::Again(..) => queue.messages += 1,
+            Item::Act(_) => queue.acts += 1,
+            Item::Control(..) => queue.controls += 1,
+        }
+    }
+    Ok(queue)
+}
+
+/// Whether something that a person did waits to be encrypted: a message, or an act.
+pub(crate) fn has_unsent(tx: &Tx<'_>) -> Result<bool> {
+    let rows = tx.scan(Table::Outbox, KeyRange { from: &[], to: &[] }, Direction::Forward, usize::MAX)?;
+    for (_, bytes) in rows {
+        let row: QueueRow = crate::codec::decode_row(&bytes, "outbox")?;
+        if matches!(row.item, Item::Message(_) | Item::Act(_)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Takes a message out of the queue; `false` when it is not there any more.

@@ -9,6 +9,8 @@ use crate::error::StoreError;
 
 /// The file that whoever has the store open holds locked.
 const LOCK: &str = "lock";
+/// Says that the store was destroyed: whoever takes the lock next removes what is left of it.
+const DESTROYED: &str = "destroyed";
 /// How long to wait between two tries of a lock.
 const PATIENCE: u64 = 5;
 
@@ -18,7 +20,8 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a directory, and makes the directory when it is missing. Tries for about `wait_ms`.
+    /// Takes the lock of a directory, and makes the directory when it is missing. Tries for about `wait_ms`. A store
+    /// that was being destroyed is removed to the end first.
     pub(super) fn acquire(dir: &Path, wait_ms: u64) -> Result<Lock, StoreError> {
         let mut waited = 0;
         loop {
@@ -42,7 +45,14 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(io_error(&error)),
         }
         // Whoever destroyed the store while we opened the file has left us the lock of nothing.
-        if is_same(&file, &path) { Ok(Lock { file }) } else { Err(StoreError::Locked) }
+        if !is_same(&file, &path) {
+            return Err(StoreError::Locked);
+        }
+        let lock = Lock { file };
+        if dir.join(DESTROYED).try_exists().map_err(|error| io_error(&error))? {
+            clear(dir, &Disk)?;
+        }
+        Ok(lock)
     }
 }
 
@@ -84,7 +94,6 @@ fn make_dir(dir: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes files and names durable. Tests put something in its place that remembers what was made so.
-#[cfg(feature = "sled")]
 pub(super) trait Syncs: Send + Sync {
     /// What was written to an open file, so that it can be read again.
     fn data(&self, file: &File, path: &Path) -> Result<(), StoreError>;
@@ -94,10 +103,8 @@ pub(super) trait Syncs: Send + Sync {
 }
 
 /// The operating system's disk.
-#[cfg(feature = "sled")]
 pub(super) struct Disk;
 
-#[cfg(feature = "sled")]
 impl Syncs for Disk {
     fn data(&self, file: &File, _: &Path) -> Result<(), StoreError> {
         file.sync_data().map_err(|error| io_error(&error))
@@ -132,20 +139,38 @@ pub(super) fn bytes_below(dir: &Path) -> Result<u64, StoreError> {
     Ok(sum)
 }
 
-/// Removes a store's directory, last the lock, which the caller holds.
-pub(super) fn remove_all(dir: &Path, lock: Lock) -> Result<(), StoreError> {
-    for entry in fs::read_dir(dir).map_err(|error| io_error(&error))? {
-        let path = entry.map_err(|error| io_error(&error))?.path();
-        if path.file_name().is_some_and(|name| name != LOCK) {
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(|error| io_error(&error))?;
-        }
-    }
+/// Destroys the store in a directory whose lock the caller holds, and removes the directory. Cut short after the first
+/// step, it is brought to its end by whoever takes the lock next: there is never a part of a store.
+pub(super) fn destroy(dir: &Path, lock: Lock, syncs: &dyn Syncs) -> Result<(), StoreError> {
+    condemn(dir, syncs)?;
+    clear(dir, syncs)?;
     fs::remove_file(dir.join(LOCK)).map_err(|error| io_error(&error))?;
     drop(lock);
     // It stays when somebody else has just begun to use it.
     let _ = fs::remove_dir(dir);
     Ok(())
+}
+
+/// Writes down, durably, that nothing in the directory counts any more.
+pub(super) fn condemn(dir: &Path, syncs: &dyn Syncs) -> Result<(), StoreError> {
+    let path = dir.join(DESTROYED);
+    let file = File::create(&path).map_err(|error| io_error(&error))?;
+    syncs.data(&file, &path)?;
+    syncs.names(dir)
+}
+
+/// Removes everything but the lock; what says that this is to be done goes when all else is gone for good.
+fn clear(dir: &Path, syncs: &dyn Syncs) -> Result<(), StoreError> {
+    for entry in fs::read_dir(dir).map_err(|error| io_error(&error))? {
+        let path = entry.map_err(|error| io_error(&error))?.path();
+        if path.file_name().is_some_and(|name| name != LOCK && name != DESTROYED) {
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(|error| io_error(&error))?;
+        }
+    }
+    syncs.names(dir)?;
+    fs::remove_file(dir.join(DESTROYED)).map_err(|error| io_error(&error))?;
+    syncs.names(dir)
 }
 
 /// What a failure to make or open something at the host's path means.
@@ -172,4 +197,109 @@ pub(super) fn io_error(error: &io::Error) -> StoreError {
 #[allow(clippy::disallowed_methods, reason = "another process has the store, and will not tell us when it is done")]
 pub(super) fn pause(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    //! R38.
+
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::store::conformance::{Open, copy_all, day, dump};
+
+    /// Whatever was removed when the destruction of a store was cut short: it opens empty, and no byte of it is left.
+    pub(in crate::store) fn a_condemned_store_opens_empty(open: Open<'_>) {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, empty) = (dir.path().join("store"), dir.path().join("empty"));
+        let mut store = open(&path).unwrap();
+        for batch in day(21, 30) {
+            store.apply(&batch).unwrap();
+        }
+        store.barrier().unwrap();
+        drop(open(&empty).unwrap());
+        let files = |dir: &Path| names(dir).into_iter().filter(|name| name != LOCK).collect::<Vec<_>>();
+        let parts = files(&path);
+        assert!(!parts.is_empty());
+        for gone in 0..1_usize << parts.len() {
+            let copy = dir.path().join(format!("copy {gone}"));
+            copy_all(&path, &copy);
+            condemn(&copy, &Disk).unwrap();
+            for (_, part) in parts.iter().enumerate().filter(|(bit, _)| gone >> bit & 1 == 1) {
+                let part = copy.join(part);
+                let removed = if part.is_dir() { fs::remove_dir_all(part) } else { fs::remove_file(part) };
+                removed.unwrap();
+            }
+            let store = open(&copy).unwrap();
+            assert!(dump(&*store).unwrap().is_empty(), "{gone:b} of {parts:?} gone");
+            drop(store);
+            assert_eq!(files(&copy), files(&empty), "{gone:b} of {parts:?} gone");
+            assert!(bytes_below(&copy).unwrap() <= bytes_below(&empty).unwrap(), "{gone:b} of {parts:?} gone");
+        }
+    }
+
+    /// A disk that fails at the n-th sync.
+    struct Failing(std::sync::Mutex<Cell<usize>>);
+
+    impl Failing {
+        fn at(sync: usize) -> Failing {
+            Failing(std::sync::Mutex::new(Cell::new(sync)))
+        }
+
+        fn sync(&self) -> Result<(), StoreError> {
+            let left = self.0.lock().unwrap();
+            left.set(left.get().wrapping_sub(1));
+            if left.get() == usize::MAX { Err(StoreError::Io("injected".into())) } else { Ok(()) }
+        }
+    }
+
+    impl Syncs for Failing {
+        fn data(&self, _: &File, _: &Path) -> Result<(), StoreError> {
+            self.sync()
+        }
+
+        fn names(&self, _: &Path) -> Result<(), StoreError> {
+            self.sync()
+        }
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn filled(dir: &Path) -> Lock {
+        let lock = Lock::acquire(dir, 0).unwrap();
+        fs::create_dir(dir.join("rows")).unwrap();
+        fs::write(dir.join("rows/db"), b"a row").unwrap();
+        fs::write(dir.join("current"), b"rows").unwrap();
+        lock
+    }
+
+    #[test]
+    fn a_store_whose_destruction_was_cut_short_is_whole_and_condemned_or_gone() {
+        let whole = ["current", DESTROYED, LOCK, "rows"];
+        for (sync, left) in [(0, &whole[..]), (1, &whole[..]), (2, &[DESTROYED, LOCK]), (3, &[LOCK])] {
+            let dir = tempfile::tempdir().unwrap();
+            let lock = filled(dir.path());
+            assert!(destroy(dir.path(), lock, &Failing::at(sync)).is_err());
+            assert_eq!(names(dir.path()), left, "sync {sync} fails");
+            drop(Lock::acquire(dir.path(), 0).unwrap());
+            assert_eq!(names(dir.path()), [LOCK], "sync {sync} fails");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        destroy(&path, filled(&path), &Failing::at(4)).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_store_that_is_not_condemned_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(filled(dir.path()));
+        drop(Lock::acquire(dir.path(), 0).unwrap());
+        assert_eq!(names(dir.path()), ["current", LOCK, "rows"]);
+    }
 }

@@ -15,7 +15,10 @@ enum State<S> {
     Open(S),
     /// Suspended when the store had this generation.
     Suspended(u64),
+    /// An error ended the session.
     Closed,
+    /// There is no store any more.
+    Destroyed,
 }
 
 impl<S> Handle<S> {
@@ -50,6 +53,24 @@ impl<S> Handle<S> {
             State::Open(session) if !self.failed.get() => Ok(session),
             _ => Err(StoreError::Closed),
         }
+    }
+
+    /// Destroys the store by `work`, which is given the session if there is one: a suspended store, or one that an error
+    /// closed, can be destroyed as well. After a failure it can be tried again.
+    pub(super) fn destroy(&mut self, work: impl FnOnce(Option<S>) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let (session, otherwise) = match std::mem::replace(&mut self.state, State::Destroyed) {
+            State::Open(session) => (Some(session), State::Closed),
+            State::Suspended(generation) => (None, State::Suspended(generation)),
+            State::Closed => (None, State::Closed),
+            State::Destroyed => return Err(StoreError::Closed),
+        };
+        let result = work(session);
+        match &result {
+            Ok(()) => {}
+            Err(StoreError::Locked) => self.state = otherwise,
+            Err(_) => self.state = State::Closed,
+        }
+        result
     }
 
     /// Remembers the generation that the store had when its session was taken.

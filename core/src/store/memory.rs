@@ -111,7 +111,10 @@ enum State {
     Open,
     /// Suspended when the disk had this generation.
     Suspended(u64),
+    /// An error closed it.
     Dead,
+    /// There is nothing any more.
+    Destroyed,
 }
 
 impl MemoryStore {
@@ -208,13 +211,20 @@ impl Store for MemoryStore {
     }
 
     fn destroy(&mut self) -> Result<(), StoreError> {
-        self.run(|disk| {
+        let mut disk = self.disk.0.lock();
+        match self.state.get() {
+            State::Open => {}
+            State::Suspended(_) | State::Dead => disk.take()?,
+            State::Destroyed => return Err(StoreError::Closed),
+        }
+        let result = disk.counted(|disk| {
             let operations = disk.operations;
             *disk = Disk { operations, ..Disk::default() };
             Ok(())
-        })?;
-        self.state.set(State::Dead);
-        Ok(())
+        });
+        disk.open = false;
+        self.state.set(if result.is_ok() { State::Destroyed } else { State::Dead });
+        result
     }
 }
 

@@ -179,10 +179,14 @@ pub trait Store: Send {
     /// Any [`StoreError`].
     fn size(&self) -> Result<u64, StoreError>;
 
-    /// Suspends and removes every file of the store.
+    /// Removes every row, and every file that has held one, for good: at this path there is an empty store afterwards. The
+    /// handle stays closed. Works on a suspended store, and on one that an error closed, as well.
+    ///
+    /// A crash in between leaves everything or nothing: once something is gone, opening the store removes the rest.
     ///
     /// # Errors
-    /// Any [`StoreError`].
+    /// [`StoreError::Locked`] and nothing changed while another process has it; [`StoreError::Closed`] when it was
+    /// destroyed before; else any [`StoreError`], after which it may be tried again.
     fn destroy(&mut self) -> Result<(), StoreError>;
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row as SqlRow, params};
 
-use super::files::{self, Lock};
+use super::files::{self, Disk, Lock};
 use super::handle::Handle;
 use super::{Direction, KeyRange, Op, Progress, Row, Store, Table, View, check_limits};
 use crate::error::StoreError;
@@ -97,8 +97,11 @@ impl Store for SqliteStore {
     }
 
     fn destroy(&mut self) -> Result<(), StoreError> {
-        self.barrier()?;
-        files::remove_all(&self.dir, self.handle.take()?.close()?)
+        let (dir, wait) = (&self.dir, self.lock_wait_ms);
+        self.handle.destroy(|session| {
+            let lock = session.map_or_else(|| Lock::acquire(dir, wait), |session| Ok(session.abandon()))?;
+            files::destroy(dir, lock, &Disk)
+        })
     }
 }
 
@@ -241,6 +244,12 @@ impl Session {
     fn close(self) -> Result<Lock, StoreError> {
         self.connection.close().map_err(|(_, error)| sqlite_error(error))?;
         Ok(self.lock)
+    }
+
+    /// Closes the database of a store that nobody needs any more: whether that works does not matter.
+    fn abandon(self) -> Lock {
+        drop(self.connection);
+        self.lock
     }
 
     fn run<T>(&mut self, work: impl FnOnce(&mut Session) -> rusqlite::Result<T>) -> Result<T, StoreError> {

@@ -12,7 +12,8 @@ pub enum Table {
     Activity = 3,
     /// `conversation · order (8) · device · message` → message.
     Message = 4,
-    /// `conversation · message · hash of author (8)` → where it stands in [`Table::Message`].
+    /// `conversation · message · hash of author (8)` → where it stands in [`Table::Message`];
+    /// `0 (16) · message · hash of conversation and author (8)` → those that a newer version may understand.
     MessageIndex = 5,
     /// `conversation · order (8) · device · message` → when it goes (8), or nothing. Unread messages.
     Unread = 6,
@@ -36,7 +37,8 @@ pub enum Table {
     Seen = 15,
     /// `kind (1) · class (1) · device or nothing · number (8) or nothing` → order and counts of [`Table::Parked`].
     ParkedIndex = 16,
-    /// `session · class (1) · device · number (8)` → an envelope that waits for what it lacks.
+    /// `session · class (1) · device · number (8)` → an envelope that waits for what it lacks;
+    /// `0 (16) · 2 · device or 0 · number (8)` → what only a newer version understands.
     Parked = 17,
     /// `device` → the newest certificate known.
     Certificate = 18,

@@ -15,6 +15,8 @@ use undertone_relay::client::{ClientError, DemoAuthority};
 
 use crate::now;
 
+const HOST_KEY: &str = "host.key";
+const AUTHORITY_KEY: &str = "authority.key";
 /// How long to wait for another process that has the store open.
 const LOCK_WAIT_MS: u64 = 2_000;
 
@@ -80,7 +82,7 @@ impl Profile {
         role: &Role,
         identity: Option<IdentityKey>,
     ) -> Result<Engine, ProfileError> {
-        let trusted = self.folder.join("authority.key");
+        let trusted = self.folder.join(AUTHORITY_KEY);
         let authority = if trusted.exists() {
             read_key(&trusted)?
         } else {
@@ -100,13 +102,31 @@ impl Profile {
         }
     }
 
+    /// Removes the host key, and what else the folder has beside the store: for after [`Engine::wipe`]. What the disk still
+    /// holds of the store's files can be read by nobody any more.
+    ///
+    /// # Errors
+    /// [`ProfileError::File`].
+    pub fn forget(&self) -> Result<(), ProfileError> {
+        for name in [HOST_KEY, AUTHORITY_KEY] {
+            let path = self.folder.join(name);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ProfileError::File(path, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn engine(
         &self,
         user: &UserId,
         authority: [u8; 32],
         identity: Option<IdentityKey>,
     ) -> Result<Engine, ProfileError> {
-        let path = self.folder.join("host.key");
+        let path = self.folder.join(HOST_KEY);
         if !path.exists() {
             write(&path, &random()?)?;
         }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use undertone::engine::Draft;
+use undertone::engine::{Draft, Unsent};
 use undertone::error::Misuse;
 use undertone::id::{ConversationId, UserId};
 use undertone::message::{Cursor, Message, MessageKey, SendState};
 use undertone::{Engine, Error, Event, Time};
-use undertone_host::{Host, Notice};
+use undertone_host::{Host, Notice, Profile};
 
 use crate::command::{self, Command};
 use crate::text::{self, Paper};
@@ -20,6 +20,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// A running chat.
 pub struct Chat {
     host: Host,
+    profile: Profile,
     user: UserId,
     paper: Paper,
     /// The open conversation, and with whom it is.
@@ -29,9 +30,9 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Around a host.
-    pub fn new(host: Host, user: UserId) -> Chat {
-        Chat { host, user, paper: Paper::new(), open: None, shown: BTreeMap::new() }
+    /// Around a host, whose device keeps its things in a profile.
+    pub fn new(host: Host, profile: Profile, user: UserId) -> Chat {
+        Chat { host, profile, user, paper: Paper::new(), open: None, shown: BTreeMap::new() }
     }
 
     /// Connects and greets.
@@ -55,6 +56,8 @@ impl Chat {
             Command::History(count) => self.history(count).await,
             Command::Typing => self.typing().await,
             Command::Safety => self.safety().await,
+            Command::Diagnose => self.diagnose().await,
+            Command::LogOut(name, unsent) => return Ok(!self.log_out(&name, unsent).await),
         }
         Ok(true)
     }
@@ -203,6 +206,40 @@ impl Chat {
             Ok(None) => self.paper.line("33", "their identity is not known yet: exchange a message first"),
             Err(error) => self.fail(&error),
         }
+    }
+
+    async fn diagnose(&self) {
+        match self.engine(|engine, now| engine.diagnose(now)).await {
+            Ok(diagnosis) => self.paper.line("0", &format!("{diagnosis:#?}")),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Removes everything of this user from this device, if the name says that this is meant; `true` when it is done.
+    async fn log_out(&self, name: &str, unsent: Unsent) -> bool {
+        let own = self.user.as_str();
+        if name != own {
+            let text = format!("this removes all your conversations from this device, for good: /logout {own}");
+            self.paper.line("33", &text);
+            return false;
+        }
+        match self.engine(move |engine, _| engine.wipe(unsent)).await {
+            Ok(()) => {}
+            Err(Error::Misuse(Misuse::Unsent)) => {
+                let text = format!("something was not sent yet: go /online first, or lose it by /logout {own} lose");
+                self.paper.line("33", &text);
+                return false;
+            }
+            Err(error) => {
+                self.fail(&error);
+                return false;
+            }
+        }
+        match self.profile.forget() {
+            Ok(()) => self.paper.line("1", "— logged out: nothing of yours is left on this device"),
+            Err(error) => self.paper.line("31", &error.to_string()),
+        }
+        true
     }
 
     fn fail(&self, error: &Error) {

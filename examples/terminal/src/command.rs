@@ -1,5 +1,7 @@
 //! What a typed line means.
 
+use undertone::engine::Unsent;
+
 /// A typed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -19,6 +21,11 @@ pub enum Command {
     Typing,
     /// Show the safety number with the open conversation's user.
     Safety,
+    /// Show how the engine does.
+    Diagnose,
+    /// Remove everything of this user from this device; the name that was typed to confirm it, and whether what was not
+    /// sent may be lost.
+    LogOut(String, Unsent),
     /// Say what can be typed.
     Help,
     /// End.
@@ -38,6 +45,8 @@ pub const HELP: &str = "\
 /offline       cut the connection: what you write waits
 /online        connect again
 /safety        the safety number to compare with the other
+/diagnose      how this device does, without content: for whoever helps you
+/logout        remove everything of yours from this device
 /help          this list
 /quit          end";
 
@@ -64,6 +73,9 @@ pub fn parse(line: &str) -> Command {
         ["online"] => Command::Online,
         ["typing"] => Command::Typing,
         ["safety"] => Command::Safety,
+        ["logout", name @ .., "lose"] => Command::LogOut(name.join(" "), Unsent::Lose),
+        ["logout", name @ ..] => Command::LogOut(name.join(" "), Unsent::Refuse),
+        ["diagnose"] => Command::Diagnose,
         ["help"] => Command::Help,
         ["quit" | "exit"] => Command::Quit,
         _ => Command::Wrong(format!("/{order} means nothing here; /help lists what does")),
@@ -81,6 +93,9 @@ mod tests {
         assert_eq!(parse("/start bea"), Command::Start("bea".into()));
         assert_eq!(parse("/history 7"), Command::History(7));
         assert_eq!(parse("/typing"), Command::Typing);
+        assert_eq!(parse("/logout"), Command::LogOut(String::new(), Unsent::Refuse));
+        assert_eq!(parse("/logout ann lee"), Command::LogOut("ann lee".into(), Unsent::Refuse));
+        assert_eq!(parse("/logout ann lee lose"), Command::LogOut("ann lee".into(), Unsent::Lose));
         for wrong in ["/start", "/history 0", "/history x", "/dance", "/"] {
             assert!(matches!(parse(wrong), Command::Wrong(_)), "{wrong}");
         }

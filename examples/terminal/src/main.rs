@@ -42,7 +42,7 @@ async fn run(options: Options) -> Result<(), String> {
     let opened = profile.open(&options.relay, &options.user, &options.role, None).await;
     let engine = opened.map_err(|e| e.to_string())?;
     let (host, mut notices) = start(engine, options.relay.clone()).map_err(|e| e.to_string())?;
-    let mut chat = Chat::new(host, options.user);
+    let mut chat = Chat::new(host, profile, options.user);
     chat.begin()?;
     let mut lines = lines_of_stdin();
     loop {

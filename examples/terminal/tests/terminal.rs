@@ -107,8 +107,25 @@ fn two_people_chat_in_two_terminals() {
     ann.shows("safety number: ");
     ann.types("/dance");
     ann.shows("/dance means nothing here");
-    ann.types("/quit");
+    ann.types("/diagnose");
+    ann.shows("up: true");
+    ann.shows("last_error: None");
+
+    // Nothing is removed before it is confirmed, and nothing is lost unasked.
+    ann.types("/logout");
+    ann.shows("/logout ann");
+    ann.types("/offline");
+    ann.shows("— offline");
+    ann.types("not sent");
+    ann.types("/logout ann");
+    ann.shows("something was not sent yet");
+    assert!(folder.path().join("ann/host.key").exists());
+    ann.types("/logout ann lose");
+    ann.shows("logged out");
     assert!(ann.child.wait().unwrap().success());
+    assert_eq!(std::fs::read_dir(folder.path().join("ann")).unwrap().count(), 0);
+    bea.types("/quit");
+    assert!(bea.child.wait().unwrap().success());
     drop((ann, bea));
     runtime.block_on(server.shut_down()).unwrap();
 }

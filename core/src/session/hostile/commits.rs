@@ -54,7 +54,7 @@ fn a_device_under_another_identity_key_is_not_put_beside_those_of_a_user() {
 fn a_device_under_the_users_identity_key_is_taken_in() {
     let mut stage = Stage::new();
     let mut eve = stage.together();
-    let key = stage.engine.identity().identity_key();
+    let key = stage.engine.identity().identity_key().unwrap();
     let tablet = stage.device("tablet", "bea", &key, "escort");
     let adds = vec![tablet.key_package()];
     stage.commit(&mut eve, Changes { adds, ..Changes::default() }).unwrap();

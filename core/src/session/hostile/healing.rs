@@ -105,7 +105,7 @@ fn a_session_of_which_the_relay_knows_nothing_is_replaced() {
 fn one_bad_key_package_keeps_nobody_else_out() {
     let mut stage = Stage::new();
     stage.together();
-    let key = stage.engine.identity().identity_key();
+    let key = stage.engine.identity().identity_key().unwrap();
     let tablet = stage.device("tablet", "bea", &key, "escort");
     let add = |device: &super::Device, user: &str, key_package: Vec<u8>| Add {
         device: crate::id::DeviceId::of_key(&device.signer.public()),

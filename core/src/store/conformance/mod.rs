@@ -35,7 +35,8 @@ macro_rules! conformance_tests {
             keys_are_in_byte_order, tables_are_apart, scans_match_a_sorted_map, a_batch_is_whole_or_refused,
             rows_at_the_limits_fit, what_was_barred_survives, without_a_barrier_a_prefix_survives,
             suspending_gives_way, a_second_handle_is_locked_out, compaction_keeps_everything,
-            destroying_leaves_an_empty_place, a_long_life_matches_the_model,
+            destroying_leaves_an_empty_place, a_store_in_any_state_can_be_destroyed,
+            what_another_handle_has_open_is_not_destroyed, a_long_life_matches_the_model,
         );
     };
     (@$cases:ident $open:expr; $($case:ident),+ $(,)?) => {$(

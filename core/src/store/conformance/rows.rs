@@ -4,7 +4,7 @@ use super::{Open, change, day, delete, dump, get, prefix, put, states};
 use crate::error::StoreError;
 use crate::limits;
 use crate::rng::Rng;
-use crate::store::{Direction, KeyRange, Op, Progress, Row, Table};
+use crate::store::{Direction, KeyRange, Op, Progress, Row, Store, Table};
 
 pub fn keys_are_in_byte_order(open: Open<'_>) {
     let dir = tempfile::tempdir().unwrap();
@@ -216,6 +216,50 @@ pub fn destroying_leaves_an_empty_place(open: Open<'_>) {
     assert_eq!(store.resume(), Err(StoreError::Closed));
     drop(store);
     assert!(dump(&*open(&path).unwrap()).unwrap().is_empty());
+}
+
+pub fn a_store_in_any_state_can_be_destroyed(open: Open<'_>) {
+    let leave: [fn(&mut dyn Store); 3] = [
+        |_| {},
+        |store| store.suspend().unwrap(),
+        // A key that is too long closes it.
+        |store| assert!(store.apply(&[put(Table::Call, &[0; limits::STORE_KEY + 1], b"")]).is_err()),
+    ];
+    for state in leave {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let mut store = open(&path).unwrap();
+        store.apply(&[put(Table::Call, b"x", b"1")]).unwrap();
+        store.barrier().unwrap();
+        store.apply(&[put(Table::Call, b"y", b"2")]).unwrap();
+        state(&mut *store);
+        store.destroy().unwrap();
+        // What may be there by now is another store, of which this handle knows nothing.
+        let mut next = open(&path).unwrap();
+        assert!(dump(&*next).unwrap().is_empty());
+        next.apply(&[put(Table::Call, b"z", b"3")]).unwrap();
+        next.suspend().unwrap();
+        assert_eq!(store.destroy(), Err(StoreError::Closed));
+        next.resume().unwrap();
+        assert_eq!(get(&*next, Table::Call, b"z").unwrap(), b"3");
+    }
+}
+
+pub fn what_another_handle_has_open_is_not_destroyed(open: Open<'_>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let mut one = open(&path).unwrap();
+    one.apply(&[put(Table::Call, b"x", b"1")]).unwrap();
+    one.suspend().unwrap();
+    let mut two = open(&path).unwrap();
+    assert_eq!(one.destroy(), Err(StoreError::Locked));
+    assert_eq!(get(&*two, Table::Call, b"x").unwrap(), b"1");
+    two.suspend().unwrap();
+    assert_eq!(one.resume(), Ok(false), "it was suspended before, and is");
+    one.suspend().unwrap();
+    one.destroy().unwrap();
+    two.resume().unwrap();
+    assert!(dump(&*two).unwrap().is_empty());
 }
 
 pub fn a_long_life_matches_the_model(open: Open<'_>) {

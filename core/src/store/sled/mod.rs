@@ -139,12 +139,14 @@ impl Store for SledStore {
     }
 
     fn destroy(&mut self) -> Result<(), StoreError> {
-        let Session { tree, rewrite, lock, .. } = self.handle.take()?;
-        tree.close()?;
-        if let Some(mut rewrite) = rewrite {
-            rewrite.close()?;
-        }
-        lock.map_or(Ok(()), |lock| files::remove_all(&self.dir, lock))
+        let (dir, settings) = (&self.dir, &self.settings);
+        self.handle.destroy(|session| {
+            let lock = match session {
+                Some(session) => session.abandon(),
+                None => Some(Lock::acquire(dir, 0)?),
+            };
+            lock.map_or(Ok(()), |lock| files::destroy(dir, lock, &*settings.syncs))
+        })
     }
 }
 
@@ -245,6 +247,15 @@ impl Session {
         self.count(&mut changes);
         self.tree.apply(changes)?;
         Rewrite::begin(&self.dir, self.number + 1, &self.settings)
+    }
+
+    /// Ends the turn of a store that nobody needs any more: whether its last rows can be written does not matter.
+    fn abandon(self) -> Option<Lock> {
+        let _ = self.tree.close();
+        if let Some(mut rewrite) = self.rewrite {
+            let _ = rewrite.close();
+        }
+        self.lock
     }
 
     /// Goes on with a copy from before the store was suspended, if it still is a copy of this store.

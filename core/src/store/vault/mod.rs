@@ -235,14 +235,29 @@ impl Vault {
         self.guard(|| Ok(Usage { files: self.store.size()?, live: self.root.live }))
     }
 
-    /// Removes the store with all its files.
+    /// Removes the store with all its files, and wipes every key and row from memory; see [`Store::destroy`]. Works on a
+    /// vault that is closed as well.
     ///
     /// # Errors
-    /// Any [`StoreError`].
+    /// [`StoreError::Locked`] and nothing changed while another process has the store; else any [`StoreError`], after
+    /// which it may be tried again.
     pub fn destroy(&mut self) -> Result<(), StoreError> {
-        self.hand.get_mut().clear();
-        self.guarded(|vault| vault.store.destroy())?;
-        self.closed.set(true);
+        let destroyed = self.store.destroy();
+        if destroyed != Err(StoreError::Locked) {
+            self.closed.set(true);
+            self.forget()?;
+        }
+        destroyed
+    }
+
+    /// Puts keys of nothing in the place of the store's, whose memory is wiped by that, and drops all rows.
+    fn forget(&mut self) -> Result<(), StoreError> {
+        let keys = DataKeys::fresh(&mut Rng::from_seed([0; 32]));
+        self.blinder = Blinder::new(&keys.blind)?;
+        self.sealer = Sealer::new(&keys, Rng::from_seed([0; 32]));
+        self.marker = Marker::new(&keys.sum)?;
+        (self.hand, self.parts) = (RefCell::default(), RefCell::default());
+        (self.root, self.key_row, self.root_row, self.staged) = (Root::default(), Vec::new(), Vec::new(), Vec::new());
         Ok(())
     }
 

@@ -10,6 +10,12 @@ mod conforming {
     crate::conformance_file_tests!(super::open);
 }
 
+// R38
+#[test]
+fn a_store_whose_destruction_was_cut_short_opens_empty() {
+    files::tests::a_condemned_store_opens_empty(&open);
+}
+
 fn open(dir: &Path) -> Result<Box<dyn Store>, StoreError> {
     Ok(Box::new(SledStore::open(dir)?))
 }

@@ -1,0 +1,339 @@
+//! What this version does not understand is kept for a newer one, and judged again when one opens the store.
+//!
+//! - An envelope that cannot be read is kept as it came.
+//! - A content of a newer version that people are to see is a message: its head is obeyed, and it says that it cannot be
+//!   read. One of a kind that is not known is a message as well, which says that it is not supported.
+//! - What engines tell each other is kept beside the envelopes.
+
+use serde::{Deserialize, Serialize};
+
+use super::open::{self, Opened};
+use super::shelf::{self, Budget};
+use super::{Verdict, act, apply, dedup, take_in};
+use crate::authority::Certificate;
+use crate::codec;
+use crate::conversation;
+use crate::ctx::Ctx;
+use crate::envelope::{Content, Envelope, EnvelopeKind, Head, Kind};
+use crate::error::{Error, PeerFault, Result, StoreError};
+use crate::event::Event;
+use crate::id::{ConversationId, DeviceId, EnvelopeId, Hash32, SessionId};
+use crate::input::{Delivery, DeliveryId};
+use crate::limits;
+use crate::member;
+use crate::message::{self, Body, Cause, MessageKey, MessageRow};
+use crate::session::{self, SessionRow};
+use crate::store::{Direction, KeyRange, Table};
+use crate::time::Time;
+use crate::tx::Tx;
+
+/// What this version understands: counted up whenever it learns to read what older ones have kept.
+const DIALECT: u32 = 1;
+/// What the version understood that judged last.
+const DIALECT_ROW: &[u8] = b"dialect";
+/// The class of what is kept, beside those of parked envelopes.
+pub(super) const CLASS: u8 = 2;
+/// Its tag in keys. A session may have it: those who look for a session's parked envelopes look at their classes only.
+const NO_SESSION: SessionId = SessionId::from_bytes([0; 16]);
+/// Who sent an envelope that cannot be read.
+const NOBODY: DeviceId = DeviceId::from_bytes([0; 16]);
+/// That an envelope is kept already.
+const KEPT: &[u8] = b"kept";
+
+/// Something kept.
+#[derive(Serialize, Deserialize)]
+struct LaterRow {
+    delivery: u64,
+    accepted_at: Time,
+    frank: Option<Hash32>,
+    /// As it came; without its body when that was decrypted.
+    #[serde(with = "serde_bytes")]
+    envelope: Vec<u8>,
+    opened: Option<OpenedRow>,
+}
+
+/// What was decrypted, from whom.
+#[derive(Serialize, Deserialize)]
+struct OpenedRow {
+    certificate: serde_bytes::ByteBuf,
+    plaintext: serde_bytes::ByteBuf,
+}
+
+/// The body of [`Kind::NEWER`]: what its envelope committed to, and the content, padded.
+#[derive(Serialize, Deserialize)]
+struct Newer(Option<Hash32>, serde_bytes::ByteBuf);
+
+/// Reads an envelope, as far as this version can.
+pub(super) fn envelope(ctx: &Ctx<'_>, bytes: &[u8]) -> Result<Envelope, PeerFault> {
+    let envelope = Envelope::decode(bytes)?;
+    if ctx.config.is_older_than_envelope(envelope.kind) { Err(PeerFault::NewerVersion) } else { Ok(envelope) }
+}
+
+/// Reads a content, as far as this version can.
+pub(super) fn content(ctx: &Ctx<'_>, padded: &[u8]) -> Result<Content, PeerFault> {
+    let content = Content::decode(padded)?;
+    if ctx.config.is_older_than_contents() { Err(PeerFault::NewerVersion) } else { Ok(content) }
+}
+
+/// Keeps an envelope that cannot be read.
+pub(super) fn keep_envelope(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict> {
+    if delivery.envelope.len() > limits::PARKED_BYTES {
+        return Ok(Verdict::Refuse(PeerFault::NewerVersion));
+    }
+    let hash = Hash32::of(&delivery.envelope);
+    let name = hash.as_bytes().first_chunk().copied().map(SessionId::from_bytes).unwrap_or(NO_SESSION);
+    if dedup::said(ctx, KEPT, NOBODY, name)?.is_some() {
+        return Ok(Verdict::Repeat);
+    }
+    dedup::note_said(ctx, KEPT, NOBODY, name, ctx.now.plus(limits::MAILBOX_AGE))?;
+    keep(ctx, NOBODY, delivery.envelope.clone(), delivery, None)?;
+    Ok(Verdict::Done)
+}
+
+/// Keeps what was decrypted and cannot be read: as a message, if people are to see it.
+pub(super) fn keep_content(
+    ctx: &mut Ctx<'_>,
+    session: SessionRow,
+    sender: Certificate,
+    envelope: &Envelope,
+    delivery: &Delivery,
+    plaintext: &[u8],
+) -> Result<Verdict> {
+    if envelope.kind != EnvelopeKind::Message {
+        let header = Envelope { body: Vec::new(), ..envelope.clone() }.encode()?;
+        let opened = OpenedRow { certificate: sender.as_bytes().to_vec().into(), plaintext: plaintext.to_vec().into() };
+        keep(ctx, sender.device(), header, delivery, Some(opened))?;
+        return Ok(Verdict::Done);
+    }
+    match stand_for(plaintext, envelope.commitment) {
+        Ok(content) => apply::apply(ctx, Opened { content, sender, session }, envelope, delivery),
+        // Not even its head: nothing is left to show but that something came.
+        Err(PeerFault::NewerVersion) => {
+            apply::unreadable(ctx, &session, &sender, envelope, delivery, Cause::NewerVersion)
+        }
+        Err(fault) => Ok(Verdict::Refuse(fault)),
+    }
+}
+
+/// What stands for a content of a newer version: its head, and all of it.
+pub(super) fn stand_for(padded: &[u8], commitment: Option<Hash32>) -> Result<Content, PeerFault> {
+    let head = Content::peek_head(padded)?;
+    let body =
+        codec::encode(&Newer(commitment, padded.to_vec().into())).map_err(|_| PeerFault::Malformed("content"))?;
+    Ok(Content { head, kind: Kind::NEWER, body, opening: Hash32::from_bytes([0; 32]) })
+}
+
+fn keep(
+    ctx: &mut Ctx<'_>,
+    device: DeviceId,
+    envelope: Vec<u8>,
+    delivery: &Delivery,
+    opened: Option<OpenedRow>,
+) -> Result<()> {
+    let row = LaterRow {
+        delivery: delivery.id.0,
+        accepted_at: delivery.accepted_at,
+        frank: delivery.frank,
+        envelope,
+        opened,
+    };
+    let row = codec::encode(&row)?;
+    if !shelf::make_room(ctx, CLASS, device, row.len(), &mut Budget::new())? {
+        return Ok(());
+    }
+    let key = [&prefix()[..], device.as_bytes(), &shelf::next(ctx)?.to_be_bytes()].concat();
+    shelf::add(ctx, &key, row.len())?;
+    ctx.tx.put(Table::Parked, key, row);
+    Ok(())
+}
+
+/// How much is kept, messages apart.
+pub(crate) fn kept(tx: &Tx<'_>) -> Result<u64> {
+    shelf::rows(tx, CLASS)
+}
+
+/// Whether another version judged last.
+pub(crate) fn is_due(ctx: &Ctx<'_>) -> Result<bool> {
+    Ok(ctx.tx.row::<u32>(Table::Meta, DIALECT_ROW, "dialect")? != Some(dialect(ctx)))
+}
+
+/// This version has judged all there was.
+pub(crate) fn judged(ctx: &mut Ctx<'_>) -> Result<()> {
+    ctx.tx.put_row(Table::Meta, DIALECT_ROW.to_vec(), &dialect(ctx))
+}
+
+fn dialect(ctx: &Ctx<'_>) -> u32 {
+    if ctx.config.is_older() { 0 } else { DIALECT }
+}
+
+/// One thing that is kept.
+pub(crate) struct Next {
+    /// Where it lies: the next one is behind it.
+    pub key: Vec<u8>,
+    /// Why it is refused: the caller drops the mutation, and calls again to give it up.
+    pub fault: Option<Error>,
+}
+
+/// Judges one thing again, the one behind `after`; `None` at the end. With `give_up` it goes.
+pub(crate) fn judge(ctx: &mut Ctx<'_>, what: What, after: Option<&[u8]>, give_up: bool) -> Result<Option<Next>> {
+    let (table, prefix) = match what {
+        What::Messages | What::Acts => (Table::MessageIndex, message::unsupported_prefix().to_vec()),
+        What::Rest => (Table::Parked, prefix().to_vec()),
+    };
+    let from = after.map_or_else(|| prefix.clone(), |key| [key, &[0]].concat());
+    let rows = ctx.tx.scan(table, KeyRange { from: &from, to: &[] }, Direction::Forward, 1)?;
+    let Some((key, bytes)) = rows.into_iter().next().filter(|(key, _)| key.starts_with(&prefix)) else {
+        return Ok(None);
+    };
+    let verdict = match what {
+        What::Messages => judge_message(ctx, &key, &bytes, false, give_up)?,
+        What::Acts => judge_message(ctx, &key, &bytes, true, give_up)?,
+        What::Rest => judge_rest(ctx, &key, &bytes, give_up)?,
+    };
+    let fault = match verdict {
+        Verdict::Refuse(fault) | Verdict::Late(fault) => Some(fault.into()),
+        Verdict::Forbid(_, reason) => Some(Error::Denied(reason)),
+        Verdict::Done | Verdict::Repeat | Verdict::Park => None,
+    };
+    Ok(Some(Next { key, fault }))
+}
+
+/// What is kept where.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Messages that cannot be read, or are not supported.
+    Messages,
+    /// What was taken for a message, and is an act.
+    Acts,
+    /// Envelopes, and what engines tell each other.
+    Rest,
+}
+
+fn judge_rest(ctx: &mut Ctx<'_>, key: &[u8], bytes: &[u8], give_up: bool) -> Result<Verdict> {
+    if give_up {
+        shelf::remove(ctx, key)?;
+        return Ok(Verdict::Repeat);
+    }
+    let row: LaterRow = codec::decode_row(bytes, "kept")?;
+    let delivery = Delivery {
+        id: DeliveryId(row.delivery),
+        accepted_at: row.accepted_at,
+        frank: row.frank,
+        envelope: row.envelope,
+    };
+    let envelope = match envelope(ctx, &delivery.envelope) {
+        Ok(envelope) => envelope,
+        Err(PeerFault::NewerVersion) => return Ok(Verdict::Park),
+        Err(fault) => return Ok(Verdict::Refuse(fault)),
+    };
+    let verdict = match row.opened {
+        None => take_in(ctx, &envelope, &delivery)?,
+        Some(opened) => {
+            let Some(session) = session::load(&ctx.tx, envelope.tag)? else {
+                shelf::remove(ctx, key)?;
+                return Ok(Verdict::Repeat);
+            };
+            let certificate = Certificate::decode(&opened.certificate);
+            let sender = certificate.map_err(|_| Error::Store(StoreError::Corrupt("kept")))?;
+            let sender = member::counting(ctx, &sender)?;
+            match open::judge(ctx, &session, &sender, &envelope, &delivery, &opened.plaintext)? {
+                // It stays where it is.
+                Verdict::Refuse(PeerFault::NewerVersion) => return Ok(Verdict::Park),
+                verdict => verdict,
+            }
+        }
+    };
+    shelf::remove(ctx, key)?;
+    Ok(verdict)
+}
+
+fn judge_message(ctx: &mut Ctx<'_>, key: &[u8], bytes: &[u8], acts: bool, give_up: bool) -> Result<Verdict> {
+    let (conversation, place): (ConversationId, MessageKey) = codec::decode_row(bytes, "unsupported")?;
+    let Some(before) = message::load(&ctx.tx, conversation, place)? else {
+        ctx.tx.delete(Table::MessageIndex, key);
+        return Ok(Verdict::Repeat);
+    };
+    if give_up {
+        let mut row = conversation::require(&ctx.tx, conversation)?;
+        conversation::removed(ctx, &mut row, place)?;
+        conversation::store(&mut ctx.tx, &row)?;
+        return Ok(Verdict::Repeat);
+    }
+    let content = match understood(ctx, place, &before) {
+        Ok(content) if content.kind.is_act() == acts => content,
+        Ok(_) | Err(PeerFault::NewerVersion) => return Ok(Verdict::Park),
+        Err(fault) => return Ok(Verdict::Refuse(fault)),
+    };
+    let Some(sender) = member::newest(&ctx.tx, place.device)? else { return Ok(Verdict::Park) };
+    match replace(ctx, conversation, place, before, content, &sender) {
+        Ok(()) => Ok(Verdict::Done),
+        Err(Error::Peer(fault)) => Ok(Verdict::Refuse(fault)),
+        Err(Error::Denied(reason)) => Ok(Verdict::Forbid(sender.user().clone(), reason)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The content of a message that could not be read, if this version can.
+fn understood(ctx: &Ctx<'_>, place: MessageKey, row: &MessageRow) -> Result<Content, PeerFault> {
+    let Body::Unknown(kind, body) = &row.body else { return Err(PeerFault::NewerVersion) };
+    if *kind != Kind::NEWER {
+        let head = Head {
+            id: place.id,
+            stamp: row.stamp,
+            period: row.period,
+            clock: row.clock,
+            target: row.target.clone(),
+            counts: row.counts,
+            notifies: false,
+        };
+        let content = Content { head, kind: *kind, body: body.to_vec(), opening: row.opening };
+        let known = kind.is_act() || apply::is_known(*kind);
+        return if known && !ctx.config.is_older_than(*kind) { Ok(content) } else { Err(PeerFault::NewerVersion) };
+    }
+    let Newer(commitment, padded) = codec::decode(body, "newer")?;
+    let content = content(ctx, &padded)?;
+    if commitment == Some(content.commitment(&padded)) && content.kind.is_shown() && content.head.id == place.id {
+        Ok(content)
+    } else {
+        Err(PeerFault::Commitment)
+    }
+}
+
+/// Puts what a message says in the place of what stood for it; whoever has read that has read it.
+fn replace(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    place: MessageKey,
+    before: MessageRow,
+    content: Content,
+    sender: &Certificate,
+) -> Result<()> {
+    let mut list = conversation::require(&ctx.tx, conversation)?;
+    conversation::removed(ctx, &mut list, place)?;
+    conversation::store(&mut ctx.tx, &list)?;
+    let accepted = before.accepted.unwrap_or(place.at);
+    if content.kind.is_act() {
+        return act::apply(ctx, conversation, sender, &content, (accepted, before.frank));
+    }
+    let envelope = before.envelope.unwrap_or(EnvelopeId::from_bytes([0; 16]));
+    let carrier = apply::Carrier { envelope, accepted, frank: before.frank };
+    apply::insert(ctx, conversation, sender, content, carrier)?;
+    let Some(mut row) = message::load(&ctx.tx, conversation, place)? else { return Ok(()) };
+    let goes_at = row.goes_at(place);
+    (row.state, row.recipients) = (before.state, before.recipients);
+    (row.read, row.readers) = (before.read, before.readers);
+    message::reschedule(&ctx.tx, conversation, place, goes_at, &row)?;
+    if row.unread && !before.unread {
+        conversation::read_elsewhere(ctx, conversation, place, &mut row)?;
+    }
+    ctx.tx.event(Event::MessageChanged(conversation, place));
+    Ok(())
+}
+
+/// tag · class.
+fn prefix() -> [u8; 17] {
+    let mut prefix = [0; 17];
+    prefix[..16].copy_from_slice(NO_SESSION.as_bytes());
+    prefix[16] = CLASS;
+    prefix
+}
