@@ -1,7 +1,7 @@
 //! How an engine does, in numbers and codes: for whoever helps a person whose chat does not work.
 //!
-//! Nothing in it is content, a key, or an id of a user, device, conversation or message: it may be shown, logged and sent
-//! to support. `docs/troubleshooting.md` says what to read out of it.
+//! Nothing in it is content, a key, or an id of a user, device, conversation or message: it may be shown, logged and
+//! sent to support. `docs/troubleshooting.md` says what to read out of it.
 
 use crate::output::Wake;
 use crate::store::Usage;
@@ -13,15 +13,15 @@ use crate::time::Time;
 pub struct Diagnosis {
     /// When this was asked, by the device's clock.
     pub at: Time,
-    /// Whether the engine serves calls. Not after a failure of the store, or a bug: `last_error` names it, and the engine
-    /// must be opened again.
+    /// Whether the engine serves calls. Not after a failure of the store, or a bug: `last_error` names it, and the
+    /// engine must be opened again.
     pub open: bool,
     /// The connection, as the host has told of it.
     pub connection: ConnectionHealth,
     /// The device's own certificate.
     pub certificate: CertificateState,
-    /// What the host has not fetched with [`poll_output`](crate::Engine::poll_output) yet. It stays above 0 when the host
-    /// does not drain.
+    /// What the host has not fetched with [`poll_output`](crate::Engine::poll_output) yet. It stays above 0 when the
+    /// host does not drain.
     pub undrained: usize,
     /// Transmits that the relay has not answered.
     pub transmits: usize,
@@ -44,8 +44,8 @@ pub struct Diagnosis {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stored {
-    /// The next instant at which the engine wants to be woken, and why. It stays in the past when the host does not call
-    /// [`handle_timeout`](crate::Engine::handle_timeout).
+    /// The next instant at which the engine wants to be woken, and why. It stays in the past when the host does not
+    /// call [`handle_timeout`](crate::Engine::handle_timeout).
     pub wake: (Time, Wake),
     /// What cannot be read, by cause.
     pub unreadable: Unreadable,
@@ -71,8 +71,8 @@ pub struct ConnectionHealth {
     pub caught_up: bool,
     /// The last login since the engine was opened.
     pub last_login: Option<Time>,
-    /// How many of this device's key packages the relay had at that login, if it said so. Without any, nobody can begin a
-    /// conversation with this device but over the last resort.
+    /// How many of this device's key packages the relay had at that login, if it said so. Without any, nobody can begin
+    /// a conversation with this device but over the last resort.
     pub key_packages: Option<u32>,
     /// How far the relay's clock is ahead of the device's, in milliseconds, as far as this connection has shown.
     pub relay_ahead: Option<i64>,

@@ -1,8 +1,8 @@
 //! Engines of different versions talk: what the older one does not understand it keeps, obeys as far as it can, and
 //! understands once it is the newer one.
 //!
-//! There is only one version yet. An *older* engine is played by one that does not understand a part of what this version
-//! does ([`Older`]); what a *newer* one says is made by hand.
+//! There is only one version yet. An *older* engine is played by one that does not understand a part of what this
+//! version does ([`Older`]); what a *newer* one says is made by hand.
 
 use undertone::engine::Engine;
 use undertone::envelope::{Clock, Content, Envelope, EnvelopeKind, Head, Kind};

@@ -21,29 +21,29 @@ pub enum Unsent {
 }
 
 impl Engine {
-    /// Logs the user out: wipes everything that this device keeps of them. Keys, rows, index, caches and files of the store
-    /// are removed, memory is wiped, outputs that were not taken yet are dropped. From then on every call is answered
-    /// with [`Misuse::Closed`], and the store opens as an empty one, in which a new device is made.
+    /// Logs the user out: wipes everything that this device keeps of them. Keys, rows, index, caches and files of the
+    /// store are removed, memory is wiped, outputs that were not taken yet are dropped. From then on every call is
+    /// answered with [`Misuse::Closed`], and the store opens as an empty one, in which a new device is made.
     ///
-    /// A crash in between leaves a store that opens whole, or opens empty, never a part of one: a host that finds its user
-    /// still there wipes once more. An engine that an error closed, or that is suspended, can be wiped as well; with
-    /// [`Unsent::Lose`], for nobody can tell then what waits. A store that does not open at all is wiped by removing its
-    /// directory.
+    /// A crash in between leaves a store that opens whole, or opens empty, never a part of one: a host that finds its
+    /// user still there wipes once more. An engine that an error closed, or that is suspended, can be wiped as well;
+    /// with [`Unsent::Lose`], for nobody can tell then what waits. A store that does not open at all is wiped by
+    /// removing its directory.
     ///
     /// What is not the engine's to do, and should be done by the host, in this order:
     ///
     /// 1. Before it, have the platform revoke this device's certificate
-    ///    ([`Identity::certificate`](super::Identity::certificate) has its serial): until then the relay keeps mail for the
-    ///    device, and the others' engines encrypt for it.
-    /// 2. After it, remove the host key from the keystore and make a new one. Files are removed, not overwritten: what a
-    ///    disk still holds of them can be read by whoever has that key.
+    ///    ([`Identity::certificate`](super::Identity::certificate) has its serial): until then the relay keeps mail for
+    ///    the device, and the others' engines encrypt for it.
+    /// 2. After it, remove the host key from the keystore and make a new one. Files are removed, not overwritten: what
+    ///    a disk still holds of them can be read by whoever has that key.
     /// 3. Remove what the host has made of what the engine told it: downloaded files, notifications, logs.
     ///
     /// # Errors
-    /// [`Misuse::Unsent`] and nothing changed, with [`Unsent::Refuse`], while a message or what a person did to one waits to
-    /// be sent or for the relay's answer, or a file to be uploaded; [`Misuse::Closed`] when it was wiped before;
-    /// [`StoreError::Locked`] and nothing changed while another process has a suspended store; any other [`StoreError`]
-    /// when not everything could be removed: memory is wiped all the same, and it may be called again.
+    /// [`Misuse::Unsent`] and nothing changed, with [`Unsent::Refuse`], while a message or what a person did to one
+    /// waits to be sent or for the relay's answer, or a file to be uploaded; [`Misuse::Closed`] when it was wiped
+    /// before; [`StoreError::Locked`] and nothing changed while another process has a suspended store; any other
+    /// [`StoreError`] when not everything could be removed: memory is wiped all the same, and it may be called again.
     pub fn wipe(&mut self, unsent: Unsent) -> Result<()> {
         if self.state == State::Wiped {
             return Err(Error::Misuse(Misuse::Closed));

@@ -1,8 +1,8 @@
 //! What this version does not understand is kept for a newer one, and judged again when one opens the store.
 //!
 //! - An envelope that cannot be read is kept as it came.
-//! - A content of a newer version that people are to see is a message: its head is obeyed, and it says that it cannot be
-//!   read. One of a kind that is not known is a message as well, which says that it is not supported.
+//! - A content of a newer version that people are to see is a message: its head is obeyed, and it says that it cannot
+//!   be read. One of a kind that is not known is a message as well, which says that it is not supported.
 //! - What engines tell each other is kept beside the envelopes.
 
 use serde::{Deserialize, Serialize};
