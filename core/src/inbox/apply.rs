@@ -194,7 +194,9 @@ pub(super) fn insert(
         frank: carrier.frank.filter(|_| !own),
         ..MessageRow::new(author.clone(), content.head.stamp, body)
     };
-    if message.frank.is_some() && message.content(id)?.as_ref() != Some(&content) {
+    // What stands for a content of a newer version has it inside.
+    let whole = content.kind != Kind::NEWER;
+    if whole && message.frank.is_some() && message.content(id)?.as_ref() != Some(&content) {
         message.original = Some(content.encode()?.into());
     }
     conversation::added(ctx, &mut row, key, &message)?;
