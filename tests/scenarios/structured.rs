@@ -27,7 +27,7 @@ fn cards() -> [Structured; 4] {
     [Structured::Place(place), Structured::Contact(contact), Structured::Event(event), Structured::Payment(payment)]
 }
 
-// R28, R21
+// R2, R28, R21
 #[test]
 fn every_card_arrives_as_it_was_sent_counts_as_unread_and_is_found() {
     let mut world = World::new(721);
