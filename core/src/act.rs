@@ -74,9 +74,17 @@ pub(crate) struct Received<'a> {
     pub id: MessageId,
     pub target: Option<&'a MessageRef>,
     pub body: &'a [u8],
-    /// All of it, and the relay's mark, should it be reported.
-    pub content: &'a Content,
+    /// All of it as it came, and the relay's mark, should it be reported.
+    pub padded: &'a [u8],
     pub frank: Option<&'a Frank>,
+}
+
+/// How an act came: when the relay accepted it, the mark that it left, and the content as it was decrypted.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    pub accepted: Time,
+    pub frank: Option<&'a Frank>,
+    pub padded: &'a [u8],
 }
 
 /// What became of an act that came.
@@ -93,7 +101,7 @@ impl<'a> Received<'a> {
         conversation: ConversationId,
         sender: &'a Certificate,
         content: &'a Content,
-        (accepted, frank): (Time, Option<&'a Frank>),
+        Arrival { accepted, frank, padded }: Arrival<'a>,
     ) -> Self {
         Received {
             conversation,
@@ -104,7 +112,7 @@ impl<'a> Received<'a> {
             id: content.head.id,
             target: content.head.target.as_ref(),
             body: &content.body,
-            content,
+            padded,
             frank,
         }
     }

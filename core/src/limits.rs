@@ -52,8 +52,12 @@ pub const AMOUNT: u64 = 1 << 53;
 pub const REFERENCE: usize = 128;
 /// Messages that one report shows.
 pub const REPORTED: usize = 20;
-/// A report: each message may have been edited.
-pub const REPORT: usize = 2 * REPORTED * 2 * CONTENT_BODY;
+/// Edits of a message that are kept for a report: the last ones.
+pub const REPORTED_EDITS: u8 = 4;
+/// A report: each message with its edits, and their padding.
+pub const REPORT: usize = REPORTED * (1 + REPORTED_EDITS as usize) * (CONTENT_BODY + CONTENT_BODY / 4);
+/// A content of a newer version that is kept in the place of a message.
+pub const NEWER: usize = CONTENT_BODY + CONTENT_BODY / 4;
 /// Open subscriptions of an engine.
 pub const SUBSCRIPTIONS: usize = 64;
 /// Things that have changed and that a subscription keeps until it is taken.

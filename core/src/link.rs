@@ -76,20 +76,20 @@ pub fn links(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+const ENDING: [char; 14] = ['.', ',', ';', ':', '!', '?', '"', '\'', '”', '“', '>', ']', '…', '*'];
 const OPENING: [char; 7] = ['(', '[', '<', '"', '\'', '„', '“'];
 
-/// Without what ends a sentence or closes a bracket that was opened before.
+/// Without what ends a sentence or closes a bracket that was not opened.
 fn unpunctuated(word: &str) -> &str {
-    let mut word = word;
-    loop {
-        let shorter = word.trim_end_matches(['.', ',', ';', ':', '!', '?', '"', '\'', '”', '“', '>', ']', '…', '*']);
-        let unopened = shorter.ends_with(')') && shorter.matches(')').count() > shorter.matches('(').count();
-        let shorter = if unopened { &shorter[..shorter.len() - 1] } else { shorter };
-        if shorter.len() == word.len() {
-            return word;
+    let opened = word.matches('(').count();
+    let mut closed = word.matches(')').count();
+    word.trim_end_matches(|c| match c {
+        ')' if closed > opened => {
+            closed -= 1;
+            true
         }
-        word = shorter;
-    }
+        c => ENDING.contains(&c),
+    })
 }
 
 #[cfg(test)]

@@ -127,6 +127,10 @@ impl Subscriptions {
     /// Something has happened.
     pub fn note(&mut self, event: &Event) {
         for subscription in self.open.values_mut() {
+            // Another process has changed the store: what, is not known.
+            if *event == Event::Resync {
+                subscription.overflow();
+            }
             if let Some((item, new)) = subscription.topic.item(event) {
                 subscription.note(item, new);
             }
@@ -143,9 +147,13 @@ impl Subscription {
         // What is new stays new until that was told; a ringtone is as it was last.
         *known = if matches!(item, Item::Ringtone(_)) { new } else { *known || new };
         if self.changed.len() > limits::SUBSCRIPTION {
-            self.changed.clear();
-            self.overflowed = true;
+            self.overflow();
         }
+    }
+
+    fn overflow(&mut self) {
+        self.changed.clear();
+        self.overflowed = true;
     }
 }
 
@@ -210,6 +218,14 @@ mod tests {
         assert!(all.open[&id].changed.is_empty());
         all.clear(id);
         assert_eq!((items(&all, id), all.ready().len()), (Some(0), 0));
+    }
+
+    #[test]
+    fn r29_what_another_process_did_is_read_anew() {
+        let mut all = Subscriptions::default();
+        let ids = [Topic::Calls, Topic::Conversations].map(|topic| all.open(topic).unwrap());
+        all.note(&Event::Resync);
+        assert_eq!(ids.map(|id| items(&all, id)), [None, None]);
     }
 
     #[test]

@@ -205,6 +205,25 @@ fn a_device_that_came_later_gets_nothing_again() {
     assert!(!world.texts(tablet, talk).contains(&"first".to_owned()));
 }
 
+// R20, R25
+#[test]
+fn long_messages_of_no_known_kind_are_read_and_go_like_others() {
+    let (mut world, ann, bea, talk) = acquainted(307);
+    let long = vec![7; limits::CONTENT_BODY];
+    for n in 0..20 {
+        let mut content = content(Kind(30), 0x10 + n, long.clone(), world.now);
+        // Unlike what engines send, so that it is kept as it came as well.
+        (content.head.period, content.head.notifies) = (60, false);
+        say(&mut world, bea, talk, EnvelopeKind::Message, &content, committed(&content));
+    }
+    assert_eq!((world.unread(ann, talk), world.messages(ann, talk).len()), (20, 21));
+    world.read_all(ann, talk);
+    assert_eq!(world.unread(ann, talk), 0);
+    world.run(2 * undertone::time::HOUR);
+    assert_eq!(world.messages(ann, talk).len(), 1);
+    world.check();
+}
+
 // R8
 #[test]
 fn a_relay_keeps_no_expired_certificate_alive_by_what_it_says_of_the_time() {

@@ -6,6 +6,7 @@ use undertone::id::{ConversationId, Hash32, MessageId};
 use undertone::message::MessageContent;
 use undertone::policy::Policy;
 use undertone::report::Claim;
+use undertone::store::Table;
 use undertone_relay::logic::{Config, Limits, Relay};
 use undertone_relay::store::MemoryStore;
 use undertone_tests::sim::{DeviceIx, World};
@@ -14,8 +15,9 @@ fn report(world: &mut World, ix: DeviceIx, talk: ConversationId, messages: &[Mes
     world.call(ix, |engine, now| engine.messages().report(talk, messages, now)?.encode())
 }
 
+/// What the relay finds true, if all of it is.
 fn verified(world: &mut World, report: &[u8]) -> Result<Vec<Claim>, PeerFault> {
-    world.relay.logic().check_report(report)
+    world.relay.logic().check_report(report)?.into_iter().collect()
 }
 
 fn of(world: &World, ix: DeviceIx, id: MessageId) -> MessageRef {
@@ -71,7 +73,7 @@ fn a_report_that_was_changed_in_any_byte_is_no_proof() {
         sights: 1_000,
     };
     let other = Relay::open(config, MemoryStore::default(), [99; 32]).unwrap();
-    assert_eq!(other.check_report(&good).err(), Some(PeerFault::Forged));
+    assert_eq!(other.check_report(&good).unwrap()[0].as_ref().err(), Some(&PeerFault::Forged));
     assert!(verified(&mut world, &good).is_ok());
 }
 
@@ -82,17 +84,34 @@ fn what_was_edited_is_reported_as_it_came_and_as_it_is() {
     let (ann, bea, talk) = world.acquaint();
     let id = world.send(bea, talk, "a threat");
     world.settle();
-    for text in ["another threat", "a kind word"] {
+    for text in ["a worse threat", "a kind word"] {
         world.call(bea, |engine, now| engine.messages().edit(talk, id, text, now)).unwrap();
         world.settle();
     }
     let message = of(&world, bea, id);
     let bytes = report(&mut world, ann, talk, &[message]).unwrap();
     let claims = verified(&mut world, &bytes).unwrap();
-    assert_eq!(claims.len(), 2);
     assert_eq!((claims[0].content.kind, &claims[0].content.body), (Kind::TEXT, &packed("a threat")));
-    assert_eq!(claims[1].content.kind, Kind::EDIT);
-    assert!(claims[1].content.body.windows(11).any(|window| window == b"a kind word"));
+    let edited = |claim: &Claim, text: &str| {
+        claim.content.kind == Kind::EDIT && claim.content.body.windows(text.len()).any(|part| part == text.as_bytes())
+    };
+    assert!(claims.len() == 3 && edited(&claims[1], "a worse threat") && edited(&claims[2], "a kind word"));
+    for n in 0..300 {
+        world.call(bea, |engine, now| engine.messages().edit(talk, id, format!("edit {n}"), now)).unwrap();
+        world.settle();
+    }
+    let message = of(&world, bea, id);
+    let bytes = report(&mut world, ann, talk, std::slice::from_ref(&message)).unwrap();
+    let claims = verified(&mut world, &bytes).unwrap();
+    let last: Vec<_> = (296..300).map(|n| format!("edit {n}")).collect();
+    assert!(claims.len() == 5 && claims[1..].iter().zip(&last).all(|(claim, text)| edited(claim, text)));
+    let rows = |world: &World| {
+        world.devices[ann].disk.rows().into_iter().filter(|(table, ..)| *table == Table::Evidence).count()
+    };
+    assert_eq!(rows(&world), 5);
+    world.call(ann, |engine, now| engine.messages().delete_here(talk, &message, now)).unwrap();
+    world.settle();
+    assert_eq!(rows(&world), 0);
     world.check();
 }
 
@@ -112,13 +131,49 @@ fn what_had_to_be_cleaned_is_reported_as_it_was_sent() {
         notifies: false,
     };
     let content = Content { head, kind: Kind::TEXT, body: packed(dirty), opening: Hash32::of(b"dirty") };
-    let commitment = Some(content.commitment(&content.encode().unwrap()));
-    world.call(bea, |engine, now| engine.say_as(talk, EnvelopeKind::Message, &content, commitment, now)).unwrap();
-    world.settle();
+    say(&mut world, bea, talk, &content, &content.encode().unwrap());
     assert!(world.texts(ann, talk).contains(&"gpj.exe".to_owned()));
     let message = of(&world, bea, content.head.id);
     let bytes = report(&mut world, ann, talk, &[message]).unwrap();
     assert!(verified(&mut world, &bytes).unwrap()[0].content == content);
+    world.check();
+}
+
+/// What a doctored engine says, as it has padded it.
+fn say(world: &mut World, ix: DeviceIx, talk: ConversationId, content: &Content, padded: &[u8]) {
+    let commitment = Some(content.commitment(padded));
+    world.call(ix, |engine, now| engine.say_bytes(talk, EnvelopeKind::Message, padded, commitment, now)).unwrap();
+    world.settle();
+}
+
+// R26
+#[test]
+fn no_way_of_padding_makes_what_is_shown_unreportable() {
+    let mut world = World::new(736);
+    let (ann, bea, talk) = world.acquaint();
+    let mut messages = Vec::new();
+    for (n, zeros) in [-1_i32, 1, 40].into_iter().enumerate() {
+        let head = Head {
+            id: MessageId::from_bytes([n as u8 + 1; 16]),
+            stamp: world.now,
+            period: -1,
+            clock: Clock::FromSend,
+            target: None,
+            counts: true,
+            notifies: true,
+        };
+        let text = packed(&format!("threat {n}"));
+        let content = Content { head, kind: Kind::TEXT, body: text, opening: Hash32::of(&[n as u8]) };
+        let mut padded = content.encode().unwrap();
+        padded.resize((padded.len() as i32 + zeros) as usize, 0);
+        say(&mut world, bea, talk, &content, &padded);
+        messages.push(of(&world, bea, content.head.id));
+    }
+    let good = world.send(bea, talk, "and a good one");
+    world.settle();
+    messages.push(of(&world, bea, good));
+    let bytes = report(&mut world, ann, talk, &messages).unwrap();
+    assert_eq!(verified(&mut world, &bytes).unwrap().len(), 4);
     world.check();
 }
 

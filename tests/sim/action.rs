@@ -1,10 +1,11 @@
 //! What may happen: people's actions and the world's faults, drawn by weight.
 
 use undertone::authority::Certificate;
-use undertone::envelope::Envelope;
+use undertone::envelope::{Envelope, MessageRef};
 use undertone::error::{Error, Misuse, StoreError};
 use undertone::id::ConversationId;
-use undertone::message::{Cursor, SendState};
+use undertone::message::{Cursor, Message, MessageKey, SendState};
+use undertone::search::{Scope, SearchQuery};
 use undertone::store::{Effect, FaultPlan};
 use undertone::time::{DAY, MINUTE};
 
@@ -15,12 +16,14 @@ use super::run::{PAGE, PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 19] = [
+pub const ACTIONS: [&str; 21] = [
     "start",
     "start forbidden",
     "send",
     "type",
     "read",
+    "react",
+    "search",
     "cancel",
     "retry",
     "page",
@@ -54,12 +57,14 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 22] = [
+const WEIGHTS: [(u64, Deed); 24] = [
     (60, start),
     (10, start_forbidden),
     (480, send),
     (60, types),
     (160, read),
+    (60, react),
+    (20, search),
     (25, cancel),
     (15, retry),
     (60, page),
@@ -218,6 +223,54 @@ pub fn read_up_to(sim: &mut Sim, ix: DeviceIx, _pair: Pair, talk: ConversationId
     }
 }
 
+/// Reacts to a message that others know, or takes a reaction back.
+fn react(sim: &mut Sim) {
+    let Some((ix, pair, talk)) = place(sim) else { return };
+    let Some(messages) = check::recent(sim, ix, talk) else { return };
+    let known = |m: &Message| !m.own || matches!(m.state, SendState::Sent | SendState::Delivered | SendState::Read);
+    let sent = |m: &&Message| check::text(m).is_some() && known(m);
+    let targets: Vec<MessageKey> = messages.iter().filter(sent).map(|m| m.key).collect();
+    let Some(key) = sim.pick(&targets) else { return };
+    let Some(author) = messages.iter().find(|m| m.key == key).map(|m| m.author.clone()) else { return };
+    sim.tally.action("react");
+    let emoji = [Some("👍"), Some("❤️"), Some("🎉"), None][sim.draw(4)];
+    let (target, allowed) = (MessageRef { author, id: key.id }, is_allowed(sim, ix, pair, talk));
+    match sim.world.call(ix, |engine, now| engine.messages().react(talk, &target, emoji, now)) {
+        Ok(()) => {}
+        Err(Error::Denied(_)) if !allowed || !sim.healed => {}
+        Err(error) if is_fatal(&error) => {}
+        Err(error) => sim.violation(format!("device {ix} cannot react: {error:?}")),
+    }
+}
+
+/// Searches for a text that a device shows: it is found, as whole as it stands, and nothing else with it.
+fn search(sim: &mut Sim) {
+    let Some((ix, _, talk)) = place(sim) else { return };
+    let Some(messages) = check::recent(sim, ix, talk) else { return };
+    let texts: Vec<(MessageKey, String)> =
+        messages.iter().filter_map(|m| Some((m.key, check::text(m)?.to_owned()))).collect();
+    if texts.is_empty() {
+        return;
+    }
+    let (key, text) = texts[sim.draw(texts.len())].clone();
+    sim.tally.action("search");
+    let Ok(query) = SearchQuery::parse(&format!("\"{text}\"")) else { return sim.violation("a text is no query") };
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let scope = Scope::Conversation(talk);
+        let page = sim.ask(ix, |engine, now| engine.messages().search(&query, scope, cursor.as_ref(), PAGE, now));
+        let Some(page) = page else { return };
+        found.extend(page.hits.into_iter().map(|hit| hit.message.key));
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    if found != [key] {
+        sim.violation(format!("device {ix} finds {found:?} for what stands at {key:?}: {text}"));
+    }
+}
+
 fn cancel(sim: &mut Sim) {
     let Some((ix, _, talk)) = place(sim) else { return };
     let Some(messages) = check::recent(sim, ix, talk) else { return };
@@ -238,7 +291,7 @@ fn cancel(sim: &mut Sim) {
 fn retry(sim: &mut Sim) {
     let Some((ix, pair, talk)) = place(sim) else { return };
     let Some(messages) = check::recent(sim, ix, talk) else { return };
-    let failed = |m: &&undertone::message::Message| m.own && matches!(m.state, SendState::Failed(_));
+    let failed = |m: &&Message| m.own && matches!(m.state, SendState::Failed(_));
     let failed: Vec<_> = messages.iter().filter(failed).map(|m| m.key).collect();
     let Some(key) = sim.pick(&failed) else { return };
     sim.tally.action("retry");

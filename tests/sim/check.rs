@@ -295,6 +295,7 @@ pub fn healed(sim: &mut Sim) {
             views.push((ix, messages));
         }
         same_order(sim, &views);
+        same_reactions(sim, pair, &views);
     }
     disks(sim);
     thieves(sim);
@@ -401,6 +402,31 @@ fn same_order(sim: &mut Sim, views: &[(DeviceIx, Vec<Message>)]) {
                 && *place != message.key
             {
                 sim.violation(format!("devices {first} and {ix} put at {place:?} and {:?}: {text}", message.key));
+            }
+        }
+    }
+}
+
+/// All devices that were there from the start show the same reactions to what they share.
+fn same_reactions(sim: &mut Sim, pair: Pair, views: &[(DeviceIx, Vec<Message>)]) {
+    if someone_lost(sim, pair) {
+        return;
+    }
+    let mut reference: BTreeMap<&str, (DeviceIx, Vec<String>)> = BTreeMap::new();
+    for (ix, messages) in views {
+        if sim.model.standing[ix] != Standing::Founder {
+            continue;
+        }
+        for message in messages {
+            let Some(text) = text(message) else { continue };
+            let mut shown: Vec<String> =
+                message.reactions.iter().map(|r| format!("{} {}", r.user.as_str(), r.emoji)).collect();
+            shown.sort();
+            sim.tally.reactions += shown.len() as u64;
+            let (first, known) = reference.entry(text).or_insert_with(|| (*ix, shown.clone()));
+            if *known != shown {
+                let what = format!("devices {first} and {ix} show {known:?} and {shown:?} of {text}");
+                sim.violation(what);
             }
         }
     }

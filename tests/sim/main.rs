@@ -96,7 +96,7 @@ fn simulate(args: &Args) -> ExitCode {
         "sim: seeds {}, actions {actions}, crashes {crashes}, delivered {delivered}, violations {violations}",
         args.seeds
     );
-    let seen = delivered > 0 && total.typing > 0;
+    let seen = delivered > 0 && total.typing > 0 && total.reactions > 0;
     if violations == 0 && missing.is_empty() && seen { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -11,13 +11,15 @@ pub struct Tally {
     pub delivered: u64,
     /// How often somebody was seen typing.
     pub typing: u64,
+    /// How many reactions were shown in the end.
+    pub reactions: u64,
 }
 
 impl Tally {
     /// Every kind at zero: what never happens must be seen.
     pub fn of(actions: &[&'static str], faults: &[&'static str]) -> Tally {
         let zero = |names: &[&'static str]| names.iter().map(|name| (*name, 0)).collect();
-        Tally { actions: zero(actions), faults: zero(faults), delivered: 0, typing: 0 }
+        Tally { actions: zero(actions), faults: zero(faults), delivered: 0, typing: 0, reactions: 0 }
     }
 
     pub fn action(&mut self, name: &'static str) {
@@ -37,6 +39,7 @@ impl Tally {
         }
         self.delivered += other.delivered;
         self.typing += other.typing;
+        self.reactions += other.reactions;
     }
 
     pub fn total_actions(&self) -> u64 {
@@ -57,6 +60,6 @@ impl fmt::Display for Tally {
         };
         writeln!(f, "actions: {}", list(&self.actions))?;
         writeln!(f, "faults: {}", list(&self.faults))?;
-        write!(f, "delivered: {}, typing seen: {}", self.delivered, self.typing)
+        write!(f, "delivered: {}, typing seen: {}, reactions: {}", self.delivered, self.typing, self.reactions)
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn tell_again(ctx: &mut Ctx<'_>, row: &mut ConversationRow) -> Result
 
 /// A member has set the period.
 pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
-    let setting: Settings = codec::decode(act.body, "settings")?;
+    let setting: Settings = codec::decode_exact(act.body, "settings")?;
     let mut row = row::require(&ctx.tx, act.conversation)?;
     let decided = Decided(setting.count, setting.id);
     let ahead = decided.is_absurd_after(row.settings) || setting.count > limits::COUNT_MAX;

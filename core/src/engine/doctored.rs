@@ -44,12 +44,26 @@ impl Engine {
         commitment: Option<Hash32>,
         now: Time,
     ) -> Result<()> {
-        let plaintext = content.encode()?;
+        self.say_bytes(conversation, kind, &content.encode()?, commitment, now)
+    }
+
+    /// The same, with a content that is encoded already.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownConversation`] without a session.
+    pub fn say_bytes(
+        &mut self,
+        conversation: ConversationId,
+        kind: EnvelopeKind,
+        plaintext: &[u8],
+        commitment: Option<Hash32>,
+        now: Time,
+    ) -> Result<()> {
         self.mutate(now, |ctx| {
             let session = conversation::require(&ctx.tx, conversation)?.session;
             let session = session.ok_or(Error::Misuse(Misuse::UnknownConversation))?;
             let sealed = ctx.with_group(session, |group, provider, signer| {
-                Ok((group.encrypt(provider, signer, &plaintext)?, session::recipients(group)?))
+                Ok((group.encrypt(provider, signer, plaintext)?, session::recipients(group)?))
             })?;
             let (body, recipients) = sealed.ok_or(Error::Misuse(Misuse::UnknownConversation))?;
             let mut envelope = outbox::new_envelope(ctx, kind, session, recipients)?;

@@ -441,8 +441,12 @@ fn mark_some_read(ctx: &mut Ctx<'_>, id: ConversationId, up_to: MessageKey) -> R
     to.push(0);
     let range = KeyRange { from: id.as_bytes(), to: &to };
     let unread = ctx.tx.scan(Table::Unread, range, Direction::Forward, READ_STEP + 1)?;
-    let more = unread.len() > READ_STEP;
+    let mut more = unread.len() > READ_STEP;
     for (key, _) in unread.iter().take(READ_STEP) {
+        if ctx.tx.rows() > limits::BATCH / 2 {
+            more = true;
+            break;
+        }
         let Some(place) = MessageKey::from_row(key) else { continue };
         ctx.tx.delete(Table::Unread, key);
         let Some(mut message) = message::load(&ctx.tx, id, place)? else { continue };

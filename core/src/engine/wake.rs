@@ -36,8 +36,12 @@ pub(super) fn logged_in(ctx: &mut Ctx<'_>, login: Login) -> Result<()> {
         ctx.tx.effect(Effect::Expire);
     }
     // What is said from now on ends later. What ends before may be a repeat from before this engine was opened.
-    let relay_now = login.time.unwrap_or(ctx.now);
-    ctx.tx.effect(Effect::MayBeHeard(relay_now.plus(limits::TYPING_LASTS).minus(1)));
+    // Without the relay's time, whatever could be under way.
+    let heard_by = match login.time {
+        Some(time) => time.plus(limits::TYPING_LASTS),
+        None => ctx.now.plus(limits::EPHEMERAL_AHEAD),
+    };
+    ctx.tx.effect(Effect::MayBeHeard(heard_by.minus(1)));
     let own = outbox::sequence(ctx)?;
     let rolled_back = login.accepted_sequence.filter(|accepted| *accepted > own);
     if rolled_back.is_some_and(|accepted| accepted - own > limits::SEQUENCE_AHEAD) {

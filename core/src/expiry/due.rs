@@ -19,6 +19,7 @@ const STEP: usize = 12;
 pub(crate) fn sweep(ctx: &mut Ctx<'_>, until: Time) -> Result<bool> {
     let due = ctx.tx.scan(Table::Expiry, up_to(until).range(), Direction::Forward, STEP)?;
     let mut conversations: BTreeMap<ConversationId, ConversationRow> = BTreeMap::new();
+    let mut weight = 0;
     for (key, bytes) in &due {
         let (id, place): (ConversationId, MessageKey) = crate::codec::decode_row(bytes, "expiry")?;
         ctx.tx.delete(Table::Expiry, key);
@@ -34,7 +35,8 @@ pub(crate) fn sweep(ctx: &mut Ctx<'_>, until: Time) -> Result<bool> {
             row.missed = row.missed.saturating_add(1);
         }
         conversations.insert(id, row);
-        if ctx.tx.rows() > limits::BATCH / 2 {
+        weight += message.weight();
+        if ctx.tx.rows() + weight > limits::BATCH / 2 {
             store_all(ctx, conversations)?;
             return Ok(true);
         }

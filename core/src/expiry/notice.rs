@@ -47,7 +47,7 @@ pub(crate) fn tell(ctx: &mut Ctx<'_>, id: ConversationId, messages: Vec<MessageR
 
 /// A notice came.
 pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
-    let notice: Notice = codec::decode(act.body, "expiry notice")?;
+    let notice: Notice = codec::decode_exact(act.body, "expiry notice")?;
     if notice.messages.len() > limits::NOTICE {
         return Err(PeerFault::TooLarge("expiry notice").into());
     }

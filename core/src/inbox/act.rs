@@ -1,6 +1,6 @@
 //! Acts of members: which feature each one concerns.
 
-use crate::act::{Received, Taken};
+use crate::act::{Arrival, Received, Taken};
 use crate::authority::Certificate;
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -12,9 +12,7 @@ use crate::id::{ConversationId, MessageId, UserId};
 use crate::message;
 use crate::own_state;
 use crate::receipt;
-use crate::report::Frank;
 use crate::structured;
-use crate::time::Time;
 
 /// Takes in what a member did; what refers to a message that is not here waits for it.
 pub(super) fn apply(
@@ -22,14 +20,15 @@ pub(super) fn apply(
     conversation: ConversationId,
     sender: &Certificate,
     content: &Content,
-    (accepted, frank): (Time, Option<Frank>),
+    arrival: Arrival<'_>,
 ) -> Result<()> {
-    if taken(ctx, conversation, sender, content, (accepted, frank.as_ref()))? == Taken::Done {
+    if taken(ctx, conversation, sender, content, arrival)? == Taken::Done {
         return Ok(());
     }
     let Some(target) = &content.head.target else { return Ok(()) };
     let certificate = sender.as_bytes().to_vec().into();
-    let what = Early::Act { certificate, content: content.encode()?.into(), accepted, frank };
+    let Arrival { accepted, frank, padded } = arrival;
+    let what = Early::Act { certificate, content: padded.to_vec().into(), accepted, frank: frank.cloned() };
     let id = content.head.id;
     let waiting = Waiting { author: &target.author, id: target.id, from: sender.user(), tag: id.as_bytes(), what };
     early::keep(ctx, conversation, &[waiting])
@@ -40,9 +39,9 @@ fn taken(
     conversation: ConversationId,
     sender: &Certificate,
     content: &Content,
-    accepted: (Time, Option<&Frank>),
+    arrival: Arrival<'_>,
 ) -> Result<Taken> {
-    let received = Received::new(conversation, sender, content, accepted);
+    let received = Received::new(conversation, sender, content, arrival);
     match content.kind {
         Kind::EXPIRY_NOTICE => expiry::received(ctx, &received),
         Kind::OWN_STATE => own_state::received(ctx, &received),
@@ -73,8 +72,9 @@ pub(super) fn apply_early(
                 expiry::apply_early(ctx, conversation, &target, &from, at)?;
             }
             Early::Act { certificate, content, accepted, frank } => {
+                let arrival = Arrival { accepted, frank: frank.as_ref(), padded: &content };
                 let (sender, content) = (Certificate::decode(&certificate)?, Content::decode(&content)?);
-                match taken(ctx, conversation, &sender, &content, (accepted, frank.as_ref())) {
+                match taken(ctx, conversation, &sender, &content, arrival) {
                     // It was let in when it came; now that its message is here, it turns out to be no right of its sender.
                     Ok(_) | Err(Error::Peer(PeerFault::Malformed(_) | PeerFault::Forbidden)) => {}
                     Err(error) => return Err(error),

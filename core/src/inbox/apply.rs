@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::open::Opened;
 use super::{Verdict, act, dedup, later, missing};
+use crate::act::Arrival;
 use crate::attachment::{self, AttachmentBody};
 use crate::authority::Certificate;
 use crate::call;
@@ -21,7 +22,7 @@ use crate::message::{self, Body, Cause, Marks, MessageKey, MessageRow};
 use crate::person;
 use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
-use crate::report::Frank;
+use crate::report::{self, Frank};
 use crate::session::SessionRow;
 use crate::structured::Structured;
 use crate::time::{DAY, Time};
@@ -36,20 +37,27 @@ const UNSEEN: &[u8] = b"unseen";
 const UNREADABLE_COUNTS: u64 = DAY;
 
 /// Takes in what was decrypted.
-pub(super) fn apply(ctx: &mut Ctx<'_>, opened: Opened, envelope: &Envelope, delivery: &Delivery) -> Result<Verdict> {
-    let Opened { content, sender, session } = opened;
+pub(super) fn apply(
+    ctx: &mut Ctx<'_>,
+    opened: Opened<'_>,
+    envelope: &Envelope,
+    delivery: &Delivery,
+) -> Result<Verdict> {
+    let Opened { content, padded, sender, session } = opened;
     let unknown = ctx.config.is_older_than(content.kind);
     let done = if unknown && !content.kind.is_shown() {
         Err(PeerFault::NewerVersion.into())
     } else if content.kind == Kind::CALL_SIGNAL {
         call::receive(ctx, (session.conversation, session.id), &sender, &content, delivery)
     } else if content.kind.is_act() && !unknown {
-        act::apply(ctx, session.conversation, &sender, &content, (delivery.accepted_at, Frank::of(envelope, delivery)))
+        let frank = Frank::of(envelope, delivery);
+        let arrival = Arrival { accepted: delivery.accepted_at, frank: frank.as_ref(), padded };
+        act::apply(ctx, session.conversation, &sender, &content, arrival)
     } else if !content.kind.is_shown() {
         control(ctx, &session, &sender, &content, envelope, delivery)
     } else {
-        let carrier =
-            Carrier { envelope: envelope.id, accepted: delivery.accepted_at, frank: Frank::of(envelope, delivery) };
+        let frank = Frank::of(envelope, delivery);
+        let carrier = Carrier { envelope: envelope.id, accepted: delivery.accepted_at, frank, padded, again: false };
         insert(ctx, session.conversation, &sender, content, carrier)
     };
     match done {
@@ -93,6 +101,9 @@ fn heal(
 ) -> Result<()> {
     let Again(lost, padded, accepted) = codec::decode(body, "message sent again")?;
     let content = match later::content(ctx, &padded) {
+        Err(PeerFault::NewerVersion) if padded.len() > limits::NEWER => {
+            return Err(PeerFault::TooLarge("content").into());
+        }
         Err(PeerFault::NewerVersion) => later::stand_for(&padded, envelope.commitment)?,
         content => content?,
     };
@@ -116,9 +127,11 @@ fn heal(
     // The mark is of this envelope, which commits to the same content.
     let (accepted, frank) = (first.min(delivery.accepted_at), Frank::of(envelope, delivery));
     if content.kind.is_act() {
-        return act::apply(ctx, conversation, sender, &content, (accepted, frank));
+        let arrival = Arrival { accepted, frank: frank.as_ref(), padded: &padded };
+        return act::apply(ctx, conversation, sender, &content, arrival);
     }
-    insert(ctx, conversation, sender, content, Carrier { envelope: envelope.id, accepted, frank })
+    let carrier = Carrier { envelope: envelope.id, accepted, frank, padded: &padded, again: false };
+    insert(ctx, conversation, sender, content, carrier)
 }
 
 /// The row that stands for an envelope of this very device, which could not be read. Nothing else may be replaced.
@@ -145,11 +158,14 @@ fn renewed(ctx: &mut Ctx<'_>, sender: &Certificate, body: &[u8]) -> Result<()> {
     member::learn(ctx, &certificate)
 }
 
-/// What brought a message: its envelope, when the relay accepted it for the first time, and the mark that it left.
-pub(super) struct Carrier {
+/// What brought a message: its envelope, when the relay accepted it for the first time, the mark that it left, and the
+/// content as it was decrypted; whether it was here before, and is only judged again.
+pub(super) struct Carrier<'a> {
     pub envelope: EnvelopeId,
     pub accepted: Time,
     pub frank: Option<Frank>,
+    pub padded: &'a [u8],
+    pub again: bool,
 }
 
 /// Puts a message in its place, unless it is there: the first one stays.
@@ -158,14 +174,14 @@ pub(super) fn insert(
     conversation: ConversationId,
     sender: &Certificate,
     content: Content,
-    carrier: Carrier,
+    carrier: Carrier<'_>,
 ) -> Result<()> {
     let author = sender.user().clone();
     let id = content.head.id;
     if message::find(&ctx.tx, conversation, &author, id)?.is_some() {
         return Ok(());
     }
-    if person::is_blocked(ctx, &author)? {
+    if !carrier.again && person::is_blocked(ctx, &author)? {
         // They cannot tell: it counts as delivered.
         return receipt::owe(ctx, conversation, Mark::Delivered, &author, id);
     }
@@ -194,16 +210,12 @@ pub(super) fn insert(
         frank: carrier.frank.filter(|_| !own),
         ..MessageRow::new(author.clone(), content.head.stamp, body)
     };
-    // What stands for a content of a newer version has it inside.
-    let whole = content.kind != Kind::NEWER;
-    if whole && message.frank.is_some() && message.content(id)?.as_ref() != Some(&content) {
-        message.original = Some(content.encode()?.into());
-    }
+    report::keep_unless_given(&ctx.tx, conversation, id, &mut message, carrier.padded)?;
     conversation::added(ctx, &mut row, key, &message)?;
     // What is written now answers it, and stands below it, though its author's clock may be ahead.
     row.last_stamp = row.last_stamp.max(key.at.min(ctx.now.plus(limits::STAMP_AHEAD)));
     conversation::store(&mut ctx.tx, &row)?;
-    if !own {
+    if !own && !carrier.again {
         receipt::owe(ctx, conversation, Mark::Delivered, &author, id)?;
     }
     act::apply_early(ctx, conversation, &author, id)

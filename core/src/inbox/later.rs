@@ -10,18 +10,20 @@ use serde::{Deserialize, Serialize};
 use super::open::{self, Opened};
 use super::shelf::{self, Budget};
 use super::{Verdict, act, apply, dedup, take_in};
+use crate::act::Arrival;
 use crate::authority::Certificate;
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
-use crate::envelope::{Content, Envelope, EnvelopeKind, Head, Kind};
+use crate::envelope::{Content, Envelope, EnvelopeKind, Kind};
 use crate::error::{Error, PeerFault, Result, StoreError};
 use crate::event::Event;
 use crate::id::{ConversationId, DeviceId, EnvelopeId, Hash32, SessionId};
 use crate::input::{Delivery, DeliveryId};
 use crate::limits;
 use crate::member;
-use crate::message::{self, Body, Cause, MessageKey, MessageRow};
+use crate::message::{self, Body, Cause, Marks, MessageKey, MessageRow};
+use crate::report;
 use crate::session::{self, SessionRow};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
@@ -105,8 +107,12 @@ pub(super) fn keep_content(
         keep(ctx, sender.device(), header, delivery, Some(opened))?;
         return Ok(Verdict::Done);
     }
+    if plaintext.len() > limits::NEWER {
+        // It would take up what one mutation may write.
+        return apply::unreadable(ctx, &session, &sender, envelope, delivery, Cause::NewerVersion);
+    }
     match stand_for(plaintext, envelope.commitment) {
-        Ok(content) => apply::apply(ctx, Opened { content, sender, session }, envelope, delivery),
+        Ok(content) => apply::apply(ctx, Opened { content, padded: plaintext, sender, session }, envelope, delivery),
         // Not even its head: nothing is left to show but that something came.
         Err(PeerFault::NewerVersion) => {
             apply::unreadable(ctx, &session, &sender, envelope, delivery, Cause::NewerVersion)
@@ -259,13 +265,13 @@ fn judge_message(ctx: &mut Ctx<'_>, key: &[u8], bytes: &[u8], acts: bool, give_u
         conversation::store(&mut ctx.tx, &row)?;
         return Ok(Verdict::Repeat);
     }
-    let content = match understood(ctx, place, &before) {
-        Ok(content) if content.kind.is_act() == acts => content,
+    let (content, padded) = match understood(ctx, conversation, place, &before)? {
+        Ok((content, padded)) if content.kind.is_act() == acts => (content, padded),
         Ok(_) | Err(PeerFault::NewerVersion) => return Ok(Verdict::Park),
         Err(fault) => return Ok(Verdict::Refuse(fault)),
     };
     let Some(sender) = member::newest(&ctx.tx, place.device)? else { return Ok(Verdict::Park) };
-    match replace(ctx, conversation, place, before, content, &sender) {
+    match replace(ctx, conversation, place, before, (content, &padded), &sender) {
         Ok(()) => Ok(Verdict::Done),
         Err(Error::Peer(fault)) => Ok(Verdict::Refuse(fault)),
         Err(Error::Denied(reason)) => Ok(Verdict::Forbid(sender.user().clone(), reason)),
@@ -273,27 +279,34 @@ fn judge_message(ctx: &mut Ctx<'_>, key: &[u8], bytes: &[u8], acts: bool, give_u
     }
 }
 
-/// The content of a message that could not be read, if this version can.
-fn understood(ctx: &Ctx<'_>, place: MessageKey, row: &MessageRow) -> Result<Content, PeerFault> {
-    let Body::Unknown(kind, body) = &row.body else { return Err(PeerFault::NewerVersion) };
-    if *kind != Kind::NEWER {
-        let head = Head {
-            id: place.id,
-            stamp: row.stamp,
-            period: row.period,
-            clock: row.clock,
-            target: row.target.clone(),
-            counts: row.counts,
-            notifies: false,
-        };
-        let content = Content { head, kind: *kind, body: body.to_vec(), opening: row.opening };
-        let known = kind.is_act() || apply::is_known(*kind);
-        return if known && !ctx.config.is_older_than(*kind) { Ok(content) } else { Err(PeerFault::NewerVersion) };
+/// The content of a message that could not be read, and its bytes, if this version can read it.
+fn understood(
+    ctx: &Ctx<'_>,
+    conversation: ConversationId,
+    place: MessageKey,
+    row: &MessageRow,
+) -> Result<Result<(Content, Vec<u8>), PeerFault>> {
+    let newer = Ok(Err(PeerFault::NewerVersion));
+    let Body::Unknown(kind, body) = &row.body else { return newer };
+    if *kind == Kind::NEWER {
+        return Ok(unwrapped(ctx, place, body));
     }
+    let known = (kind.is_act() || apply::is_known(*kind)) && !ctx.config.is_older_than(*kind);
+    // Marks around what is still unknown stay where they are.
+    let inside = *kind != Kind::MARKED || Marks::unwrap(body).is_ok_and(|(inner, ..)| apply::is_known(inner));
+    if !known || !inside {
+        return newer;
+    }
+    let Some(padded) = report::original(&ctx.tx, conversation, place.id, row)? else { return newer };
+    Ok(Content::decode(&padded).map(|content| (content, padded)))
+}
+
+/// The content of a newer version that a message stands for, if it is what its envelope committed to.
+fn unwrapped(ctx: &Ctx<'_>, place: MessageKey, body: &[u8]) -> Result<(Content, Vec<u8>), PeerFault> {
     let Newer(commitment, padded) = codec::decode(body, "newer")?;
     let content = content(ctx, &padded)?;
     if commitment == Some(content.commitment(&padded)) && content.kind.is_shown() && content.head.id == place.id {
-        Ok(content)
+        Ok((content, padded.into_vec()))
     } else {
         Err(PeerFault::Commitment)
     }
@@ -305,7 +318,7 @@ fn replace(
     conversation: ConversationId,
     place: MessageKey,
     before: MessageRow,
-    content: Content,
+    (content, padded): (Content, &[u8]),
     sender: &Certificate,
 ) -> Result<()> {
     let mut list = conversation::require(&ctx.tx, conversation)?;
@@ -313,15 +326,16 @@ fn replace(
     conversation::store(&mut ctx.tx, &list)?;
     let accepted = before.accepted.unwrap_or(place.at);
     if content.kind.is_act() {
-        return act::apply(ctx, conversation, sender, &content, (accepted, before.frank));
+        let arrival = Arrival { accepted, frank: before.frank.as_ref(), padded };
+        return act::apply(ctx, conversation, sender, &content, arrival);
     }
     let envelope = before.envelope.unwrap_or(EnvelopeId::from_bytes([0; 16]));
-    let carrier = apply::Carrier { envelope, accepted, frank: before.frank };
+    let carrier = apply::Carrier { envelope, accepted, frank: before.frank, padded, again: true };
     apply::insert(ctx, conversation, sender, content, carrier)?;
     let Some(mut row) = message::load(&ctx.tx, conversation, place)? else { return Ok(()) };
     let goes_at = row.goes_at(place);
     (row.state, row.recipients) = (before.state, before.recipients);
-    (row.read, row.readers) = (before.read, before.readers);
+    (row.read, row.readers, row.reactions) = (before.read, before.readers, before.reactions);
     message::reschedule(&ctx.tx, conversation, place, goes_at, &row)?;
     if row.unread && !before.unread {
         conversation::read_elsewhere(ctx, conversation, place, &mut row)?;

@@ -13,8 +13,10 @@ use crate::policy::{Action, Decision};
 use crate::session::{self, ReceiveError, Received};
 
 /// What was decrypted, from whom.
-pub(super) struct Opened {
+pub(super) struct Opened<'a> {
     pub content: Content,
+    /// As it was decrypted.
+    pub padded: &'a [u8],
     pub sender: Certificate,
     pub session: session::SessionRow,
 }
@@ -74,7 +76,7 @@ pub(super) fn judge(
         later::content(ctx, plaintext).and_then(|content| fits(envelope, &content, plaintext).map(|()| content));
     match content {
         Ok(content) => {
-            let opened = Opened { content, sender: sender.clone(), session: session.clone() };
+            let opened = Opened { content, padded: plaintext, sender: sender.clone(), session: session.clone() };
             apply::apply(ctx, opened, envelope, delivery)
         }
         Err(fault) => Ok(Verdict::Refuse(fault)),

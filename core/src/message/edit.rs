@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::id::{ConversationId, MessageId};
 use crate::limits;
 use crate::person;
-use crate::report::Evidence;
+use crate::report::{self, Exhibit};
 use crate::text;
 
 /// The body of [`Kind::EDIT`].
@@ -64,7 +64,7 @@ pub(crate) fn edited(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     if target.author != *act.author {
         return Err(PeerFault::Forbidden.into());
     }
-    let Edit { count, text, mentions } = codec::decode(act.body, "edit")?;
+    let Edit { count, text, mentions } = codec::decode_exact(act.body, "edit")?;
     let (text, changed) = received_text(text)?;
     let mentions = marks::from_wire(mentions)?;
     let mentions = if changed { Vec::new() } else { marks::fit(mentions, &text)? };
@@ -76,29 +76,35 @@ pub(crate) fn edited(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     }
     let Some(place) = find(&ctx.tx, act.conversation, act.author, target.id)? else { return Ok(Taken::Early) };
     let Some(row) = load(&ctx.tx, act.conversation, place)? else { return Ok(Taken::Early) };
+    if matches!(row.body, Body::Unknown(..)) {
+        // What a newer version makes of it, this is done to.
+        return Ok(Taken::Early);
+    }
     let decided = Decided(count, act.id);
     if decided.is_absurd_after(row.edits) {
         return Err(PeerFault::Malformed("edit").into());
     }
     if matches!(row.body, Body::Text(_)) && decided > row.edits {
-        let row = kept_for_report(row, act)?;
+        let row = kept_for_report(ctx, row, act, target.id)?;
         rewrite(ctx, act.conversation, place, row, (text, mentions), decided)?;
     }
     Ok(Taken::Done)
 }
 
 /// A message of another that is about to say something else: what it said, and what makes it say that, can be reported.
-fn kept_for_report(mut row: MessageRow, act: &Received<'_>) -> Result<MessageRow> {
+fn kept_for_report(ctx: &Ctx<'_>, mut row: MessageRow, act: &Received<'_>, id: MessageId) -> Result<MessageRow> {
     if row.own || row.frank.is_none() {
         return Ok(row);
     }
-    if row.original.is_none()
-        && let Some(content) = row.content(act.target.map_or(act.id, |target| target.id))?
+    if !row.evidence.has_original()
+        && let Some(content) = row.content(id)?
     {
-        row.original = Some(content.encode()?.into());
+        report::keep_original(&ctx.tx, act.conversation, id, &mut row, content.encode()?)?;
     }
-    let edit = act.frank.map(|frank| Evidence::new(act.content, act.device, frank)).transpose()?;
-    row.wording = edit.map(Box::new);
+    if let Some(frank) = act.frank {
+        let edit = Exhibit::new(act.padded, act.device, frank);
+        report::keep_edit(&ctx.tx, act.conversation, id, &mut row, &edit)?;
+    }
     Ok(row)
 }
 

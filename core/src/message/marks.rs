@@ -61,7 +61,7 @@ impl Marks {
     pub fn unwrap(body: &[u8]) -> Result<(Kind, Vec<u8>, Marks), PeerFault> {
         let Marked(kind, body, forwarded, mentions) = codec::decode_exact(body, WHAT)?;
         let marks = Marks { forwarded, mentions: from_wire(mentions)? };
-        let bears = kind.0 < Kind::SYSTEM.0 && !matches!(kind, Kind::MARKED | Kind::CALL);
+        let bears = kind.0 < Kind::SYSTEM.0 && !matches!(kind, Kind::NEWER | Kind::MARKED | Kind::CALL);
         if !bears || marks.are_none() {
             return Err(MALFORMED);
         }
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn r14_marks_stand_on_messages_only_and_are_there() {
         let marks = Marks { forwarded: true, mentions: Vec::new() };
-        for kind in [Kind::MARKED, Kind::CALL, Kind::SYSTEM, Kind::EDIT, Kind::RECEIPT] {
+        for kind in [Kind::NEWER, Kind::MARKED, Kind::CALL, Kind::SYSTEM, Kind::EDIT, Kind::RECEIPT] {
             assert_eq!(Marks::unwrap(&marks.wrap(kind, vec![]).unwrap().1).err(), Some(MALFORMED));
         }
         let none = codec::encode(&Marked(Kind::TEXT, ByteBuf::new(), false, Vec::new())).unwrap();

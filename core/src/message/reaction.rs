@@ -97,7 +97,7 @@ pub(crate) fn react(ctx: &mut Ctx<'_>, id: ConversationId, target: &MessageRef, 
 pub(crate) fn reacted(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     let malformed = || Error::Peer(PeerFault::Malformed("reaction"));
     let target = act.target.ok_or_else(malformed)?;
-    let Reacted { count, emoji } = codec::decode(act.body, "reaction")?;
+    let Reacted { count, emoji } = codec::decode_exact(act.body, "reaction")?;
     let emoji = emoji.map(|emoji| cleaned(&emoji).ok_or_else(malformed)).transpose()?;
     if count == 0 {
         return Err(malformed());

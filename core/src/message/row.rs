@@ -12,7 +12,9 @@ use crate::envelope::{Clock, Content, Head, Kind, MessageRef};
 use crate::error::{Error, Misuse, Result, StoreError};
 use crate::expiry::{self, Terms};
 use crate::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
-use crate::report::{Evidence, Frank};
+use crate::limits;
+use crate::report::{self, Evidence, Frank};
+use crate::store::vault::INLINE;
 use crate::store::{Direction, KeyRange, Table};
 use crate::structured::{PaymentState, Structured};
 use crate::time::Time;
@@ -50,11 +52,9 @@ pub(crate) struct MessageRow {
     /// The envelope that carried it last, and what opens its commitment.
     pub envelope: Option<EnvelopeId>,
     pub opening: Hash32,
-    /// For messages of others, should they be reported: the relay's mark; the content as it came, where the row does not
-    /// give it again; the edit that it says what it says by.
+    /// For messages of others, should they be reported: the relay's mark, and what is kept beside the row.
     pub frank: Option<Frank>,
-    pub original: Option<serde_bytes::ByteBuf>,
-    pub wording: Option<Box<Evidence>>,
+    pub evidence: Evidence,
 }
 
 impl MessageRow {
@@ -82,8 +82,7 @@ impl MessageRow {
             envelope: None,
             opening: Hash32::from_bytes([0; 32]),
             frank: None,
-            original: None,
-            wording: None,
+            evidence: Evidence::NONE,
         }
     }
 
@@ -125,6 +124,17 @@ impl MessageRow {
             notifies: self.counts,
         };
         Ok(Some(Content { head, kind, body, opening: self.opening }))
+    }
+
+    /// How many rows of the store go with it, about: long ones take several.
+    pub fn weight(&self) -> usize {
+        let text = match &self.body {
+            Body::Text(text) => text.len(),
+            Body::Unknown(_, body) => body.len(),
+            Body::Attachment(_) | Body::Structured(_) => limits::CONTENT_BODY,
+            Body::Encrypted(_) | Body::System(_) => 0,
+        };
+        1 + text / INLINE + self.evidence.weight()
     }
 
     /// What says when it goes.
@@ -231,6 +241,7 @@ pub(crate) fn remove(tx: &Tx<'_>, conversation: ConversationId, key: MessageKey)
     tx.delete(Table::Message, &key.row(conversation));
     tx.delete(Table::Unread, &key.row(conversation));
     tx.delete(Table::MessageIndex, &index_key(conversation, &row.author, key.id));
+    report::forget(tx, conversation, key.id, &row);
     if let Some(at) = row.goes_at(key) {
         tx.delete(Table::Expiry, &expiry_key(at, &row.author, key.id));
     }

@@ -75,13 +75,16 @@ pub enum Table {
     Expiry = 33,
     /// `user` → what this user decided of another one: name, block, verification.
     Person = 34,
+    /// `conversation · message · hash of author (8) · number (1)` → a content of a message of another as it came, should it be
+    /// reported: 0 the message, where its row does not give it again, from 1 on the last edits of it.
+    Evidence = 35,
     /// `beginning of keys in Mls (8)` → the sum over those rows. Only the vault writes here.
     Sums = 40,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 34] = [
+    pub const ALL: [Table; 35] = [
         Table::Meta,
         Table::Conversation,
         Table::Activity,
@@ -115,6 +118,7 @@ impl Table {
         Table::CallIndex,
         Table::Expiry,
         Table::Person,
+        Table::Evidence,
         Table::Sums,
     ];
 
@@ -140,6 +144,7 @@ impl Table {
                 | Table::Early
                 | Table::Authority
                 | Table::Act
+                | Table::Evidence
                 | Table::Search
                 | Table::Call
         )
@@ -189,6 +194,7 @@ impl Table {
             | Table::Receipt
             | Table::Attachment
             | Table::Early
+            | Table::Evidence
             | Table::CallIndex => Blinding::Prefix,
             Table::Conversation => Blinding::Conversation,
             Table::Activity => Blinding::Tail,

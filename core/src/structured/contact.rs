@@ -6,6 +6,7 @@ use super::{line, misfit, title};
 use crate::error::Result;
 use crate::id::UserId;
 use crate::limits;
+use crate::text;
 
 /// An address card.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,13 +84,14 @@ fn is_phone(text: &str) -> bool {
         && text.bytes().all(|c| c.is_ascii_digit() || b"+-()./ *#,;".contains(&c))
 }
 
-fn is_mail(text: &str) -> bool {
-    let visible = text.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"<>\"(),;:\\".contains(c));
-    let parts: Vec<&str> = text.split('@').collect();
+fn is_mail(address: &str) -> bool {
+    let seen = |c: char| !c.is_whitespace() && !c.is_control() && !text::is_invisible(c);
+    let visible = address.chars().all(|c| seen(c) && !"<>\"(),;:\\".contains(c));
+    let parts: Vec<&str> = address.split('@').collect();
     // What cleaning would change is no address.
     visible
-        && text.len() <= MAIL
+        && address.len() <= MAIL
         && parts.len() == 2
         && parts.iter().all(|part| !part.is_empty())
-        && crate::text::clean(text) == text
+        && text::clean(address) == address
 }

@@ -137,7 +137,7 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, id: ConversationId, target: &MessageRef, st
 /// A member has said what became of a request.
 pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     let target = act.target.ok_or(PeerFault::Malformed("payment state"))?;
-    let Said { state } = codec::decode(act.body, "payment state")?;
+    let Said { state } = codec::decode_exact(act.body, "payment state")?;
     if !state.is_for(act.author, &target.author) {
         return Err(PeerFault::Forbidden.into());
     }
@@ -148,6 +148,10 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         return Ok(Taken::Early);
     };
     let Some(row) = message::load(&ctx.tx, act.conversation, place)? else { return Ok(Taken::Early) };
+    if matches!(row.body, Body::Unknown(..)) {
+        // What a newer version makes of it, this is said of.
+        return Ok(Taken::Early);
+    }
     if is_request(&row) && state > row.payment {
         note(ctx, act.conversation, place, row, state)?;
     }

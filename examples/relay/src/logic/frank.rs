@@ -44,18 +44,20 @@ pub(super) fn mark(key: &[u8; 32], franked: &Franked) -> Option<Hash32> {
 }
 
 impl<S: RelayStore> Relay<S> {
-    /// What a member reports, if all of it is true: this relay accepted just these messages from these devices, and its
-    /// authorities vouch for whose they are. What was said is for a person to judge.
+    /// What a member reports, each message by itself: true, if this relay accepted just that from that device, and its
+    /// authorities vouch for whose it is; else [`PeerFault::Forged`], or what [`Report::claims`] says. What was said is for
+    /// a person to judge.
     ///
     /// # Errors
-    /// [`PeerFault::Forged`] when a mark is not this relay's; what [`Report::decode`] and [`Report::claims`] say.
-    pub fn check_report(&self, report: &[u8]) -> Result<Vec<Claim>, PeerFault> {
-        let claims = Report::decode(report)?.claims(&self.desk.config.authorities)?;
+    /// What [`Report::decode`] says.
+    pub fn check_report(&self, report: &[u8]) -> Result<Vec<Result<Claim, PeerFault>>, PeerFault> {
+        let claims = Report::decode(report)?.claims(&self.desk.config.authorities);
         let marked = |claim: &Claim| {
             let Claim { commitment, tag, device, at, mark, .. } = claim;
             self.verify_frank(&Franked { commitment: *commitment, tag: *tag, sender: *device, at: *at }, mark)
         };
-        if claims.iter().all(marked) { Ok(claims) } else { Err(PeerFault::Forged) }
+        let judged = |claim: Claim| if marked(&claim) { Ok(claim) } else { Err(PeerFault::Forged) };
+        Ok(claims.into_iter().map(|claim| claim.and_then(judged)).collect())
     }
 
     /// Whether this relay accepted such an envelope: what a report claims.
