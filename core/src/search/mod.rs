@@ -58,8 +58,9 @@ pub struct SearchPage {
 pub struct Hit {
     /// The message.
     pub message: Message,
-    /// Which bytes of its text or caption to mark: whole characters, in order, not overlapping; with those of the name at
-    /// most [`limits::HIGHLIGHTS`](crate::limits::HIGHLIGHTS).
+    /// Which bytes of its text, its caption or the [`words`](crate::structured::Structured::words) of its card to mark:
+    /// whole characters, in order, not overlapping; with those of the name at most
+    /// [`limits::HIGHLIGHTS`](crate::limits::HIGHLIGHTS).
     pub highlights: Vec<Range<usize>>,
     /// The same in the name of its file.
     pub name_highlights: Vec<Range<usize>>,

@@ -93,8 +93,9 @@ impl Structured {
         })
     }
 
-    /// What it is found by: its texts, a line each.
-    pub(crate) fn words(&self) -> String {
+    /// What it is found by: its texts, a line each. The [`highlights`](crate::search::Hit::highlights) of a hit are
+    /// bytes of it.
+    pub fn words(&self) -> String {
         let texts = match self {
             Structured::Place(place) => vec![&place.name, &place.address],
             Structured::Contact(contact) => contact.texts(),

@@ -12,6 +12,8 @@ use crate::wire::{self, Order, Report, View};
 const REST_WITHIN: Duration = Duration::from_secs(15);
 /// How often it is looked whether they have.
 const LOOK_EVERY: Duration = Duration::from_millis(60);
+/// How long a phone may take to show something.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 /// How often in a row they must be at rest.
 const LOOKS: u32 = 3;
 
@@ -141,6 +143,22 @@ pub fn rest(actors: &mut [Actor]) -> io::Result<()> {
             moving |= actor.view.busy || actor.view.online != actor.online;
         }
         looks = if moving { 0 } else { looks + 1 };
+    }
+    Ok(())
+}
+
+/// Waits until a phone shows something, for a moment at most.
+///
+/// # Errors
+/// When the app died.
+pub fn wait_for(actor: &mut Actor, shown: impl Fn(&View) -> bool) -> io::Result<()> {
+    let until = Instant::now() + SHOWN_WITHIN;
+    while actor.is_open() && Instant::now() < until {
+        actor.look()?;
+        if shown(&actor.view) {
+            return Ok(());
+        }
+        std::thread::sleep(LOOK_EVERY);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! argument, or lines on the standard input, are played instead; `--help` says how they are read.
 
 mod cast;
+mod deed;
 mod forge;
 mod phone;
 mod script;

@@ -9,10 +9,12 @@ use undertone::id::{ConversationId, UserId};
 use undertone::message::{Cursor, Message, MessageContent, SendState};
 use undertone::output::Wake;
 use undertone::policy::Role;
+use undertone::structured::{PaymentState, Structured};
 use undertone::time::SECOND;
 use undertone::{Engine, Error, Event, Time};
 use undertone_host::{Host, Notice, Profile, Rows, Status, now, start};
 
+use crate::deed;
 use crate::wire::{self, Chat, Line, Order, Report, Ticks, View};
 
 /// The argument that makes this program a phone.
@@ -64,6 +66,13 @@ impl Phone {
                 self.engine(send).await
             }
             Order::Read(user) => self.engine(move |engine, now| read(engine, &user, now)).await,
+            Order::Do { with, deed } => {
+                let perform = move |engine: &mut Engine, now| {
+                    let conversation = conversation(engine, &with, now)?;
+                    deed::perform(engine, conversation, deed, now)
+                };
+                self.engine(perform).await
+            }
         };
         match done {
             Ok(()) => Report::Done,
@@ -124,18 +133,15 @@ fn chats(engine: &mut Engine, now: Time) -> Result<Vec<Chat>, Error> {
         .map(|chat| {
             let page = engine.messages().page(chat.id, Cursor::Newest, LINES, now)?;
             let with = chat.others.iter().map(|other| other.user.as_str()).collect::<Vec<_>>().join(", ");
-            Ok(Chat { with, unread: chat.unread, lines: page.messages.iter().rev().map(line).collect() })
+            let lines = page.messages.iter().rev().map(|message| line(engine, message, now)).collect();
+            let typing = engine.conversations().typing(chat.id, now)?;
+            let typing = typing.iter().map(|user| user.as_str().to_owned()).collect();
+            Ok(Chat { with, unread: chat.unread, lines, typing })
         })
         .collect()
 }
 
-fn line(message: &Message) -> Line {
-    let text = match &message.content {
-        MessageContent::Text(text) => text.clone(),
-        MessageContent::Attachment(file) => format!("[{}] {}", file.kind().name(), file.caption),
-        MessageContent::Encrypted(_) => "[Encrypted Message]".into(),
-        _ => "[made by a newer version]".into(),
-    };
+fn line(engine: &mut Engine, message: &Message, now: Time) -> Line {
     let ticks = match message.state {
         SendState::Queued | SendState::Sending => Ticks::Waiting,
         SendState::Sent => Ticks::Sent,
@@ -143,7 +149,41 @@ fn line(message: &Message) -> Line {
         SendState::Read => Ticks::Read,
         SendState::Failed(_) => Ticks::Failed,
     };
-    Line { ticks: message.own.then_some(ticks), text }
+    let target = message.target.as_ref();
+    let answered = target.and_then(|target| engine.messages().get(message.conversation, target, now).ok());
+    Line {
+        ticks: message.own.then_some(ticks),
+        text: text(message),
+        answers: answered.as_ref().map(text),
+        marks: marks(message),
+    }
+}
+
+fn text(message: &Message) -> String {
+    match &message.content {
+        MessageContent::Text(text) => text.clone(),
+        MessageContent::Attachment(file) => format!("[{}] {}", file.kind().name(), file.caption),
+        MessageContent::Structured(card) => match &**card {
+            Structured::Payment(request) => deed::describe(request),
+            card => format!("[card] {}", card.words()),
+        },
+        MessageContent::Encrypted(_) => "[Encrypted Message]".into(),
+        _ => "[made by a newer version]".into(),
+    }
+}
+
+fn marks(message: &Message) -> Vec<String> {
+    let payment = message.payment.map(|state| match state {
+        PaymentState::Requested => "asked for",
+        PaymentState::Declined => "declined",
+        PaymentState::Cancelled => "cancelled",
+        PaymentState::Paid => "paid",
+        PaymentState::Confirmed => "paid, and it has come",
+    });
+    let edited = message.edited.then_some("edited");
+    let goes = (message.period == 0).then_some("goes when read");
+    let reactions = message.reactions.iter().map(|reaction| format!("{} {}", reaction.emoji, reaction.user.as_str()));
+    [payment, edited, goes].into_iter().flatten().map(str::to_owned).chain(reactions).collect()
 }
 
 /// Whether something is under way, or will be in a moment. Without a connection nothing is.

@@ -1,5 +1,7 @@
 //! A day as plain lines. Every line that is no order is something that somebody says.
 
+use crate::wire::Deed;
+
 /// What happens next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -9,6 +11,8 @@ pub enum Step {
     Write { from: Option<String>, to: Option<String>, text: String },
     /// Somebody reads what another wrote.
     Read { who: String, with: String },
+    /// Somebody does something else in the conversation with another.
+    Do { who: String, with: String, deed: Deed },
     /// Somebody wants to start with another, and writes nothing yet.
     Start { who: String, with: String },
     /// The phone loses its connection.
@@ -31,6 +35,13 @@ ann to sam: text    ann writes to sam
 text                the client and the escort say it in turn
 /read bea ann       bea reads what ann wrote
 /start bea ann      bea wants to start a conversation with ann
+/typing bea ann     bea types to ann
+/react bea ann ♥    bea reacts to ann's last message
+/answer bea ann text        bea answers it
+/edit bea ann text          bea gives her own last message another wording
+/once bea ann text          bea writes what goes when ann has read it
+/ask bea ann 80 EUR text    bea asks ann for a payment
+/paid ann bea       ann says that what bea asked for is paid
 /offline bea        bea's phone loses its connection; /online bea has it back
 /kill bea           bea's app is killed; /restart bea opens it again
 /forge ann          a doctored app of an escort starts with ann whatever the rules say";
@@ -61,7 +72,8 @@ pub fn parse(text: &str) -> Result<Vec<Step>, String> {
 
 fn parse_order(order: &str) -> Result<Step, String> {
     let words: Vec<&str> = order.split_whitespace().collect();
-    if let Some(unknown) = words.iter().skip(1).find(|word| !is_cast(word)) {
+    // More than two people take part in nothing: what follows them is said.
+    if let Some(unknown) = words.iter().skip(1).take(2).find(|word| !is_cast(word)) {
         return Err(format!("nobody is called {unknown}; there are ann, bea and sam"));
     }
     Ok(match words.as_slice() {
@@ -72,8 +84,33 @@ fn parse_order(order: &str) -> Result<Step, String> {
         ["kill", who] => Step::Kill((*who).into()),
         ["restart", who] => Step::Restart((*who).into()),
         ["forge", victim] => Step::Forge((*victim).into()),
-        _ => return Err(format!("/{order} is no order. There are:\n{HELP}")),
+        [verb, who, with, rest @ ..] if who != with => match parse_deed(verb, rest) {
+            Some(deed) => Step::Do { who: (*who).into(), with: (*with).into(), deed },
+            None => return Err(unknown_order(order)),
+        },
+        _ => return Err(unknown_order(order)),
     })
+}
+
+fn parse_deed(verb: &str, rest: &[&str]) -> Option<Deed> {
+    let text = rest.join(" ");
+    Some(match (verb, rest) {
+        ("typing", []) => Deed::Type,
+        ("paid", []) => Deed::Paid,
+        ("react", [emoji]) => Deed::React((*emoji).into()),
+        ("answer", [_, ..]) => Deed::Answer(text),
+        ("edit", [_, ..]) => Deed::Edit(text),
+        ("once", [_, ..]) => Deed::Once(text),
+        ("ask", [amount, currency, note @ ..]) => {
+            let amount = amount.parse::<u64>().ok()?.checked_mul(100)?;
+            Deed::Ask { amount, currency: (*currency).into(), note: note.join(" ") }
+        }
+        _ => return None,
+    })
+}
+
+fn unknown_order(order: &str) -> String {
+    format!("/{order} is no order. There are:\n{HELP}")
 }
 
 /// `ann: …`, `ann to bea: …`, or just words.
@@ -116,8 +153,30 @@ mod tests {
     }
 
     #[test]
+    fn deeds_are_between_two_people() {
+        let cases = [
+            ("/typing bea ann", Deed::Type),
+            ("/paid bea ann", Deed::Paid),
+            ("/react bea ann ♥", Deed::React("♥".into())),
+            ("/answer bea ann at seven", Deed::Answer("at seven".into())),
+            ("/edit bea ann at eight", Deed::Edit("at eight".into())),
+            ("/once bea ann the code is 7", Deed::Once("the code is 7".into())),
+            (
+                "/ask bea ann 80 EUR the table",
+                Deed::Ask { amount: 8_000, currency: "EUR".into(), note: "the table".into() },
+            ),
+        ];
+        for (line, deed) in cases {
+            let step = Step::Do { who: "bea".into(), with: "ann".into(), deed };
+            assert_eq!(parse(line), Ok(vec![step]), "{line}");
+        }
+    }
+
+    #[test]
     fn a_bad_order_is_named_by_its_line() {
         assert!(parse("hello\n/dance ann").unwrap_err().starts_with("line 2: /dance ann is no order"));
+        assert!(parse("/react ann bea").unwrap_err().starts_with("line 1: /react ann bea is no order"));
+        assert!(parse("/paid ann ann").unwrap_err().starts_with("line 1: /paid ann ann is no order"));
         assert!(parse("/kill eve").unwrap_err().starts_with("line 1: nobody is called eve"));
     }
 

@@ -130,10 +130,19 @@ impl Screen {
                 Some(Ticks::Read) => ("✓✓ read", "36"),
                 Some(Ticks::Failed) => ("✗", "31"),
             };
+            if let Some(answered) = &line.answers {
+                lines.push(self.row(&format!("   ↳ {answered}"), "2"));
+            }
             let mark = if line.ticks.is_some() { "›" } else { "‹" };
             let room = WIDTH - 6 - tick.chars().count();
             let text = clip(&line.text, room);
             lines.push(self.row(&format!(" {mark} {} {tick}", fill(&text, room)), colour));
+            if !line.marks.is_empty() {
+                lines.push(self.row(&format!("   ({})", line.marks.join(", ")), "2"));
+            }
+        }
+        for user in &chat.typing {
+            lines.push(self.row(&format!("   {user} is typing …"), "2"));
         }
     }
 

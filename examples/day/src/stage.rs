@@ -7,11 +7,11 @@ use tokio::runtime::Runtime;
 use undertone::authority::Authority;
 use undertone_relay::shell::{Server, ServerConfig, StoreKind, serve};
 
-use crate::cast::{Actor, rest};
+use crate::cast::{Actor, rest, wait_for};
 use crate::forge::forge;
 use crate::script::{CAST, Step};
 use crate::show::Screen;
-use crate::wire::{Order, Report};
+use crate::wire::{Deed, Order, Report};
 
 /// Sights that the relay remembers between two scenes.
 const SIGHTS: usize = 10_000;
@@ -96,6 +96,7 @@ impl Stage {
                 self.screen.happened(&format!("{who} reads what {with} wrote"));
                 self.tell(who, &Order::Read(with.clone()))?;
             }
+            Step::Do { who, with, deed } => self.perform(who, with, deed)?,
             Step::Start { who, with } => {
                 self.screen.happened(&format!("{who} wants to start a conversation with {with}"));
                 self.tell(who, &Order::Start(with.clone()))?;
@@ -133,6 +134,26 @@ impl Stage {
         self.actor(&to)?.partner.clone_from(&from);
         self.screen.happened(&format!("{from} → {to}: {text}"));
         self.tell(&from, &Order::Write { to, text: text.to_owned() })
+    }
+
+    fn perform(&mut self, who: &str, with: &str, deed: &Deed) -> io::Result<()> {
+        self.screen.happened(&match deed {
+            Deed::React(emoji) => format!("{who} reacts to what {with} wrote: {emoji}"),
+            Deed::Answer(text) => format!("{who} answers what {with} wrote: {text}"),
+            Deed::Edit(text) => format!("{who} puts it in other words: {text}"),
+            Deed::Once(text) => format!("{who} → {with}, to go when it is read: {text}"),
+            Deed::Ask { note, .. } => format!("{who} asks {with} for a payment: {note}"),
+            Deed::Paid => format!("{who} says that what {with} asked for is paid"),
+            Deed::Type => format!("{who} types to {with}"),
+        });
+        self.tell(who, &Order::Do { with: with.to_owned(), deed: deed.clone() })?;
+        if *deed == Deed::Type && self.actor(who)?.view.online && self.actor(with)?.view.online {
+            // Nothing waits for what is said for the moment: it is there, or it is not.
+            wait_for(self.actor(with)?, |view| {
+                view.chats.iter().any(|chat| chat.typing.iter().any(|user| user == who))
+            })?;
+        }
+        Ok(())
     }
 
     fn connect(&mut self, who: &str, wanted: bool) -> io::Result<()> {

@@ -13,10 +13,31 @@ pub enum Order {
     Write { to: String, text: String },
     /// Mark everything of a user as read.
     Read(String),
+    /// Do something else in the conversation with a user.
+    Do { with: String, deed: Deed },
     /// Be connected, or not.
     Connect(bool),
     /// Show yourself.
     View,
+}
+
+/// What somebody does in a conversation, beside writing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deed {
+    /// React to the other's last message.
+    React(String),
+    /// Answer the other's last message.
+    Answer(String),
+    /// Give the own last text another wording.
+    Edit(String),
+    /// Write what goes when the other has read it.
+    Once(String),
+    /// Ask for a payment: hundredths of a currency, and what for.
+    Ask { amount: u64, currency: String, note: String },
+    /// Say that the other's last request is paid.
+    Paid,
+    /// Type.
+    Type,
 }
 
 /// What a phone answers.
@@ -54,6 +75,8 @@ pub struct Chat {
     pub unread: u32,
     /// Messages, oldest first.
     pub lines: Vec<Line>,
+    /// Who types.
+    pub typing: Vec<String>,
 }
 
 /// A message as a phone shows it.
@@ -63,6 +86,10 @@ pub struct Line {
     pub ticks: Option<Ticks>,
     /// What it says.
     pub text: String,
+    /// The beginning of what it answers.
+    pub answers: Option<String>,
+    /// What belongs to it beside.
+    pub marks: Vec<String>,
 }
 
 /// How far an own message has come.

@@ -31,6 +31,14 @@ fn without_input_the_built_in_day_is_played() {
         "✓✓ read",
         "a welcome with a start token forged in ann’s name: refused (Policy)",
         "bea · escort · offline",
+        "‹ Yes, the one at the window.",
+        "↳ Shall I book a table",
+        "(edited)",
+        "(♥ ann)",
+        "‹ 80.00 EUR, the taxi",
+        "(paid)",
+        "bea is typing …",
+        "(goes when read)",
         "ann · client · killed",
         "‹ I will wear the red coat.",
         "‹ See you on Friday!",
@@ -41,6 +49,9 @@ fn without_input_the_built_in_day_is_played() {
     }
     assert!(!shown.contains('\u{1b}'), "no colours where there is no terminal");
     assert!(!shown.contains("ACCEPTED"));
+    // Once it was read it is nowhere, and only the story tells of it.
+    let gone = shown.split("── Ann has read it").nth(1).unwrap();
+    assert!(!gone.contains("My room is 512"), "{gone}");
     // The last scene: every message once, none lost.
     let last = shown.split("── She opens it again").nth(1).unwrap();
     assert_eq!(last.matches("‹ The harbour is lovely.").count(), 1);

@@ -2,7 +2,12 @@
 
 mod chat;
 mod command;
+mod date;
+mod mentions;
+mod money;
 mod options;
+mod show;
+mod shown;
 mod text;
 
 use std::io::BufRead;

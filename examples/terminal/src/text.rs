@@ -2,8 +2,12 @@
 
 use std::io::{IsTerminal, Write};
 
+use undertone::Time;
 use undertone::conversation::{Conversation, ConversationState};
-use undertone::message::{Message, MessageContent, SendState};
+use undertone::id::UserId;
+use undertone::message::Message;
+
+use crate::show;
 
 /// Writes lines above the prompt.
 pub struct Paper {
@@ -30,39 +34,8 @@ impl Paper {
     }
 }
 
-/// One message.
-pub fn message(message: &Message) -> String {
-    let text = content(message);
-    if message.own {
-        format!("you: {text}  {}", ticks(message.state))
-    } else {
-        format!("{}: {text}", message.author.as_str())
-    }
-}
-
-/// What a message says.
-pub fn content(message: &Message) -> String {
-    match &message.content {
-        MessageContent::Text(text) => text.clone(),
-        MessageContent::Attachment(file) => format!("[{}] {}", file.kind().name(), file.caption),
-        MessageContent::Encrypted(_) => "[Encrypted Message]".into(),
-        _ => "[made by a newer version: update this app]".into(),
-    }
-}
-
-/// How far an own message has come.
-pub fn ticks(state: SendState) -> &'static str {
-    match state {
-        SendState::Queued | SendState::Sending => "… waiting",
-        SendState::Sent => "✓ sent",
-        SendState::Delivered => "✓✓ delivered",
-        SendState::Read => "✓✓ read",
-        SendState::Failed(_) => "✗ not sent",
-    }
-}
-
 /// One line of the list of conversations.
-pub fn chat(chat: &Conversation) -> String {
+pub fn chat(chat: &Conversation, user: &UserId, now: Time) -> String {
     let with = others(chat);
     let role = chat.others.first().and_then(|other| other.role.as_ref()).map_or("?", |role| role.as_str());
     let unread = if chat.unread > 0 { format!("  {} unread", chat.unread) } else { String::new() };
@@ -71,8 +44,27 @@ pub fn chat(chat: &Conversation) -> String {
         ConversationState::Live => "",
         ConversationState::Denied => "  (not allowed)",
     };
-    let last = chat.last_message.as_ref().map(|last| format!("  {}", message(last))).unwrap_or_default();
-    format!("{with} ({role}){unread}{state}{last}")
+    let last = |last: &Message| format!("  {}", show::message(last, user, ""));
+    let last = chat.last_message.as_ref().map(last).unwrap_or_default();
+    format!("{with} ({role}){unread}{state}{}{last}", kept(chat, now))
+}
+
+/// How a conversation is kept.
+fn kept(chat: &Conversation, now: Time) -> String {
+    let period = show::period_of(chat.period, chat.clock);
+    let marks = [
+        (chat.pinned, "pinned".into()),
+        (chat.archived, "archived".into()),
+        (is_muted(chat, now), "muted".into()),
+        (chat.others.iter().any(|other| other.blocked), "blocked".into()),
+        (chat.period >= 0, format!("messages {period}")),
+    ];
+    marks.into_iter().filter(|(holds, _)| *holds).map(|(_, mark): (bool, String)| format!("  ({mark})")).collect()
+}
+
+/// Whether a conversation makes no notifications now.
+pub fn is_muted(chat: &Conversation, now: Time) -> bool {
+    chat.muted_until.is_some_and(|until| until > now)
 }
 
 /// With whom a conversation is.

@@ -9,7 +9,39 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use undertone::authority::Authority;
-use undertone_relay::shell::{ServerConfig, serve};
+use undertone_relay::shell::{Server, ServerConfig, serve};
+
+/// A relay, and where the terminals keep their things.
+struct Platform {
+    folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+    server: Server,
+}
+
+impl Platform {
+    fn start() -> Platform {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let authority = Authority::from_seed([5; 32]);
+        let config = ServerConfig::new(vec![authority.public_key()]);
+        let server = runtime.block_on(serve(ServerConfig { demo: Some(authority), ..config })).unwrap();
+        Platform { folder: tempfile::tempdir().unwrap(), runtime, server }
+    }
+
+    /// Ann's terminal and Bea's, both connected.
+    fn terminals(&self) -> (Terminal, Terminal) {
+        let mut bea = Terminal::open(self.folder.path(), &self.server.url(), "bea", "escort");
+        bea.shows("connected");
+        let mut ann = Terminal::open(self.folder.path(), &self.server.url(), "ann", "client");
+        ann.shows("connected");
+        // The directory lists both once their key packages are there.
+        std::thread::sleep(Duration::from_secs(1));
+        (ann, bea)
+    }
+
+    fn end(self) {
+        self.runtime.block_on(self.server.shut_down()).unwrap();
+    }
+}
 
 struct Terminal {
     child: Child,
@@ -64,21 +96,11 @@ impl Drop for Terminal {
 
 #[test]
 fn two_people_chat_in_two_terminals() {
-    let folder = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let authority = Authority::from_seed([5; 32]);
-    let config = ServerConfig::new(vec![authority.public_key()]);
-    let server = runtime.block_on(serve(ServerConfig { demo: Some(authority), ..config })).unwrap();
-    let url = server.url();
-
-    let mut bea = Terminal::open(folder.path(), &url, "bea", "escort");
-    bea.shows("connected");
-    let mut ann = Terminal::open(folder.path(), &url, "ann", "client");
-    ann.shows("connected");
+    let platform = Platform::start();
+    let folder = platform.folder.path();
+    let (mut ann, mut bea) = platform.terminals();
     ann.types("hello?");
     ann.shows("to whom? /start USER first");
-    // The directory lists both once their key packages are there.
-    std::thread::sleep(Duration::from_secs(1));
     ann.types("/start bea");
     ann.shows("— bea");
     ann.types("Hello Bea");
@@ -119,13 +141,131 @@ fn two_people_chat_in_two_terminals() {
     ann.types("not sent");
     ann.types("/logout ann");
     ann.shows("something was not sent yet");
-    assert!(folder.path().join("ann/host.key").exists());
+    assert!(folder.join("ann/host.key").exists());
     ann.types("/logout ann lose");
     ann.shows("logged out");
     assert!(ann.child.wait().unwrap().success());
-    assert_eq!(std::fs::read_dir(folder.path().join("ann")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(folder.join("ann")).unwrap().count(), 0);
     bea.types("/quit");
     assert!(bea.child.wait().unwrap().success());
     drop((ann, bea));
-    runtime.block_on(server.shut_down()).unwrap();
+    platform.end();
+}
+
+/// Ann has written message 1 to Bea, who has opened it.
+fn acquainted(platform: &Platform) -> (Terminal, Terminal) {
+    let (mut ann, mut bea) = platform.terminals();
+    ann.types("/start bea");
+    ann.types("Hello @bea, dinner on Friday?");
+    bea.shows("ann: 1 unread");
+    bea.types("/start ann");
+    bea.shows("  1 ann: Hello [@bea], dinner on Friday?");
+    ann.shows("  1 ✓✓ read: “Hello [@bea], dinner on Friday?”");
+    (ann, bea)
+}
+
+#[test]
+fn messages_are_answered_reacted_to_edited_forwarded_and_found() {
+    let platform = Platform::start();
+    let (mut ann, mut bea) = acquainted(&platform);
+    bea.types("/reply 1 Yes, at seven");
+    ann.shows("  2 bea: (answers 1 “Hello [@bea], dinner on Friday…”) Yes, at seven");
+    ann.types("/react 2 👍");
+    ann.shows("Yes, at seven  👍 you");
+    bea.shows("Yes, at seven  👍 ann");
+    ann.types("/react 2 well");
+    ann.shows("a reaction is one visible character");
+    bea.types("/edit 2 Yes, at eight");
+    ann.shows("Yes, at eight  (edited)  👍 you");
+    ann.types("/unreact 2");
+    ann.shows("Yes, at eight  (edited)");
+    ann.types("/edit 2 Never");
+    ann.shows("unknown message");
+    ann.types("/forward 1 bea");
+    bea.shows("  3 ann: (forwarded) Hello @bea, dinner on Friday?");
+
+    ann.types("/search dinner fri");
+    ann.shows("  1 you: Hello @bea, [dinner] on [Fri]day?");
+    ann.types("/search breakfast");
+    ann.shows("nothing found");
+    ann.types("/report 2");
+    ann.shows("only the relay can verify");
+    ann.types("/report 1");
+    ann.shows("a report is of messages of others");
+
+    ann.types("/delete 1");
+    ann.shows("— message 1 is gone");
+    bea.shows("— message 1 is gone");
+    bea.types("/reply 1 What?");
+    bea.shows("unknown message");
+    bea.types("/reply 99 What?");
+    bea.shows("no message has the number 99");
+    drop((ann, bea));
+    platform.end();
+}
+
+#[test]
+fn cards_are_shown_and_payments_are_told_of() {
+    let platform = Platform::start();
+    let (mut ann, mut bea) = acquainted(&platform);
+    bea.types("/pay 12.50 EUR the taxi");
+    ann.shows("  2 bea: [payment] 12.50 EUR, the taxi  (not yet paid)");
+    ann.types("/confirm 2");
+    ann.shows("too late: the message is in another state");
+    ann.types("/paid 2");
+    bea.shows("  2 you: [payment] 12.50 EUR, the taxi  (paid)");
+    bea.types("/confirm 2");
+    ann.shows("(paid, and it has come)");
+    ann.types("/place 52.5163 13.3777 Brandenburg Gate");
+    bea.shows("[place] 52.51630 13.37770, Brandenburg Gate");
+    ann.types("/place 91 0");
+    ann.shows("coordinates are at most 90 and 180 degrees");
+    ann.types("/contact Ann Lee +49 30 123");
+    bea.shows("[contact] Ann Lee, +49 30 123");
+    ann.types("/event 2026-12-24T19:00 A tree");
+    bea.shows("[event] 2026-12-24 19:00 UTC, A tree");
+    ann.types("/search gate");
+    ann.shows("Brandenburg [Gate]");
+    drop((ann, bea));
+    platform.end();
+}
+
+#[test]
+fn a_conversation_is_kept_as_its_user_wants() {
+    let platform = Platform::start();
+    let (mut ann, mut bea) = acquainted(&platform);
+    ann.types("/timer 90 read");
+    ann.shows("— new messages go 90 min after being read");
+    bea.shows("ann: [new messages go 90 min after being read]");
+    ann.types("Soon away");
+    bea.shows("Soon away  (goes 90 min after being read)");
+    bea.types("/history 1");
+    bea.shows("Soon away  (goes in 90 min)");
+    ann.types("/timer 0");
+    bea.shows("ann: [new messages go when read]");
+    ann.types("For your eyes only");
+    bea.shows("For your eyes only  (goes when read)");
+    bea.shows("is gone");
+    ann.shows("is gone");
+
+    ann.types("/pin");
+    ann.shows("— pinned");
+    ann.types("/mute 5");
+    ann.shows("— muted for 5 min");
+    ann.types("/archive");
+    ann.shows("— archived");
+    ann.types("/chats");
+    ann.shows("bea (escort)  (pinned)  (archived)  (muted)  (messages go when read)");
+    ann.types("/block");
+    ann.shows("— bea is blocked");
+    ann.types("Hello?");
+    ann.shows("blocked: unblock the user first");
+    for (order, said) in [("unblock", "bea is no longer blocked"), ("unmute", "no longer muted")] {
+        ann.types(&format!("/{order}"));
+        ann.shows(said);
+    }
+    ann.types("Hello again");
+    bea.shows("ann: Hello again");
+    drop((ann, bea));
+    platform.end();
 }

@@ -1,17 +1,20 @@
 //! The chat: typed lines in, notices in, lines out.
 
-use std::collections::BTreeMap;
+mod messages;
+mod settings;
+mod sight;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use undertone::engine::{Draft, Unsent};
+use undertone::engine::Unsent;
 use undertone::error::Misuse;
 use undertone::id::{ConversationId, UserId};
-use undertone::message::{Cursor, Message, MessageKey, SendState};
 use undertone::{Engine, Error, Event, Time};
 use undertone_host::{Host, Notice, Profile};
 
 use crate::command::{self, Command};
+use crate::shown::Shown;
 use crate::text::{self, Paper};
 
 /// How long a chat whose input has ended waits for what is under way.
@@ -25,14 +28,13 @@ pub struct Chat {
     paper: Paper,
     /// The open conversation, and with whom it is.
     open: Option<(ConversationId, UserId)>,
-    /// The ticks last shown of own messages.
-    shown: BTreeMap<MessageKey, SendState>,
+    shown: Shown,
 }
 
 impl Chat {
     /// Around a host, whose device keeps its things in a profile.
     pub fn new(host: Host, profile: Profile, user: UserId) -> Chat {
-        Chat { host, profile, user, paper: Paper::new(), open: None, shown: BTreeMap::new() }
+        Chat { host, profile, user, paper: Paper::new(), open: None, shown: Shown::default() }
     }
 
     /// Connects and greets.
@@ -52,6 +54,10 @@ impl Chat {
             Command::Offline => self.host.connect(false).map_err(|e| e.to_string())?,
             Command::Start(user) => self.start(user).await,
             Command::Say(text) => self.say(text).await,
+            Command::Card(card) => self.card(card).await,
+            Command::To(number, deed) => self.deed(number, deed).await,
+            Command::Set(setting) => self.set(setting).await,
+            Command::Search(words) => self.search(words).await,
             Command::Chats => self.chats().await,
             Command::History(count) => self.history(count).await,
             Command::Typing => self.typing().await,
@@ -87,7 +93,8 @@ impl Chat {
     async fn event(&mut self, event: Event) {
         match event {
             Event::MessageAdded(id, key) | Event::MessageChanged(id, key) => self.show(id, key).await,
-            Event::TypingStart(id, user) if self.open.as_ref().is_some_and(|(open, _)| *open == id) => {
+            Event::MessageRemoved(id, key) => self.removed(id, key).await,
+            Event::TypingStart(id, user) if self.is_open(id) => {
                 self.paper.line("2", &format!("{} is typing …", user.as_str()));
             }
             Event::Forbidden(_, reason) => self.paper.line("31", &format!("not allowed: {reason}")),
@@ -108,38 +115,6 @@ impl Chat {
         }
     }
 
-    /// Shows a message that is new or changed: own ones by their ticks, others' once.
-    async fn show(&mut self, id: ConversationId, key: MessageKey) {
-        let Some(message) = self.message(id, key).await else { return };
-        if message.own {
-            let before = self.shown.insert(key, message.state);
-            if before.is_some_and(|before| before != message.state) && message.state > SendState::Sending {
-                let text = format!("   {}: “{}”", text::ticks(message.state), text::content(&message));
-                self.paper.line("2", &text);
-            }
-            return;
-        }
-        if !message.unread {
-            return;
-        }
-        let here = self.open.as_ref().is_some_and(|(open, _)| *open == id);
-        if here {
-            self.paper.line("36", &text::message(&message));
-            let _ = self.engine(move |engine, now| engine.messages().mark_read(id, key, now)).await;
-        } else if let Ok(chat) = self.engine(move |engine, now| engine.conversations().get(id, now)).await {
-            let with = text::others(&chat);
-            self.paper.line("33", &format!("{with}: {} unread. /start {with} to read", chat.unread));
-        }
-    }
-
-    async fn message(&self, id: ConversationId, key: MessageKey) -> Option<Message> {
-        let after = self.engine(move |engine, now| {
-            let newest = engine.messages().page(id, Cursor::Newest, 100, now)?;
-            Ok(newest.messages.into_iter().find(|message| message.key == key))
-        });
-        after.await.ok().flatten()
-    }
-
     async fn start(&mut self, name: String) {
         let Some(user) = UserId::new(name) else { return self.fail(&Error::Misuse(Misuse::UserId)) };
         let other = user.clone();
@@ -153,37 +128,12 @@ impl Chat {
         }
     }
 
-    async fn say(&self, text: String) {
-        let Some((id, _)) = self.open else {
-            return self.paper.line("31", "to whom? /start USER first");
-        };
-        if let Err(error) = self.engine(move |engine, now| engine.messages().send(id, Draft::text(text), now)).await {
-            self.fail(&error);
-        }
-    }
-
     async fn chats(&self) {
-        match self.engine(|engine, now| engine.conversations().newest(now)).await {
-            Ok(page) if page.conversations.is_empty() => self.paper.line("2", "no conversations yet"),
-            Ok(page) => page.conversations.iter().for_each(|chat| self.paper.line("0", &text::chat(chat))),
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    /// Shows the last messages of the open conversation, and marks them as read.
-    async fn history(&self, count: usize) {
-        let Some((id, _)) = self.open else {
-            return self.paper.line("31", "of which conversation? /start USER first");
-        };
-        let page = self.engine(move |engine, now| {
-            let page = engine.messages().page(id, Cursor::Newest, count, now)?;
-            if let Some(newest) = page.messages.first() {
-                engine.messages().mark_read(id, newest.key, now)?;
+        match self.engine(|engine, now| Ok((engine.conversations().newest(now)?.conversations, now))).await {
+            Ok((chats, _)) if chats.is_empty() => self.paper.line("2", "no conversations yet"),
+            Ok((chats, now)) => {
+                chats.iter().for_each(|chat| self.paper.line("0", &text::chat(chat, &self.user, now)));
             }
-            Ok(page)
-        });
-        match page.await {
-            Ok(page) => page.messages.iter().rev().for_each(|message| self.paper.line("0", &text::message(message))),
             Err(error) => self.fail(&error),
         }
     }
@@ -240,6 +190,10 @@ impl Chat {
             Err(error) => self.paper.line("31", &error.to_string()),
         }
         true
+    }
+
+    fn is_open(&self, id: ConversationId) -> bool {
+        self.open.as_ref().is_some_and(|(open, _)| *open == id)
     }
 
     fn fail(&self, error: &Error) {
