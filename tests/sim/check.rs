@@ -312,7 +312,7 @@ fn complete(sim: &mut Sim, ix: DeviceIx, pair: Pair, messages: &[Message]) {
         .collect();
     let missing: Vec<String> = missing.iter().map(|line| line.text.clone()).collect();
     for text in &missing {
-        sim.violation(format!("device {ix} does not show: {text}"));
+        sim.violation(format!("device {ix} does not show, between {pair:?}: {text}"));
     }
     sim.tally.delivered += messages.iter().filter(|m| !m.own && text(m).is_some()).count() as u64;
     let unreadable = messages.iter().filter(|m| text(m).is_none()).count();

@@ -1,6 +1,8 @@
 //! Envelopes that wait for what they lack: an epoch, or a welcome. Bounded per sending device and session, per sending
 //! device, and overall; a flood evicts its own first, and commits have places of their own.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::shelf::{self, Budget};
@@ -126,20 +128,26 @@ pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Resu
     Ok(false)
 }
 
-/// Whom a device talks with under a tag, besides this user: itself, or for another device of this user whom it
-/// addresses. Nothing but a hint, for headers prove nothing.
+/// Whom a device talks with under a tag, besides this user: itself, or for another device of this user one of those whom
+/// it addresses. Of some nothing may be known here, if they are gone. Nothing but a hint, for headers prove nothing.
 pub(super) fn other_user(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Result<Option<UserId>> {
-    let rows = ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, OTHERS, device), 1)?;
-    let mut company = vec![device];
-    if let Some((_, bytes)) = rows.first() {
-        let row: ParkedRow = crate::codec::decode_row(bytes, "parked")?;
-        let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
-        company.extend(envelope.recipients);
-    }
-    for device in company {
+    let other = |device: DeviceId| -> Result<Option<UserId>> {
         let user = member::newest(&ctx.tx, device)?.map(|certificate| certificate.user().clone());
-        if let Some(user) = user.filter(|user| *user != ctx.account.user) {
-            return Ok(Some(user));
+        Ok(user.filter(|user| *user != ctx.account.user))
+    };
+    if let Some(user) = other(device)? {
+        return Ok(Some(user));
+    }
+    let mut asked = BTreeSet::from([device]);
+    for class in [OTHERS, COMMITS] {
+        for (_, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, class, device), limits::PARKED + 1)? {
+            let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
+            let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
+            for recipient in envelope.recipients.into_iter().filter(|recipient| asked.insert(*recipient)) {
+                if let Some(user) = other(recipient)? {
+                    return Ok(Some(user));
+                }
+            }
         }
     }
     Ok(None)
