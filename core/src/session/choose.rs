@@ -10,6 +10,7 @@ use crate::conversation::ConversationRow;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::id::{DeviceId, SessionId, UserId};
+use crate::member;
 
 /// Sessions kept per conversation; the worst ones go.
 const KEPT: usize = 4;
@@ -20,7 +21,7 @@ type Rank = (bool, u64, Reverse<SessionId>);
 
 /// Chooses anew, and lets go of sessions that nobody needs. The caller stores the conversation's row.
 pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<()> {
-    let live: BTreeSet<DeviceId> = conversation.devices.iter().copied().collect();
+    let live = live(ctx, conversation)?;
     let mut ranked: Vec<(Rank, SessionRow)> = Vec::new();
     let mut reached: BTreeSet<SessionId> = BTreeSet::new();
     for session in row::of_conversation(&ctx.tx, conversation.id)? {
@@ -43,6 +44,18 @@ pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> R
         forget(ctx, &session)?;
     }
     Ok(())
+}
+
+/// The devices that the directory has listed, without those that were revoked since: no session need hold them.
+fn live(ctx: &Ctx<'_>, conversation: &ConversationRow) -> Result<BTreeSet<DeviceId>> {
+    let mut live = BTreeSet::new();
+    for device in &conversation.devices {
+        let certificate = member::newest(&ctx.tx, *device)?;
+        if !certificate.is_some_and(|certificate| member::is_revoked(ctx, &certificate)) {
+            live.insert(*device);
+        }
+    }
+    Ok(live)
 }
 
 /// Whether every other member has a device in it. What is said where nobody listens would be lost: it waits until
