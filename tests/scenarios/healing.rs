@@ -275,3 +275,36 @@ fn an_offline_queue_outlives_the_epochs() {
     assert_eq!(encrypted(&mut world, bea, talk) + encrypted(&mut world, tablet, talk), 0);
     assert_eq!(world.texts(ann, talk), world.texts(bea, talk));
 }
+
+// R12, R17
+#[test]
+fn what_the_other_phone_had_sent_is_asked_for_though_those_it_was_for_at_first_are_gone() {
+    let mut world = World::new(420);
+    world.period = -1;
+    let ann = world.device("ann", "client");
+    let tablet = world.another(ann);
+    let bea = world.device("bea", "escort");
+    world.settle();
+    world.disconnect(tablet);
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "one");
+    world.settle();
+    let spare = world.another(bea);
+    world.settle();
+    world.send(ann, talk, "two");
+    world.settle();
+    // The welcome that waits for the tablet names a device that is nobody's any more.
+    let certificate = world.devices[bea].certificate.clone().unwrap();
+    let list = world.platform.revoke(&certificate, world.now);
+    world.revoke(&list);
+    world.disconnect(bea);
+    world.settle();
+    world.connect(tablet);
+    world.send(spare, talk, "three");
+    world.run(4 * HOUR);
+    world.settle();
+    for ix in [ann, tablet] {
+        assert_eq!(world.texts(ix, talk), ["one", "two", "three"]);
+    }
+    world.check();
+}
