@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::char::is_combining_mark;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Body, MessageKey, MessageRow, find, load, require, store};
+use super::{Body, MessageRow, find, load, require};
 use crate::act::{self, Draft, Received, Taken};
 use crate::codec;
 use crate::conversation;
@@ -14,7 +14,6 @@ use crate::ctx::Ctx;
 use crate::decided::Decided;
 use crate::envelope::{Kind, MessageRef};
 use crate::error::{Error, Misuse, PeerFault, Result};
-use crate::event::Event;
 use crate::id::{ConversationId, UserId};
 use crate::limits;
 use crate::person;
@@ -90,7 +89,7 @@ pub(crate) fn react(ctx: &mut Ctx<'_>, id: ConversationId, target: &MessageRef, 
     conversation::store(&mut ctx.tx, &conversation)?;
     let user = ctx.account.user.clone();
     note(&mut row, ReactionRow { user, emoji, decided: Decided(decided.next(), act) });
-    write(ctx, id, place, &row)
+    conversation::changed(ctx, id, place, &row)
 }
 
 /// A member has reacted to a message.
@@ -115,7 +114,7 @@ pub(crate) fn reacted(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     }
     if decided > known && may_be_reacted_to(&row) {
         note(&mut row, ReactionRow { user: act.author.clone(), emoji, decided });
-        write(ctx, act.conversation, place, &row)?;
+        conversation::changed(ctx, act.conversation, place, &row)?;
     }
     Ok(Taken::Done)
 }
@@ -132,12 +131,6 @@ fn note(row: &mut MessageRow, reaction: ReactionRow) {
         None if full => {}
         None => row.reactions.push(reaction),
     }
-}
-
-fn write(ctx: &mut Ctx<'_>, id: ConversationId, place: MessageKey, row: &MessageRow) -> Result<()> {
-    store(&ctx.tx, id, place, row)?;
-    ctx.tx.event(Event::MessageChanged(id, place));
-    Ok(())
 }
 
 #[cfg(test)]

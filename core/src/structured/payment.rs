@@ -13,10 +13,9 @@ use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Kind, MessageRef};
 use crate::error::{Error, Misuse, PeerFault, Result};
-use crate::event::Event;
 use crate::id::{ConversationId, UserId};
 use crate::limits;
-use crate::message::{self, Body, MessageKey, MessageRow};
+use crate::message::{self, Body, MessageRow};
 use crate::person;
 use crate::time::Time;
 
@@ -131,7 +130,7 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, id: ConversationId, target: &MessageRef, st
     let body = codec::encode(&Said { state })?;
     act::perform(ctx, &mut conversation, Draft::new(Kind::PAYMENT_STATE, Some(target.clone()), body))?;
     conversation::store(&mut ctx.tx, &conversation)?;
-    note(ctx, id, place, row, state)
+    conversation::changed(ctx, id, place, &MessageRow { payment: state, ..row })
 }
 
 /// A member has said what became of a request.
@@ -153,26 +152,13 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         return Ok(Taken::Early);
     }
     if is_request(&row) && state > row.payment {
-        note(ctx, act.conversation, place, row, state)?;
+        conversation::changed(ctx, act.conversation, place, &MessageRow { payment: state, ..row })?;
     }
     Ok(Taken::Done)
 }
 
 fn is_request(row: &MessageRow) -> bool {
     matches!(&row.body, Body::Structured(body) if matches!(**body, Structured::Payment(_)))
-}
-
-fn note(
-    ctx: &mut Ctx<'_>,
-    id: ConversationId,
-    place: MessageKey,
-    mut row: MessageRow,
-    state: PaymentState,
-) -> Result<()> {
-    row.payment = state;
-    message::store(&ctx.tx, id, place, &row)?;
-    ctx.tx.event(Event::MessageChanged(id, place));
-    Ok(())
 }
 
 #[cfg(test)]
