@@ -102,6 +102,7 @@ pub mod diagnosis;
 mod early;
 pub mod engine;
 pub mod envelope;
+mod erase;
 pub mod error;
 pub mod event;
 mod expiry;

@@ -139,6 +139,9 @@ pub const SEARCH_ROWS: usize = 160;
 pub const SEARCH_MESSAGES: u32 = 16 * 1024;
 /// How long a segment of the index may hold what is left of messages that are gone; no search finds them.
 pub const SEARCH_GONE: u64 = 5 * MINUTE;
+/// How long after something was deleted the round begins that makes it unreadable in files. Words of it are gone from the
+/// index by then, or it waits for that: all of it takes 10 minutes at most while the engine is woken.
+pub const ERASE_AFTER: u64 = SEARCH_GONE;
 /// Marked parts of one found message.
 pub const HIGHLIGHTS: usize = 256;
 
@@ -146,8 +149,10 @@ pub const HIGHLIGHTS: usize = 256;
 pub const STORE_KEY: usize = 64;
 /// Longest value of a store row.
 pub const STORE_VALUE: usize = 4 * 1024;
-/// Operations in one batch at most.
+/// Operations in one batch of the engine at most.
 pub const BATCH: usize = 400;
+/// Operations in one batch of the store at most: the vault adds what it keeps of keys.
+pub const STORE_BATCH: usize = BATCH + 40;
 
 /// MLS: keys kept for messages that overtook each other, per sender and epoch.
 pub const OUT_OF_ORDER_TOLERANCE: u32 = 128;

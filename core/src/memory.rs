@@ -54,6 +54,10 @@ pub(crate) struct Memory {
     pub unindexed: (usize, usize),
     /// Whether segments of the search index are to be merged.
     pub merge: bool,
+    /// When the next step of a round of the vault's rotation is due; whether one is under way, and when it began.
+    pub erase_at: Option<Time>,
+    pub erasing: bool,
+    pub erase_began: Time,
     /// When segments of the search index with messages that are gone are written anew.
     pub purge_at: Option<Time>,
     /// Whether sessions are being frozen; until they are, nothing is encrypted.
@@ -114,6 +118,8 @@ pub(crate) enum Effect {
     Revoked(BTreeSet<([u8; 32], u64)>),
     Freezing(bool),
     Compact(Option<Time>),
+    /// When the next step of a round of the rotation is due.
+    Erase(Option<Time>),
     /// A message is in no segment of the search index, or not any more; the bytes of its text.
     Unindexed(bool, usize),
     /// Whether segments are to be merged.
@@ -151,6 +157,9 @@ impl Memory {
             unindexed: (0, 0),
             merge: false,
             purge_at: None,
+            erase_at: None,
+            erasing: false,
+            erase_began: Time::ZERO,
             freezing: false,
             revoked: BTreeSet::new(),
             lesser: Lesser::default(),
@@ -177,7 +186,8 @@ impl Memory {
     /// The earliest instant at which memory wants something done.
     pub fn deadline(&self) -> Option<(Time, crate::output::Wake)> {
         use crate::output::Wake;
-        let compact = self.compact_at.into_iter().chain(self.purge_at).min().map(|at| (at, Wake::Sweep));
+        let compact =
+            self.compact_at.into_iter().chain(self.purge_at).chain(self.erase_at).min().map(|at| (at, Wake::Sweep));
         let always = compact.into_iter().chain(self.typing.deadline().map(|at| (at, Wake::Typing)));
         if !self.is_up() {
             return always.min();
@@ -217,7 +227,7 @@ impl Memory {
             let retries = self.flights.values_mut().filter_map(|flight| flight.retry_at.as_mut());
             let requests = self.requests.values_mut().filter_map(Option::as_mut);
             let rest = self.work.values_mut().chain(self.receipts.values_mut());
-            let rest = rest.chain(self.compact_at.as_mut()).chain(self.purge_at.as_mut());
+            let rest = rest.chain(self.compact_at.as_mut()).chain(self.purge_at.as_mut()).chain(self.erase_at.as_mut());
             retries.chain(requests).chain(rest).for_each(|at| *at = Time::ZERO);
             self.relay_ahead = None;
             self.typing.put_back(now);
@@ -256,6 +266,7 @@ impl Memory {
             Effect::Confirm(key, false) => drop(self.confirm.remove(&key)),
             Effect::Freezing(freezing) => self.freezing = freezing,
             Effect::Compact(at) => self.compact_at = at,
+            Effect::Erase(at) => self.erase_at = at,
             Effect::Unindexed(true, bytes) => {
                 self.unindexed = (self.unindexed.0.saturating_add(1), self.unindexed.1.saturating_add(bytes));
             }

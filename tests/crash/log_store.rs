@@ -77,6 +77,14 @@ impl Store for LogStore {
         Ok(false)
     }
 
+    fn keyring(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.rows.keyring()
+    }
+
+    fn replace_keyring(&mut self, _keyring: &[u8]) -> Result<(), StoreError> {
+        Err(StoreError::Io("the log keeps rows only".into()))
+    }
+
     fn compact(&mut self, _budget: u64) -> Result<Progress, StoreError> {
         Ok(Progress::Done)
     }

@@ -6,6 +6,7 @@ mod conversations;
 mod diagnose;
 #[cfg(feature = "sabotage")]
 mod doctored;
+mod erase;
 mod identity;
 mod messages;
 mod mutation;
@@ -308,6 +309,7 @@ impl Engine {
         }
         self.transact(now, |ctx| expiry::save(ctx))?;
         self.expire(now)?;
+        self.erase_if_due(now)?;
         self.compact_if_due(now)
     }
 
@@ -353,12 +355,14 @@ impl Engine {
         Ok(Output::Timeout { at, reason })
     }
 
-    /// Makes everything durable and releases every lock and file, so that an operating system may freeze the process.
+    /// Makes everything durable and what was deleted unreadable, and releases every lock and file, so that an operating
+    /// system may freeze the process.
     ///
     /// # Errors
     /// Any [`StoreError`].
     pub fn suspend(&mut self) -> Result<()> {
         self.check_open()?;
+        self.erase_now()?;
         self.vault.suspend().map_err(|error| self.close(error.into()))?;
         self.suspended = true;
         Ok(())

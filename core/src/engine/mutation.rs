@@ -11,7 +11,7 @@ use crate::session;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::{SECOND, Time};
 use crate::tx::{Staged, Tx};
-use crate::{call, expiry, intent, member, outbox, receipt, request, search};
+use crate::{call, erase, expiry, intent, member, outbox, receipt, request, search};
 
 /// Steps in which messages are deleted before the host is asked for another deadline.
 const EXPIRE_STEPS: usize = 8;
@@ -234,6 +234,7 @@ impl Engine {
         let index = search::recall(&tx)?;
         (memory.unindexed, memory.merge) = (index.unindexed, index.merge);
         memory.purge_at = index.purge.then_some(memory.clock.plus(SECOND));
+        memory.erase_at = erase::due(&tx, memory.clock)?;
         memory.revoked = member::revoked_serials(&tx)?;
         // What is in no row stays as it was.
         memory.lesser = std::mem::take(&mut self.memory.lesser);

@@ -4,9 +4,11 @@ use crate::attachment;
 use crate::call;
 use crate::change::{Change, Reader};
 use crate::ctx::Ctx;
+use crate::erase;
 use crate::error::Result;
 use crate::expiry;
 use crate::limits;
+use crate::message;
 use crate::search;
 use crate::typing;
 
@@ -29,8 +31,11 @@ pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
             Change::Edited(conversation, place, before, message) => {
                 search::removed(ctx, conversation, place, &before)?;
                 search::added(ctx, conversation, place, &message)?;
+                erase::soon(ctx)?;
             }
             Change::Removed(conversation, place, message) => {
+                message::forget_edit(ctx, &message);
+                erase::soon(ctx)?;
                 attachment::removed(ctx, conversation, place, &message);
                 search::removed(ctx, conversation, place, &message)?;
                 call::removed(ctx, conversation, place, &message)?;

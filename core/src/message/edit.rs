@@ -118,6 +118,13 @@ pub(crate) fn received_text(text: String) -> Result<(String, bool), PeerFault> {
     Ok((clean, changed))
 }
 
+/// What this device would tell whoever asks again for the last edit of a message is kept no longer.
+pub(crate) fn forget_edit(ctx: &Ctx<'_>, row: &MessageRow) {
+    if row.edits != Decided::NEVER {
+        act::withdraw(ctx, row.edits.1);
+    }
+}
+
 fn rewrite(
     ctx: &mut Ctx<'_>,
     id: ConversationId,
@@ -129,6 +136,10 @@ fn rewrite(
     let marks = Marks { mentions, ..before.marks.clone() };
     let row = MessageRow { body: Body::Text(text), marks, edits, ..before.clone() };
     store(&ctx.tx, id, place, &row)?;
+    if row.edits != before.edits {
+        // Whoever asks for the one before gets this one.
+        forget_edit(ctx, &before);
+    }
     ctx.tx.change(Change::Edited(id, place, Box::new(before), Box::new(row)));
     ctx.tx.event(Event::MessageChanged(id, place));
     let row = conversation::require(&ctx.tx, id)?;

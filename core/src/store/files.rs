@@ -1,7 +1,7 @@
 //! What engines of storage that keep files share: their directory, its lock, and what errors mean.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use crate::error::StoreError;
 
 /// The file that whoever has the store open holds locked.
 const LOCK: &str = "lock";
+/// The keys of generations, beside the rows.
+const KEYRING: &str = "keyring";
+const NEXT_KEYRING: &str = "keyring.next";
 /// Says that the store was destroyed: whoever takes the lock next removes what is left of it.
 const DESTROYED: &str = "destroyed";
 /// How long to wait between two tries of a lock.
@@ -113,6 +116,30 @@ impl Syncs for Disk {
     fn names(&self, dir: &Path) -> Result<(), StoreError> {
         sync_dir(dir)
     }
+}
+
+/// The keyring in a store's directory; `None` when there is none yet.
+pub(super) fn read_keyring(dir: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(dir.join(KEYRING)) {
+        Ok(keyring) => Ok(Some(keyring)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_error(&error)),
+    }
+}
+
+/// Puts another keyring in the place of the one that is there, whole and durable when this returns.
+pub(super) fn replace_keyring(dir: &Path, keyring: &[u8], syncs: &dyn Syncs) -> Result<(), StoreError> {
+    replace(dir, KEYRING, NEXT_KEYRING, keyring, syncs)
+}
+
+/// Puts a file in the place of another, by way of a third name.
+pub(super) fn replace(dir: &Path, name: &str, next: &str, bytes: &[u8], syncs: &dyn Syncs) -> Result<(), StoreError> {
+    let next = dir.join(next);
+    let mut file = File::create(&next).map_err(|error| io_error(&error))?;
+    file.write_all(bytes).map_err(|error| io_error(&error))?;
+    syncs.data(&file, &next)?;
+    fs::rename(&next, dir.join(name)).map_err(|error| io_error(&error))?;
+    syncs.names(dir)
 }
 
 /// Makes the names in a directory durable.

@@ -46,7 +46,8 @@ impl MemoryDisk {
         MemoryDisk::default()
     }
 
-    /// Store operations so far: apply, barrier, get, scan, suspend, resume, compact, verify, size, destroy.
+    /// Store operations so far: apply, barrier, get, scan, suspend, resume, compact, verify, size,
+    /// keyring, replace_keyring, destroy.
     pub fn operations(&self) -> u64 {
         self.0.lock().operations
     }
@@ -70,8 +71,8 @@ impl MemoryDisk {
         for batch in disk.pending.iter().take(keep) {
             durable.change(batch);
         }
-        let (operations, generation) = (disk.operations, disk.generation);
-        let rebuilt = Disk { applied: durable.clone(), durable, operations, generation, ..Disk::default() };
+        let (operations, generation, keyring) = (disk.operations, disk.generation, disk.keyring.clone());
+        let rebuilt = Disk { applied: durable.clone(), durable, keyring, operations, generation, ..Disk::default() };
         MemoryDisk(Arc::new(Mutex::new(rebuilt)))
     }
 
@@ -88,6 +89,16 @@ impl MemoryDisk {
         tables
             .flat_map(|(&table, rows)| rows.iter().map(move |(key, value)| (table, key.clone(), value.to_vec())))
             .collect()
+    }
+
+    /// The keyring: for tests that search what is kept.
+    pub fn keyring(&self) -> Option<Vec<u8>> {
+        self.0.lock().keyring.clone()
+    }
+
+    /// Changes the keyring behind the store's back: for tests of damage.
+    pub fn tamper_keyring(&self, keyring: Option<&[u8]>) {
+        self.0.lock().keyring = keyring.map(<[u8]>::to_vec);
     }
 
     /// Changes a row behind the store's back, durably: for tests of damage.
@@ -195,6 +206,17 @@ impl Store for MemoryStore {
         }
     }
 
+    fn keyring(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.run(|disk| Ok(disk.keyring.clone()))
+    }
+
+    fn replace_keyring(&mut self, keyring: &[u8]) -> Result<(), StoreError> {
+        self.run(|disk| {
+            disk.keyring = Some(keyring.to_vec());
+            Ok(())
+        })
+    }
+
     fn compact(&mut self, _budget: u64) -> Result<Progress, StoreError> {
         self.run(|_| Ok(Progress::Done))
     }
@@ -259,6 +281,8 @@ struct Disk {
     durable: Tables,
     /// The batches between the two.
     pending: Vec<Vec<Op>>,
+    /// The keyring, which is durable at once.
+    keyring: Option<Vec<u8>>,
     /// Grows with every batch.
     generation: u64,
     open: bool,

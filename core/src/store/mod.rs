@@ -71,7 +71,7 @@ pub(crate) struct RowChange {
     pub value: Option<zeroize::Zeroizing<Vec<u8>>>,
 }
 
-/// Changes that happen together or not at all: at most [`limits::BATCH`], one per row.
+/// Changes that happen together or not at all: at most [`limits::STORE_BATCH`], one per row.
 pub type Batch = Vec<Op>;
 
 /// A row: key and value.
@@ -161,6 +161,19 @@ pub trait Store: Send {
     /// [`StoreError::Locked`] when another process has it now; call again later.
     fn resume(&mut self) -> Result<bool, StoreError>;
 
+    /// The keyring, as it was put last; `None` before that.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn keyring(&self) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Puts another keyring in the place of the one that is there, durably: none of the store's files holds the old one any
+    /// more. It is no row, and does not wait for the barrier. A crash leaves the one or the other, whole.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn replace_keyring(&mut self, keyring: &[u8]) -> Result<(), StoreError>;
+
     /// Gives space back, in steps that copy about `budget` bytes each.
     ///
     /// # Errors
@@ -192,7 +205,7 @@ pub trait Store: Send {
 
 /// Refuses a batch that is over a limit.
 fn check_limits(batch: &[Op]) -> Result<(), StoreError> {
-    if batch.len() > limits::BATCH {
+    if batch.len() > limits::STORE_BATCH {
         return Err(StoreError::Limit("batch"));
     }
     for op in batch {

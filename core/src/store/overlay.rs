@@ -23,6 +23,10 @@ impl<V> Overlay<V> {
         self.0.entry(table).or_default().insert(key, value)
     }
 
+    pub fn get_mut(&mut self, table: Table, key: &[u8]) -> Option<&mut V> {
+        self.0.get_mut(&table)?.get_mut(key)
+    }
+
     pub fn remove(&mut self, table: Table, key: &[u8]) -> Option<V> {
         self.0.get_mut(&table)?.remove(key)
     }

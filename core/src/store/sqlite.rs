@@ -84,6 +84,15 @@ impl Store for SqliteStore {
         })
     }
 
+    fn keyring(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.handle.read(|_| files::read_keyring(&self.dir))
+    }
+
+    fn replace_keyring(&mut self, keyring: &[u8]) -> Result<(), StoreError> {
+        let dir = &self.dir;
+        self.handle.write(|_| files::replace_keyring(dir, keyring, &Disk))
+    }
+
     fn compact(&mut self, budget: u64) -> Result<Progress, StoreError> {
         self.handle.write(|session| session.compact(budget))
     }

@@ -78,13 +78,15 @@ pub enum Table {
     /// `conversation · message · hash of author (8) · number (1)` → a content of a message of another as it came, should it be
     /// reported: 0 the message, where its row does not give it again, from 1 on the last edits of it.
     Evidence = 35,
+    /// What rows are sealed with which key, and which of the keys are to be thrown away. Only the vault writes here.
+    Generation = 36,
     /// `beginning of keys in Mls (8)` → the sum over those rows. Only the vault writes here.
     Sums = 40,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 35] = [
+    pub const ALL: [Table; 36] = [
         Table::Meta,
         Table::Conversation,
         Table::Activity,
@@ -119,6 +121,7 @@ impl Table {
         Table::Expiry,
         Table::Person,
         Table::Evidence,
+        Table::Generation,
         Table::Sums,
     ];
 
@@ -147,6 +150,30 @@ impl Table {
                 | Table::Evidence
                 | Table::Search
                 | Table::Call
+                | Table::Generation
+        )
+    }
+
+    /// Whether its rows are sealed with keys that are thrown away some time after the rows were deleted or changed: all that
+    /// may hold what was said, a key to it, or what it can be computed from.
+    pub(super) const fn has_generations(self) -> bool {
+        matches!(
+            self,
+            Table::Conversation
+                | Table::Message
+                | Table::Evidence
+                | Table::Outbox
+                | Table::Transmit
+                | Table::Request
+                | Table::Mls
+                | Table::Parked
+                | Table::KeyPackage
+                | Table::Early
+                | Table::Act
+                | Table::Attachment
+                | Table::Call
+                | Table::Search
+                | Table::SearchSegment
         )
     }
 
@@ -218,6 +245,7 @@ impl Table {
             | Table::Overflow
             | Table::Act
             | Table::Expiry
+            | Table::Generation
             | Table::Sums => Blinding::None,
         }
     }

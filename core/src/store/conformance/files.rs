@@ -171,7 +171,8 @@ fn vault(open: Open<'_>, path: &Path) -> Result<Vault, StoreError> {
 
 fn unsealed(vault: &Vault) -> Result<Model, StoreError> {
     let mut model = Model::new();
-    for table in Table::ALL.into_iter().filter(|&table| table != Table::Meta && table != Table::Overflow) {
+    let own = [Table::Meta, Table::Overflow, Table::Generation];
+    for table in Table::ALL.into_iter().filter(|table| !own.contains(table)) {
         let range = KeyRange { from: &[], to: &[] };
         for (key, value) in vault.scan(table, range, Direction::Forward, usize::MAX)? {
             model.insert((table, key), value.to_vec());

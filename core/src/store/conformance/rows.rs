@@ -66,7 +66,7 @@ pub fn scans_match_a_sorted_map(open: Open<'_>) {
 
 pub fn a_batch_is_whole_or_refused(open: Open<'_>) {
     let over: [(Vec<Op>, &str); 3] = [
-        ((0..=limits::BATCH).map(|n| put(Table::Call, &n.to_be_bytes(), b"")).collect(), "batch"),
+        ((0..=limits::STORE_BATCH).map(|n| put(Table::Call, &n.to_be_bytes(), b"")).collect(), "batch"),
         (vec![put(Table::Call, b"x", b""), put(Table::Call, &[0; limits::STORE_KEY + 1], b"")], "key"),
         (vec![put(Table::Call, b"x", b""), put(Table::Call, b"y", &[0; limits::STORE_VALUE + 1])], "value"),
     ];
@@ -93,14 +93,14 @@ pub fn rows_at_the_limits_fit(open: Open<'_>) {
     let mut store = open(&path).unwrap();
     let key = |n: usize| [n.to_be_bytes().as_slice(), &[7; limits::STORE_KEY - 8]].concat();
     let batch: Vec<Op> =
-        (0..limits::BATCH).map(|n| put(Table::Mls, &key(n), &[n as u8; limits::STORE_VALUE])).collect();
+        (0..limits::STORE_BATCH).map(|n| put(Table::Mls, &key(n), &[n as u8; limits::STORE_VALUE])).collect();
     store.apply(&batch).unwrap();
     store.apply(&[]).unwrap();
     store.apply(&[delete(Table::Mls, b"not there"), put(Table::Mls, &key(0), b"")]).unwrap();
     store.barrier().unwrap();
     drop(store);
     let rows = dump(&*open(&path).unwrap()).unwrap();
-    assert_eq!(rows.len(), limits::BATCH);
+    assert_eq!(rows.len(), limits::STORE_BATCH);
     assert_eq!(rows[&(Table::Mls, key(0))], b"");
     assert_eq!(rows[&(Table::Mls, key(9))], [9; limits::STORE_VALUE]);
 }

@@ -7,12 +7,12 @@
 //! rows.3/    a rewritten one in the making, worthless until `current` names it
 //! ```
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::StoreError;
-use crate::store::files::{Syncs, io_error};
+use crate::store::files::{self, Syncs, io_error};
 
 const POINTER: &str = "current";
 const NEXT_POINTER: &str = "current.next";
@@ -59,13 +59,8 @@ pub(super) fn current(dir: &Path, keep: Option<u64>, syncs: &dyn Syncs) -> Resul
 
 /// Makes a database the one that counts: at once, and durably when this returns.
 pub(super) fn point_to(dir: &Path, pointer: Pointer, syncs: &dyn Syncs) -> Result<(), StoreError> {
-    let next = dir.join(NEXT_POINTER);
     let text = format!("{PREFIX}{}{}", pointer.number, if pointer.new { NEW } else { "" });
-    let mut file = File::create(&next).map_err(|error| io_error(&error))?;
-    file.write_all(text.as_bytes()).map_err(|error| io_error(&error))?;
-    syncs.data(&file, &next)?;
-    fs::rename(&next, dir.join(POINTER)).map_err(|error| io_error(&error))?;
-    syncs.names(dir)
+    files::replace(dir, POINTER, NEXT_POINTER, text.as_bytes(), syncs)
 }
 
 /// Removes a database that does not count.

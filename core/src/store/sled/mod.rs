@@ -126,6 +126,15 @@ impl Store for SledStore {
         })
     }
 
+    fn keyring(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.handle.read(|_| files::read_keyring(&self.dir))
+    }
+
+    fn replace_keyring(&mut self, keyring: &[u8]) -> Result<(), StoreError> {
+        let (dir, syncs) = (&self.dir, &*self.settings.syncs);
+        self.handle.write(|_| files::replace_keyring(dir, keyring, syncs))
+    }
+
     fn compact(&mut self, budget: u64) -> Result<Progress, StoreError> {
         self.handle.write(|session| session.compact(budget))
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::generations::{Generations, STALE, Stale};
 use super::parts::{Part, part_of};
-use super::sums::{Root, Sum};
+use super::sums::{ROOT, Root, Sum};
 use super::{KEY_ROW, ROOT_ROW, Vault};
 use crate::error::StoreError;
 use crate::limits;
@@ -17,7 +18,9 @@ impl Vault {
         let view = self.store.read()?;
         let row = view.get(Table::Meta, ROOT_ROW)?.ok_or(StoreError::Corrupt("root row"))?;
         let open = self.sealer.open(Table::Meta, ROOT_ROW, row.clone())?;
-        let root = Root::decode(&open).ok_or(StoreError::Corrupt("root row"))?;
+        let (root, generations) = open.split_at_checked(ROOT).ok_or(StoreError::Corrupt("root row"))?;
+        let root = Root::decode(root).ok_or(StoreError::Corrupt("root row"))?;
+        let generations = Generations::decode(generations).ok_or(StoreError::Corrupt("root row"))?;
         if root.keys != keys {
             return Err(StoreError::Corrupt("key row"));
         }
@@ -28,12 +31,21 @@ impl Vault {
                 Ok(true)
             })?;
         }
-        drop(view);
         if found.watched != root.watched {
             return Err(MISSING);
         }
+        let stale = self.read_stale(&*view)?;
+        drop(view);
         (self.root, self.root_row) = (root, row);
+        (self.generations, self.stale, self.round) = (generations, stale, None);
         Ok(())
+    }
+
+    fn read_stale(&self, view: &dyn View) -> Result<Stale, StoreError> {
+        let Some(row) = view.get(Table::Generation, STALE)? else { return Ok(Stale::default()) };
+        let stored = self.marker.mark(STALE, &row)?;
+        let value = self.open_row(view, Table::Generation, STALE, row)?;
+        Stale::decode(&value, stored).ok_or(StoreError::Corrupt("stale generations"))
     }
 
     /// Opens every row, and checks that all are there, and nothing else.

@@ -21,7 +21,7 @@ const CURSOR: &[u8] = b"vault.export";
 /// else what either store fails with. Open both again and go on.
 pub fn export(source: &mut dyn Store, target: &mut dyn Store, budget: u64) -> Result<Progress, StoreError> {
     if let Some(key_row) = read_row(source, MOVED_ROW)? {
-        return arrive(target, key_row);
+        return arrive(source, target, key_row);
     }
     let root = read_row(source, ROOT_ROW)?.ok_or(StoreError::Corrupt("root row"))?;
     let key_row = read_row(source, KEY_ROW)?.ok_or(StoreError::Corrupt("key row"))?;
@@ -39,7 +39,7 @@ pub fn export(source: &mut dyn Store, target: &mut dyn Store, budget: u64) -> Re
         let Some(bytes) = cursor.copy(source, target)? else {
             target.barrier()?;
             leave(source, key_row.clone())?;
-            return arrive(target, key_row);
+            return arrive(source, target, key_row);
         };
         copied += bytes;
     }
@@ -110,11 +110,12 @@ fn leave(source: &mut dyn Store, key_row: Vec<u8>) -> Result<(), StoreError> {
 }
 
 /// Makes the target a whole store.
-fn arrive(target: &mut dyn Store, key_row: Vec<u8>) -> Result<Progress, StoreError> {
+fn arrive(source: &dyn Store, target: &mut dyn Store, key_row: Vec<u8>) -> Result<Progress, StoreError> {
     if read_row(target, KEY_ROW)?.is_none() {
         if read_row(target, CURSOR)?.is_none() {
             return Err(StoreError::Path("not the target that the rows were copied into"));
         }
+        target.replace_keyring(&source.keyring()?.ok_or(StoreError::Corrupt("keyring"))?)?;
         target.apply(&[
             put(Table::Meta, KEY_ROW.to_vec(), key_row),
             Op { table: Table::Meta, key: CURSOR.to_vec(), value: None },

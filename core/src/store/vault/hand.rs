@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
+use super::keyring::Generation;
 use super::parts::Part;
 use super::seal;
 use super::sums::Mark;
@@ -40,6 +41,8 @@ pub(super) struct Held {
     pub value: Option<Zeroizing<Vec<u8>>>,
     /// Whether the store has yet to get it.
     waits: bool,
+    /// Where it settles, if it was sealed before.
+    pub settles: Option<Generation>,
     /// The turn in which it was used last.
     used: Cell<u64>,
 }
@@ -89,17 +92,39 @@ impl Hand {
         }
         // What never was in the store need not be deleted from it.
         if stored.is_some() || value.is_some() {
-            let held = Held { stored, value, waits: true, used: Cell::new(self.turn) };
+            let held = Held { stored, value, waits: true, settles: None, used: Cell::new(self.turn) };
             self.waiting += held.weight();
             self.parts.extend(part);
             self.rows.insert(table, key, held);
         }
     }
 
+    /// A row that is to be sealed anew, and says what it said.
+    pub(super) fn settle(
+        &mut self,
+        table: Table,
+        key: Vec<u8>,
+        part: Option<Part>,
+        stored: Mark,
+        value: Zeroizing<Vec<u8>>,
+        generation: Generation,
+    ) {
+        self.put(table, key.clone(), part, Some(stored), Some(value));
+        if let Some(held) = self.rows.get_mut(table, &key) {
+            held.settles = Some(generation);
+        }
+    }
+
     /// Keeps a row that was read.
     pub(super) fn keep(&mut self, table: Table, key: Vec<u8>, stored: Mark, value: Zeroizing<Vec<u8>>) {
         if self.rows.len() < KEPT {
-            let held = Held { stored: Some(stored), value: Some(value), waits: false, used: Cell::new(self.turn) };
+            let held = Held {
+                stored: Some(stored),
+                value: Some(value),
+                waits: false,
+                settles: None,
+                used: Cell::new(self.turn),
+            };
             self.rows.insert(table, key, held);
         }
     }

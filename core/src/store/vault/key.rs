@@ -35,10 +35,12 @@ impl HostKey {
 /// A key of 32 bytes.
 pub(super) type Key = Zeroizing<[u8; 32]>;
 
-/// The keys that a store's rows are sealed and hidden with.
+/// The keys that a store's rows are sealed and hidden with, but for those of its generations.
 pub(super) struct DataKeys {
-    /// Keys that seal rows, by the id that a row's header carries; the last one seals new rows.
-    pub seal: Vec<(u32, Key)>,
+    /// Seals rows that have no generation.
+    pub seal: Key,
+    /// Seals the keyring; while it is being exchanged there are two, the newer one first.
+    pub ring: Vec<Key>,
     /// Hides parts of keys.
     pub blind: Key,
     /// Hashes rows for the sums that show missing ones.
@@ -48,30 +50,23 @@ pub(super) struct DataKeys {
 impl DataKeys {
     pub(super) fn fresh(rng: &mut Rng) -> DataKeys {
         let mut key = || Zeroizing::new(rng.bytes());
-        DataKeys { seal: vec![(1, key())], blind: key(), sum: key() }
+        DataKeys { seal: key(), ring: vec![key()], blind: key(), sum: key() }
     }
 
-    /// `count (1) · (id (4) · key (32))… · blind (32) · sum (32)`.
+    /// `seal (32) · blind (32) · sum (32) · ring (32)…`.
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut out = Zeroizing::new(Vec::with_capacity(1 + 36 * self.seal.len() + 64));
-        out.push(self.seal.len() as u8);
-        for (id, key) in &self.seal {
-            out.extend_from_slice(&id.to_be_bytes());
+        let mut out = Zeroizing::new(Vec::with_capacity(32 * (3 + self.ring.len())));
+        for key in [&self.seal, &self.blind, &self.sum].into_iter().chain(&self.ring) {
             out.extend_from_slice(&key[..]);
         }
-        out.extend_from_slice(&self.blind[..]);
-        out.extend_from_slice(&self.sum[..]);
         out
     }
 
     fn decode(mut bytes: &[u8]) -> Option<DataKeys> {
-        let [count] = take(&mut bytes)?;
-        let mut seal = Vec::with_capacity(count.into());
-        for _ in 0..count {
-            seal.push((u32::from_be_bytes(take(&mut bytes)?), Zeroizing::new(take(&mut bytes)?)));
-        }
-        let (blind, sum) = (Zeroizing::new(take(&mut bytes)?), Zeroizing::new(take(&mut bytes)?));
-        (bytes.is_empty() && !seal.is_empty()).then_some(DataKeys { seal, blind, sum })
+        let mut key = || take(&mut bytes).map(Zeroizing::new);
+        let (seal, blind, sum) = (key()?, key()?, key()?);
+        let ring: Vec<Key> = std::iter::from_fn(key).collect();
+        (bytes.is_empty() && !ring.is_empty()).then_some(DataKeys { seal, ring, blind, sum })
     }
 }
 
@@ -179,7 +174,7 @@ mod tests {
         let keys = DataKeys::fresh(&mut Rng::from_seed([1; 32]));
         let open = KeyRow::unwrap(&row(3), 3, &HostKey::from_bytes([2; 32])).unwrap();
         assert_eq!((open.schema, open.generation), (3, 7));
-        assert_eq!(open.keys.seal, keys.seal);
+        assert_eq!((open.keys.seal, open.keys.ring), (keys.seal, keys.ring));
         assert_eq!((open.keys.blind, open.keys.sum), (keys.blind, keys.sum));
     }
 

@@ -7,6 +7,8 @@
 //! - Sums over all rows show that one is missing or an old one was put back (`sums`), of some tables when the first row
 //!   is asked for (`parts`).
 //! - The keys for this are random and lie in the key row (`key`), wrapped by the host's key.
+//! - What may be deleted is sealed with the key of a generation (`generations`), from a file that is replaced (`keyring`):
+//!   what was deleted becomes unreadable when its key is thrown away (`rotate`).
 //! - Rows of older schemas are brought up to date when the store is opened (`migrate`).
 //!
 //! Keys, limits and formats are in `docs/storage.md`.
@@ -14,11 +16,14 @@
 mod blind;
 mod check;
 mod export;
+mod generations;
 mod hand;
 mod key;
+mod keyring;
 mod migrate;
 mod parts;
 mod read;
+mod rotate;
 mod seal;
 mod sums;
 mod write;
@@ -32,14 +37,17 @@ use crate::error::StoreError;
 use crate::limits;
 use crate::rng::Rng;
 use blind::Blinder;
+use generations::{Generations, Stale};
 use hand::Hand;
 use key::{DataKeys, KeyRow};
+use keyring::{Generation, Keyring};
 use migrate::Schema;
 use parts::Parts;
 use seal::Sealer;
 use sums::{Marker, Root};
 
 pub use export::export;
+pub(crate) use generations::Class;
 pub use key::HostKey;
 
 /// The longest value that stays in one row; longer ones are allowed only in some tables, up to 65,535 further rows.
@@ -94,6 +102,11 @@ pub struct Vault {
     hand: RefCell<Hand>,
     /// What was checked since opening.
     parts: RefCell<Parts>,
+    /// Which generations take rows, and which have rows that are no more.
+    generations: Generations,
+    stale: Stale,
+    /// The first generation that does not belong to the round of the rotation which is under way.
+    round: Option<Generation>,
     /// Rows of the batch under way; kept for its memory.
     staged: Vec<Op>,
 }
@@ -125,9 +138,10 @@ impl Vault {
                 KeyRow { schema: schema.version, generation: 0, keys: DataKeys::fresh(&mut rng) }
             }
         };
+        let keyring = open_keyring(&*store, stored.is_some(), &keys.keys.ring, rng.fork("keyring"))?;
         let mut vault = Vault {
             blinder: Blinder::new(&keys.keys.blind)?,
-            sealer: Sealer::new(&keys.keys, rng.fork("nonce")),
+            sealer: Sealer::new(&keys.keys.seal, keyring, rng.fork("nonce")),
             marker: Marker::new(&keys.keys.sum)?,
             root: Root::default(),
             key_row: stored.clone().unwrap_or_default(),
@@ -136,12 +150,19 @@ impl Vault {
             closed: Cell::new(false),
             hand: RefCell::default(),
             parts: RefCell::default(),
+            generations: Generations::default(),
+            stale: Stale::default(),
+            round: None,
             staged: Vec::new(),
         };
         match stored {
             Some(_) => vault.check_opened(keys.generation)?,
-            // This need not be durable yet: no later row outlives it.
-            None => vault.write(&[], Some(keys.next(host_key, &mut rng)?))?,
+            None => {
+                let keyring = vault.sealer.ring.seal()?;
+                vault.store.replace_keyring(&keyring)?;
+                // This need not be durable yet: no later row outlives it.
+                vault.write(&[], Some(keys.next(host_key, &mut rng)?))?;
+            }
         }
         migrate::run(&mut vault, &mut keys, host_key, &mut rng, schema)?;
         Ok(vault)
@@ -197,6 +218,7 @@ impl Vault {
             if read_row(&*vault.store, KEY_ROW)?.as_ref() != Some(&vault.key_row) {
                 return Err(StoreError::Closed);
             }
+            vault.sealer.ring.reread(&vault.store.keyring()?.ok_or(StoreError::Corrupt("keyring"))?)?;
             if read_row(&*vault.store, ROOT_ROW)?.as_ref() != Some(&vault.root_row) {
                 vault.check_opened(vault.root.keys)?;
             }
@@ -254,9 +276,11 @@ impl Vault {
     fn forget(&mut self) -> Result<(), StoreError> {
         let keys = DataKeys::fresh(&mut Rng::from_seed([0; 32]));
         self.blinder = Blinder::new(&keys.blind)?;
-        self.sealer = Sealer::new(&keys, Rng::from_seed([0; 32]));
+        let nothing = || Rng::from_seed([0; 32]);
+        self.sealer = Sealer::new(&keys.seal, Keyring::fresh(keys.seal.clone(), nothing()), nothing());
         self.marker = Marker::new(&keys.sum)?;
         (self.hand, self.parts) = (RefCell::default(), RefCell::default());
+        (self.generations, self.stale, self.round) = (Generations::default(), Stale::default(), None);
         (self.root, self.key_row, self.root_row, self.staged) = (Root::default(), Vec::new(), Vec::new(), Vec::new());
         Ok(())
     }
@@ -296,6 +320,14 @@ impl Drop for Vault {
 /// A row of the vault's own that is not sealed by a data key.
 fn read_row(store: &dyn Store, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     store.read()?.get(Table::Meta, name)
+}
+
+/// The keyring of a store; a new one makes one, whatever was left by one that never had a row.
+fn open_keyring(store: &dyn Store, has_rows: bool, ring_keys: &[key::Key], rng: Rng) -> Result<Keyring, StoreError> {
+    match ring_keys {
+        [first, ..] if !has_rows => Ok(Keyring::fresh(first.clone(), rng)),
+        _ => Keyring::open(&store.keyring()?.ok_or(StoreError::Corrupt("keyring"))?, ring_keys, rng),
+    }
 }
 
 /// Refuses a store that lost its key row.

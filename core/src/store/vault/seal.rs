@@ -1,15 +1,19 @@
 //! Sealing values: XChaCha20-Poly1305, bound to the place where they lie.
 //!
 //! ```text
-//! format 1 (1) · key id (4) · pieces (2) · nonce (24) · tag (16) · ciphertext
+//! format 1 (1) · key (4) · pieces (2) · nonce (24) · tag (16) · ciphertext
 //! ```
 //!
+//! The key is 1 for the data key of the key row, else that of a generation (`keyring`).
 //! Table, stored key and the first 7 bytes are associated data, so that a value moved elsewhere does not open.
+
+use std::borrow::Cow;
 
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
-use super::key::DataKeys;
+use super::key::Key;
+use super::keyring::{Generation, Keyring, NO_GENERATION};
 use crate::error::StoreError;
 use crate::limits;
 use crate::rng::Rng;
@@ -25,27 +29,42 @@ pub(super) const OVERHEAD: usize = HEADER + NONCE + TAG;
 
 /// Seals and opens values.
 pub(super) struct Sealer {
-    keys: Vec<(u32, XChaCha20Poly1305)>,
+    /// For rows without a generation.
+    plain: XChaCha20Poly1305,
+    /// Keys of generations.
+    pub(super) ring: Keyring,
     /// Only for nonces.
     rng: Rng,
 }
 
 impl Sealer {
-    pub(super) fn new(keys: &DataKeys, rng: Rng) -> Sealer {
-        let keys = keys.seal.iter().map(|(id, key)| (*id, XChaCha20Poly1305::new((&**key).into()))).collect();
-        Sealer { keys, rng }
+    pub(super) fn new(key: &Key, ring: Keyring, rng: Rng) -> Sealer {
+        Sealer { plain: XChaCha20Poly1305::new((&**key).into()), ring, rng }
+    }
+
+    /// The cipher of a generation, if its key is there.
+    fn cipher(&self, generation: Generation) -> Option<Cow<'_, XChaCha20Poly1305>> {
+        if generation == NO_GENERATION {
+            return Some(Cow::Borrowed(&self.plain));
+        }
+        self.ring.get(generation).map(|key| Cow::Owned(XChaCha20Poly1305::new((&**key).into())))
     }
 
     /// Seals a value for a place: what [`pieces`] says fits into further rows follows the first row's share.
-    pub(super) fn seal(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let Some((id, cipher)) = self.keys.last() else { return Err(StoreError::Corrupt("key row")) };
+    pub(super) fn seal(
+        &mut self,
+        generation: Generation,
+        table: Table,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        let nonce = self.rng.bytes::<NONCE>();
+        let cipher = self.cipher(generation).ok_or(StoreError::Corrupt("keyring"))?;
         let length = OVERHEAD + value.len();
         let pieces = u16::try_from(further_rows(value.len())).map_err(|_| StoreError::Limit("value"))?;
-        let ([a, b, c, d], [high, low]) = (id.to_be_bytes(), pieces.to_be_bytes());
+        let ([a, b, c, d], [high, low]) = (generation.to_be_bytes(), pieces.to_be_bytes());
         let header = [FORMAT, a, b, c, d, high, low];
         let context = Context::of(table, key, &header)?;
-        let nonce = self.rng.bytes::<NONCE>();
-
         let mut out = Vec::with_capacity(length);
         out.extend_from_slice(&header);
         out.extend_from_slice(&nonce);
@@ -64,9 +83,7 @@ impl Sealer {
         let mut value = Zeroizing::new(sealed);
         let (header, rest) = value.split_first_chunk_mut::<HEADER>().ok_or_else(damaged)?;
         let [format, a, b, c, d, _, _] = *header;
-        let id = u32::from_be_bytes([a, b, c, d]);
-        let known = self.keys.iter().find(|(known, _)| *known == id).filter(|_| format == FORMAT);
-        let (_, cipher) = known.ok_or_else(damaged)?;
+        let cipher = self.cipher(u32::from_be_bytes([a, b, c, d])).filter(|_| format == FORMAT).ok_or_else(damaged)?;
         let (nonce, rest) = rest.split_first_chunk_mut::<NONCE>().ok_or_else(damaged)?;
         let (tag, text) = rest.split_first_chunk_mut::<TAG>().ok_or_else(damaged)?;
         cipher
@@ -93,6 +110,14 @@ pub(super) fn further_rows(length: usize) -> usize {
 pub(super) fn pieces(stored: &[u8]) -> Result<u16, StoreError> {
     match stored {
         [FORMAT, _, _, _, _, high, low, ..] => Ok(u16::from_be_bytes([*high, *low])),
+        _ => Err(StoreError::Corrupt("row")),
+    }
+}
+
+/// The key that a stored row is sealed with.
+pub(super) fn generation(stored: &[u8]) -> Result<Generation, StoreError> {
+    match stored {
+        [FORMAT, a, b, c, d, ..] => Ok(u32::from_be_bytes([*a, *b, *c, *d])),
         _ => Err(StoreError::Corrupt("row")),
     }
 }

@@ -15,6 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::key::Key;
+use super::keyring::Generation;
 use super::seal;
 use crate::error::StoreError;
 use crate::limits;
@@ -27,6 +28,9 @@ pub(super) struct Sum {
     low: u128,
     rows: u64,
 }
+
+/// Bytes of a [`Root`].
+pub(super) const ROOT: usize = 96;
 
 /// What the root row says of all rows.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub(super) struct Mark {
     size: u64,
     /// Further rows that belong to it.
     pub pieces: u16,
+    /// The key that it is sealed with.
+    pub generation: Generation,
 }
 
 /// Hashes rows.
@@ -64,7 +70,12 @@ impl Marker {
         mac.update(seal::identity(stored)?);
         let pieces = seal::pieces(stored)?;
         let size = key.len() + stored.len() + usize::from(pieces) * limits::STORE_VALUE;
-        Ok(Mark { hash: mac.finalize().into_bytes().into(), size: size as u64, pieces })
+        Ok(Mark {
+            hash: mac.finalize().into_bytes().into(),
+            size: size as u64,
+            pieces,
+            generation: seal::generation(stored)?,
+        })
     }
 }
 
@@ -125,8 +136,8 @@ impl Root {
     }
 
     /// `watched (40) · rest (40) · live (8) · keys (8)`.
-    pub(super) fn encode(&self) -> [u8; 96] {
-        let mut out = [0; 96];
+    pub(super) fn encode(&self) -> [u8; ROOT] {
+        let mut out = [0; ROOT];
         out[..40].copy_from_slice(&self.watched.encode());
         out[40..80].copy_from_slice(&self.rest.encode());
         out[80..88].copy_from_slice(&self.live.to_be_bytes());
@@ -138,7 +149,7 @@ impl Root {
         let number = |at: usize| Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
         let sum = |at: usize| Sum::decode(bytes.get(at..at + 40)?);
         let root = Root { watched: sum(0)?, rest: sum(40)?, live: number(80)?, keys: number(88)? };
-        (bytes.len() == 96).then_some(root)
+        (bytes.len() == ROOT).then_some(root)
     }
 }
 
@@ -152,7 +163,7 @@ mod tests {
     use super::*;
 
     fn mark(hash: [u8; 32]) -> Mark {
-        Mark { hash, size: 1, pieces: 0 }
+        Mark { hash, size: 1, pieces: 0, generation: 1 }
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::generations::{Lists, STALE};
 use super::hand;
+use super::keyring::{Generation, NO_GENERATION};
 use super::parts::{Part, part_of};
 use super::seal::{self, Sealer};
 use super::sums::{Mark, Marker};
@@ -57,7 +59,7 @@ impl Vault {
     }
 
     /// Adds a batch to what waits.
-    fn gather(&mut self, batch: Vec<RowChange>) -> Result<(), StoreError> {
+    pub(super) fn gather(&mut self, batch: Vec<RowChange>) -> Result<(), StoreError> {
         let mut places = self.places(&batch)?;
         let rows = weight(&batch, &places);
         if rows >= limits::BATCH {
@@ -79,18 +81,29 @@ impl Vault {
         if self.hand.get_mut().waiting() == 0 && keys.is_none() {
             return Ok(());
         }
-        let Vault { store, hand, parts, sealer, marker, staged, .. } = self;
+        let Vault { store, hand, parts, sealer, marker, staged, generations, stale, .. } = self;
         let (hand, parts) = (hand.get_mut(), parts.get_mut());
         staged.clear();
         let mut root = self.root;
-        let mut seal = |table, key: &[u8], stored: &mut Option<Mark>, value: Option<&[u8]>| {
+        let mut seal = |generation, table, key: &[u8], stored: &mut Option<Mark>, value: Option<&[u8]>| {
             let old = stored.take();
-            *stored = stage(sealer, marker, staged, (table, key), old.as_ref(), value)?;
+            *stored = stage(sealer, marker, staged, (generation, table, key), old.as_ref(), value)?;
             root.change(table, old.as_ref(), stored.as_ref());
             Ok::<_, StoreError>(old)
         };
+        let mut lists = Lists::default();
         for (table, key, held) in hand.waiting_mut() {
-            let old = seal(table, key, &mut held.stored, held.value.as_ref().map(|value| value.as_slice()))?;
+            let young = if table.has_generations() { generations.nursery() } else { NO_GENERATION };
+            let generation = held.settles.take().unwrap_or(young);
+            let value = held.value.as_ref().map(|value| value.as_slice());
+            let old = seal(generation, table, key, &mut held.stored, value)?;
+            let before = old.map_or(NO_GENERATION, |old| old.generation);
+            if before != NO_GENERATION {
+                stale.insert(before);
+            }
+            if value.is_some() && generation != before && generation != NO_GENERATION {
+                lists.add(generation, table, key);
+            }
             if let Some(part) = part_of(table, key)? {
                 parts.get_mut(part)?.sum.change(old.as_ref(), held.stored.as_ref());
             }
@@ -98,13 +111,25 @@ impl Vault {
         for part in hand.parts() {
             let known = parts.get_mut(part)?;
             let sum = (!known.sum.is_empty()).then(|| known.sum.encode());
-            seal(Table::Sums, &part, &mut known.stored, sum.as_ref().map(|sum| sum.as_slice()))?;
+            seal(NO_GENERATION, Table::Sums, &part, &mut known.stored, sum.as_ref().map(|sum| sum.as_slice()))?;
+        }
+        for (key, list) in lists.finish(generations)? {
+            seal(NO_GENERATION, Table::Generation, &key, &mut None, Some(&list))?;
+        }
+        if std::mem::take(&mut stale.changed) {
+            let named = stale.encode();
+            seal(NO_GENERATION, Table::Generation, STALE, &mut stale.stored, named.as_deref())?;
         }
         if let Some(keys) = &keys {
             root.keys = keys.generation;
             staged.push(Op { table: Table::Meta, key: KEY_ROW.to_vec(), value: Some(keys.row.clone()) });
         }
-        let root_row = sealer.seal(Table::Meta, ROOT_ROW, &root.encode())?;
+        let root_row = sealer.seal(
+            NO_GENERATION,
+            Table::Meta,
+            ROOT_ROW,
+            &[&root.encode(), generations.encode().as_slice()].concat(),
+        )?;
         staged.push(Op { table: Table::Meta, key: ROOT_ROW.to_vec(), value: Some(root_row.clone()) });
         // So that neighbours are written together.
         staged.sort_unstable_by(|a, b| (a.table, &a.key).cmp(&(b.table, &b.key)));
@@ -143,7 +168,7 @@ impl Vault {
 /// Refuses a batch that no caller may give.
 pub(super) fn check_batch(batch: &[Op]) -> Result<(), StoreError> {
     let reserved = |op: &Op| match op.table {
-        Table::Overflow | Table::Sums => true,
+        Table::Overflow | Table::Sums | Table::Generation => true,
         table => table == Table::Meta && op.key.starts_with(RESERVED),
     };
     if batch.iter().any(reserved) {
@@ -169,7 +194,7 @@ fn stage(
     sealer: &mut Sealer,
     marker: &Marker,
     staged: &mut Vec<Op>,
-    (table, key): (Table, &[u8]),
+    (generation, table, key): (Generation, Table, &[u8]),
     old: Option<&Mark>,
     value: Option<&[u8]>,
 ) -> Result<Option<Mark>, StoreError> {
@@ -179,7 +204,7 @@ fn stage(
         staged.push(Op { table, key: key.to_vec(), value: None });
         return Ok(None);
     };
-    let mut sealed = sealer.seal(table, key, value)?;
+    let mut sealed = sealer.seal(generation, table, key, value)?;
     for (piece, part) in (0..).zip(sealed.chunks(limits::STORE_VALUE).skip(1)) {
         staged.push(piece_op(table, key, piece, Some(part.to_vec())));
     }

@@ -80,7 +80,7 @@ fn rows_within_the_limits_stay_in_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = SledStore::open(dir.path()).unwrap();
     for turn in 0..10 {
-        let rows = (0..limits::BATCH).map(|row| Op {
+        let rows = (0..limits::STORE_BATCH).map(|row| Op {
             table: Table::Mls,
             key: (row * 7 % 1_000).to_be_bytes().repeat(8),
             value: Some(vec![turn; limits::STORE_VALUE]),
