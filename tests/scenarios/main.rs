@@ -11,6 +11,7 @@ mod deleting;
 mod devices;
 mod diagnosis;
 mod editing;
+mod erasing;
 mod expiry;
 mod failing_store;
 mod healing;

@@ -6,6 +6,7 @@ use crate::conversation::{
 };
 use crate::ctx::Ctx;
 use crate::envelope::{Clock, Ephemeral};
+use crate::erase;
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
 use crate::id::{ConversationId, UserId};
@@ -210,8 +211,9 @@ impl Conversations<'_> {
         }
         self.0.mutate(now, |ctx| {
             let mut row = conversation::require(&ctx.tx, id)?;
-            row.draft = draft.filter(|draft| !draft.is_empty());
-            conversation::store(&mut ctx.tx, &row)
+            let before = std::mem::replace(&mut row.draft, draft.filter(|draft| !draft.is_empty()));
+            conversation::store(&mut ctx.tx, &row)?;
+            if before.is_some() { erase::soon(ctx) } else { Ok(()) }
         })
     }
 }

@@ -72,7 +72,9 @@ impl MemoryDisk {
             durable.change(batch);
         }
         let (operations, generation, keyring) = (disk.operations, disk.generation, disk.keyring.clone());
-        let rebuilt = Disk { applied: durable.clone(), durable, keyring, operations, generation, ..Disk::default() };
+        let history = disk.history.clone();
+        let rebuilt =
+            Disk { applied: durable.clone(), durable, keyring, history, operations, generation, ..Disk::default() };
         MemoryDisk(Arc::new(Mutex::new(rebuilt)))
     }
 
@@ -89,6 +91,16 @@ impl MemoryDisk {
         tables
             .flat_map(|(&table, rows)| rows.iter().map(move |(key, value)| (table, key.clone(), value.to_vec())))
             .collect()
+    }
+
+    /// Remembers every batch from now on: all that may be left in the files of a store.
+    pub fn remember(&self) {
+        self.0.lock().history = Some(Vec::new());
+    }
+
+    /// The batches that were remembered, in order.
+    pub fn history(&self) -> Vec<Vec<Op>> {
+        self.0.lock().history.clone().unwrap_or_default()
     }
 
     /// The keyring: for tests that search what is kept.
@@ -283,6 +295,8 @@ struct Disk {
     pending: Vec<Vec<Op>>,
     /// The keyring, which is durable at once.
     keyring: Option<Vec<u8>>,
+    /// Every batch, if it is to be remembered.
+    history: Option<Vec<Vec<Op>>>,
     /// Grows with every batch.
     generation: u64,
     open: bool,
@@ -317,6 +331,9 @@ impl Disk {
     fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
         check_limits(batch)?;
         self.applied.change(batch);
+        if let Some(history) = &mut self.history {
+            history.push(batch.to_vec());
+        }
         self.pending.push(batch.to_vec());
         self.generation += 1;
         Ok(())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Model, Open, copy_all, day, dump, prefix, put, states};
+use super::{Model, Open, all_files, copy_all, day, dump, prefix, put, states};
 use crate::error::StoreError;
 use crate::rng::Rng;
 use crate::store::{Direction, HostKey, KeyRange, Op, Table, Vault};
@@ -179,15 +179,4 @@ fn unsealed(vault: &Vault) -> Result<Model, StoreError> {
         }
     }
     Ok(model)
-}
-
-/// Every file below a directory.
-fn all_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files.append(&mut all_files(&path)) } else { files.push(path) }
-    }
-    files.sort();
-    files
 }

@@ -18,7 +18,7 @@ pub mod rows;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Batch, Direction, KeyRange, Op, Store, Table};
 use crate::error::StoreError;
@@ -137,6 +137,17 @@ pub(crate) fn states(batches: &[Batch]) -> Vec<Model> {
 /// How many batches of the day the rows show, or a panic when it is no prefix.
 fn prefix(states: &[Model], rows: &Model) -> usize {
     states.iter().rposition(|state| state == rows).expect("the store holds a prefix of the batches")
+}
+
+/// Every file below a directory.
+pub(crate) fn all_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.append(&mut all_files(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
 }
 
 /// Copies a directory with all below it.

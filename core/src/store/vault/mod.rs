@@ -168,6 +168,19 @@ impl Vault {
         Ok(vault)
     }
 
+    /// What a row said when a batch of the store was written, if a key that is left opens it; the batch holds its further
+    /// pieces as well. For tests that look for what was deleted.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn open_remembered(&self, batch: &[Op], row: &Op) -> Option<Zeroizing<Vec<u8>>> {
+        let mut sealed = row.value.clone()?;
+        for piece in 0..seal::pieces(&sealed).ok()? {
+            let key = piece_key(row.table, &row.key, piece);
+            let piece = batch.iter().find(|op| op.table == Table::Overflow && op.key == key);
+            sealed.extend_from_slice(piece?.value.as_ref()?);
+        }
+        self.sealer.open(row.table, &row.key, sealed).ok()
+    }
+
     /// A keyed hash of something that a key must not tell.
     pub(crate) fn blind(&self, bytes: &[u8]) -> [u8; 16] {
         self.blinder.reference(bytes)

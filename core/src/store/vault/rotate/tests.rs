@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+#[cfg(all(feature = "sled", feature = "sqlite"))]
+use crate::store::Store;
 use crate::store::{Effect, FaultPlan, MemoryDisk, MemoryStore, Op};
 
 const KEY: [u8; 32] = [1; 32];
@@ -16,11 +18,11 @@ fn open(disk: &MemoryDisk) -> Vault {
     open_with(disk, KEY).unwrap()
 }
 
-/// Rows settle by the first byte of what they say.
+/// Rows settle in five classes, by the first byte of what they say.
 fn classify(_: Table, _: &[u8], value: &[u8]) -> Class {
-    match value.first() {
+    match value.first().map(|first| first % 5) {
         Some(0) | None => Class::STATE,
-        Some(first) => Class::until(crate::time::Time::from_ms(u64::from(*first) << 40), crate::time::Time::ZERO),
+        Some(first) => Class::until(crate::time::Time::from_ms(u64::from(first) << 40), crate::time::Time::ZERO),
     }
 }
 
@@ -324,4 +326,55 @@ fn a_host_key_that_is_exchanged_when_it_crashes_is_the_old_or_the_new_one() {
         at += 1;
     }
     assert!(old > 1 && new > 3, "{old} times the old one, {new} times the new one");
+}
+
+/// What the files of a store hold of rows that were deleted, after a round: how many of them are still there, sealed.
+#[cfg(all(feature = "sled", feature = "sqlite"))]
+fn left_in_files(store: impl Fn(&std::path::Path) -> Box<dyn Store>) -> usize {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let open = || Vault::open(store(&path), &HostKey::from_bytes(KEY), &mut Rng::from_seed([2; 32])).unwrap();
+    let mut vault = open();
+    let op = |row: u64, value: Option<Vec<u8>>| Op { table: Table::Message, key: key(row), value };
+    let said = |row: u64| format!("what was said in message {row}, and to whom").into_bytes();
+    for rows in (0..400).collect::<Vec<_>>().chunks(20) {
+        vault.apply(&rows.iter().map(|row| op(*row, Some(said(*row)))).collect::<Vec<_>>()).unwrap();
+        vault.barrier().unwrap();
+    }
+    let deleted: Vec<u64> = (0..400).filter(|row| row % 3 > 0).collect();
+    let stored = |vault: &Vault, row: u64| {
+        let key = vault.blinder.key(Table::Message, &key(row)).unwrap();
+        let sealed = vault.store.read().unwrap().get(Table::Message, &key).unwrap();
+        (Table::Message, key, sealed.unwrap())
+    };
+    let sealed: Vec<_> = deleted.iter().map(|row| stored(&vault, *row)).collect();
+    for rows in deleted.chunks(20) {
+        vault.apply(&rows.iter().map(|row| op(*row, None)).collect::<Vec<_>>()).unwrap();
+        vault.barrier().unwrap();
+    }
+    assert!(sealed.iter().all(|row| opens(&vault, row)), "until then, files could be read");
+    round(&mut vault);
+    vault.suspend().unwrap();
+    drop(vault);
+
+    let files: Vec<Vec<u8>> =
+        crate::store::conformance::all_files(&path).iter().map(|f| std::fs::read(f).unwrap()).collect();
+    let holds = |bytes: &[u8]| files.iter().any(|file| file.windows(bytes.len()).any(|window| window == bytes));
+    assert!(!holds(b"what was said in message"));
+    let vault = open();
+    assert!(sealed.iter().all(|row| !opens(&vault, row)));
+    for row in (0..400).filter(|row| row % 3 == 0) {
+        assert_eq!(vault.get(Table::Message, &key(row)).unwrap().unwrap().to_vec(), said(row));
+    }
+    sealed.iter().filter(|(_, _, row)| holds(&row[row.len() - 32..])).count()
+}
+
+#[cfg(all(feature = "sled", feature = "sqlite"))]
+#[test]
+fn what_files_still_hold_of_deleted_rows_no_key_opens() {
+    use crate::store::{SledStore, SqliteStore};
+    let sled = left_in_files(|path| Box::new(SledStore::open(path).unwrap()));
+    assert!(sled > 50, "sled's log holds what was deleted, {sled} rows of it: else this test would look for nothing");
+    let sqlite = left_in_files(|path| Box::new(SqliteStore::open(path, 0).unwrap()));
+    assert_eq!(sqlite, 0, "SQLite writes over what was deleted");
 }
