@@ -105,6 +105,7 @@ pub mod envelope;
 pub mod error;
 pub mod event;
 mod expiry;
+mod fallback;
 pub mod hint;
 pub mod id;
 mod inbox;

@@ -44,6 +44,9 @@ pub(crate) struct Memory {
     pub flights: BTreeMap<TransmitId, Flight>,
     /// Requests without an answer, and when they are made again.
     pub requests: BTreeMap<RequestId, Option<Time>>,
+    /// Conversations with messages of this device that wait to be read, and when to look whether another channel is due;
+    /// [`Time::NEVER`] where the host was asked.
+    pub fallback: BTreeMap<ConversationId, Time>,
     /// Sessions whose parked envelopes are to be tried again.
     pub unpark: BTreeSet<SessionId>,
     /// Receipts that were put aside, by their rows.
@@ -102,6 +105,8 @@ pub(crate) enum Effect {
     Flight(TransmitId, Option<Flight>),
     /// When a request is made again; outer `None` once it is answered.
     Request(RequestId, Option<Option<Time>>),
+    /// When to look at what waits unread in a conversation; `None` when nothing does.
+    Fallback(ConversationId, Option<Time>),
     Unpark(SessionId),
     Unparked(SessionId),
     RelayClock(Time),
@@ -145,6 +150,7 @@ impl Memory {
             relay_ahead: None,
             flights: BTreeMap::new(),
             requests: BTreeMap::new(),
+            fallback: BTreeMap::new(),
             unpark: BTreeSet::new(),
             confirm: BTreeSet::new(),
             compact_at: None,
@@ -174,6 +180,11 @@ impl Memory {
         self.work.iter().find_map(due).or_else(receipts)
     }
 
+    /// A conversation in which another channel may be due at `now`: not before all that waits in the mailbox is known.
+    pub fn next_fallback(&self, now: Time) -> Option<ConversationId> {
+        self.fallback.iter().find(|(_, at)| self.caught_up && **at <= now).map(|(id, _)| *id)
+    }
+
     /// The earliest instant at which memory wants something done.
     pub fn deadline(&self) -> Option<(Time, crate::output::Wake)> {
         use crate::output::Wake;
@@ -186,6 +197,8 @@ impl Memory {
         let receipts = self.receipts.values().map(|at| (*at, Wake::Receipts));
         let flights = self.flights.values().filter_map(|f| f.retry_at.map(|at| (at, Wake::Retry)));
         let requests = self.requests.values().filter_map(|at| at.map(|at| (at, Wake::Request)));
+        let fallback = self.fallback.values().filter(|_| self.caught_up).map(|at| (*at, Wake::Fallback));
+        let work = work.chain(fallback);
         work.chain(receipts).chain(flights).chain(requests).chain(always).filter(|(at, _)| *at < Time::NEVER).min()
     }
 
@@ -210,6 +223,11 @@ impl Memory {
         self.work.values_mut().for_each(|at| *at = Time::ZERO);
     }
 
+    /// What was taken for the time may have been wrong: it is looked anew whether another channel is due.
+    fn look_at_fallbacks(&mut self) {
+        self.fallback.values_mut().filter(|at| **at < Time::NEVER).for_each(|at| *at = Time::ZERO);
+    }
+
     /// The host's clock shows `now`. If it was put back, what is to be done later was put off by a clock that was wrong:
     /// all of it is due at once, so that nothing waits for as long as the clock was ahead.
     pub fn tick(&mut self, now: Time) {
@@ -220,6 +238,7 @@ impl Memory {
             let rest = rest.chain(self.compact_at.as_mut()).chain(self.purge_at.as_mut());
             retries.chain(requests).chain(rest).for_each(|at| *at = Time::ZERO);
             self.relay_ahead = None;
+            self.look_at_fallbacks();
             self.typing.put_back(now);
         }
         self.lesser.tick(now, now < self.clock);
@@ -239,6 +258,7 @@ impl Memory {
             Effect::CaughtUp => {
                 self.caught_up = true;
                 self.wake_all();
+                self.look_at_fallbacks();
             }
             Effect::Work(id, at) => set(&mut self.work, id, at),
             Effect::Receipts(id, at) => set(&mut self.receipts, id, at),
@@ -247,6 +267,7 @@ impl Memory {
             Effect::RelayAhead(ahead, exact) => self.note_ahead(ahead, exact),
             Effect::Flight(id, flight) => set(&mut self.flights, id, flight),
             Effect::Request(id, at) => set(&mut self.requests, id, at),
+            Effect::Fallback(id, at) => set(&mut self.fallback, id, at),
             Effect::Unpark(session) => drop(self.unpark.insert(session)),
             Effect::Unparked(session) => drop(self.unpark.remove(&session)),
             Effect::RelayTime(time) => self.trust.confirm(time, self.clock),

@@ -13,6 +13,7 @@ mod diagnosis;
 mod editing;
 mod expiry;
 mod failing_store;
+mod fallback;
 mod healing;
 mod hostile_member;
 mod keeping;

@@ -78,13 +78,15 @@ pub enum Table {
     /// `conversation · message · hash of author (8) · number (1)` → a content of a message of another as it came, should it be
     /// reported: 0 the message, where its row does not give it again, from 1 on the last edits of it.
     Evidence = 35,
+    /// `conversation` → the messages of this device there that nobody has read yet, for another channel.
+    Fallback = 38,
     /// `beginning of keys in Mls (8)` → the sum over those rows. Only the vault writes here.
     Sums = 40,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 35] = [
+    pub const ALL: [Table; 36] = [
         Table::Meta,
         Table::Conversation,
         Table::Activity,
@@ -119,6 +121,7 @@ impl Table {
         Table::Expiry,
         Table::Person,
         Table::Evidence,
+        Table::Fallback,
         Table::Sums,
     ];
 
@@ -196,7 +199,7 @@ impl Table {
             | Table::Early
             | Table::Evidence
             | Table::CallIndex => Blinding::Prefix,
-            Table::Conversation => Blinding::Conversation,
+            Table::Conversation | Table::Fallback => Blinding::Conversation,
             Table::Activity => Blinding::Tail,
             Table::User | Table::Person => Blinding::Whole,
             Table::Meta
