@@ -59,6 +59,8 @@ pub(crate) struct Memory {
     pub merge: bool,
     /// When segments of the search index with messages that are gone are written anew.
     pub purge_at: Option<Time>,
+    /// Whether what another version has kept is to be judged again.
+    pub judging: bool,
     /// Whether sessions are being frozen; until they are, nothing is encrypted.
     pub freezing: bool,
     /// Revoked serial numbers, by authority.
@@ -117,6 +119,8 @@ pub(crate) enum Effect {
     /// A receipt was put aside, or taken up again.
     Confirm(Vec<u8>, bool),
     Revoked(BTreeSet<([u8; 32], u64)>),
+    /// What another version has kept was judged, all of it.
+    Judged,
     Freezing(bool),
     Compact(Option<Time>),
     /// A message is in no segment of the search index, or not any more; the bytes of its text.
@@ -157,6 +161,7 @@ impl Memory {
             unindexed: (0, 0),
             merge: false,
             purge_at: None,
+            judging: false,
             freezing: false,
             revoked: BTreeSet::new(),
             lesser: Lesser::default(),
@@ -189,7 +194,9 @@ impl Memory {
     pub fn deadline(&self) -> Option<(Time, crate::output::Wake)> {
         use crate::output::Wake;
         let compact = self.compact_at.into_iter().chain(self.purge_at).min().map(|at| (at, Wake::Sweep));
-        let always = compact.into_iter().chain(self.typing.deadline().map(|at| (at, Wake::Typing)));
+        let judging = self.judging.then_some((self.clock, Wake::Upgrade));
+        let typing = self.typing.deadline().map(|at| (at, Wake::Typing));
+        let always = compact.into_iter().chain(typing).chain(judging);
         if !self.is_up() {
             return always.min();
         }
@@ -275,6 +282,7 @@ impl Memory {
             Effect::RelayClock(time) => self.relay_clock = time,
             Effect::Confirm(key, true) => drop(self.confirm.insert(key)),
             Effect::Confirm(key, false) => drop(self.confirm.remove(&key)),
+            Effect::Judged => self.judging = false,
             Effect::Freezing(freezing) => self.freezing = freezing,
             Effect::Compact(at) => self.compact_at = at,
             Effect::Unindexed(true, bytes) => {

@@ -119,6 +119,8 @@ pub enum Wake {
     Typing = 11,
     /// Messages have stayed unread long enough for another channel.
     Fallback = 12,
+    /// What an older version did not understand is judged again.
+    Upgrade = 13,
 }
 
 impl Wake {
@@ -137,6 +139,7 @@ impl Wake {
             10 => Wake::Call,
             11 => Wake::Typing,
             12 => Wake::Fallback,
+            13 => Wake::Upgrade,
             _ => return None,
         })
     }

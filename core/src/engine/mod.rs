@@ -134,7 +134,8 @@ impl Engine {
         engine.recall()?;
         engine.mutate(now, wake::keep_sweeping)?;
         engine.mutate(now, call::restart)?;
-        engine.judge_again(now)?;
+        engine.judge_next(now)?;
+        engine.work(now)?;
         Ok(engine)
     }
 
@@ -306,6 +307,7 @@ impl Engine {
                 break;
             }
         }
+        self.judge_again(now)?;
         self.transact(now, |ctx| expiry::save(ctx))?;
         self.expire(now)?;
         self.compact_if_due(now)

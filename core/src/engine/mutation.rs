@@ -234,6 +234,7 @@ impl Engine {
         memory.unpark = inbox::parked_sessions(&tx)?.into_iter().collect();
         memory.relay_clock = member::relay_clock(&tx)?;
         memory.confirm = receipt::unfinished(&tx)?;
+        memory.judging = inbox::later_is_due(&tx, &self.config)?;
         memory.freezing = session::is_freezing(&tx)?;
         let index = search::recall(&tx)?;
         (memory.unindexed, memory.merge) = (index.unindexed, index.merge);

@@ -95,7 +95,8 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
             | Wake::Request
             | Wake::Expire
             | Wake::Typing
-            | Wake::Fallback => {}
+            | Wake::Fallback
+            | Wake::Upgrade => {}
         }
     }
     Ok(more)

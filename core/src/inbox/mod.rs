@@ -11,9 +11,7 @@ mod parked;
 mod shelf;
 
 pub(crate) use dedup::sweep as sweep_seen;
-pub(crate) use later::{
-    Next, What, is_due as later_is_due, judge as judge_later, judged as later_judged, kept as kept_count,
-};
+pub(crate) use later::{is_due as later_is_due, judge_next as judge_later, kept as kept_count};
 pub(crate) use missing::due as missing_due;
 pub(crate) use parked::{counts as parked_counts, retry, sessions as parked_sessions, sweep as sweep_parked};
 
