@@ -99,12 +99,15 @@ pub(crate) fn ask(ctx: &mut Ctx<'_>, id: ConversationId) -> Result<()> {
         ctx.tx.effect(Effect::Fallback(id, Some(ctx.now.plus(wait))));
         return Ok(());
     }
-    if wait == 0
-        && let Some(user) = other(ctx, &conversation::require(&ctx.tx, id)?)?
-    {
-        let count = row.waiting.len() as u32;
-        request::make(ctx, Purpose::Fallback(id), Request::Fallback { conversation: id, user, since, count })?;
-        row.asked = true;
+    if wait == 0 {
+        match other(ctx, &conversation::require(&ctx.tx, id)?)? {
+            Some(user) => {
+                let count = row.waiting.len() as u32;
+                request::make(ctx, Purpose::Fallback(id), Request::Fallback { conversation: id, user, since, count })?;
+                row.asked = true;
+            }
+            None => row.waiting.clear(),
+        }
     }
     store(ctx, &row)
 }

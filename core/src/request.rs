@@ -77,10 +77,30 @@ pub(crate) fn unanswered(ctx: &Ctx<'_>, purpose: &Purpose) -> Result<Option<Requ
     Ok(all(ctx)?.into_iter().find(|(_, row)| row.purpose == *purpose).map(|(_, row)| row.request))
 }
 
-/// Makes every unanswered request again: after a start or a new connection.
+/// Makes every unanswered request again: after a start or a new connection. Those that the mailbox may make needless wait
+/// for [`mailbox_read`].
 pub(crate) fn remake(ctx: &mut Ctx<'_>) -> Result<()> {
     for (id, row) in all(ctx)? {
-        hand_out(ctx, id, row);
+        match row.purpose {
+            Purpose::Fallback(_) => ctx.tx.effect(Effect::Request(id, Some(None))),
+            Purpose::Fetch
+            | Purpose::Open(_)
+            | Purpose::Compare(_)
+            | Purpose::Add(_)
+            | Purpose::Publish
+            | Purpose::Role(_)
+            | Purpose::Slot(_) => hand_out(ctx, id, row),
+        }
+    }
+    Ok(())
+}
+
+/// The mailbox was read to its end, for the first time over this connection: what waited for that is made again.
+pub(crate) fn mailbox_read(ctx: &mut Ctx<'_>) -> Result<()> {
+    for (id, row) in all(ctx)? {
+        if matches!(row.purpose, Purpose::Fallback(_)) {
+            hand_out(ctx, id, row);
+        }
     }
     Ok(())
 }

@@ -430,9 +430,17 @@ fn r46_another_version_in_between_begins_anew() {
     world.disconnect(bea);
     reopen(&mut world, bea, None);
     world.call(bea, Engine::handle_timeout).unwrap();
-    let left = unreadable(&mut world, bea).1;
+    let mut left = unreadable(&mut world, bea).1;
     assert!(left > 0 && left < 40, "{left}");
-    // The older one comes back, looks at what it cannot read, and is replaced once more.
+    // The older one comes back, passes over some of what it cannot read, and is replaced once more before it is done; and
+    // again when it is.
+    reopen(&mut world, bea, Some(Older::Kind(Kind::TEXT)));
+    world.call(bea, Engine::handle_timeout).unwrap();
+    assert!(is_judging(&mut world, bea));
+    reopen(&mut world, bea, None);
+    world.call(bea, Engine::handle_timeout).unwrap();
+    let before = std::mem::replace(&mut left, unreadable(&mut world, bea).1);
+    assert!(left == before - 17, "{before} {left}");
     update(&mut world, bea, Some(Older::Kind(Kind::TEXT)));
     assert_eq!(unreadable(&mut world, bea).1, left);
     world.connect(bea);

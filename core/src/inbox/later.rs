@@ -162,9 +162,10 @@ pub(crate) fn kept(tx: &Tx<'_>) -> Result<u64> {
     shelf::rows(tx, CLASS)
 }
 
-/// Whether another version judged last.
+/// Whether another version judged last, or has begun to: what was kept since may lie before its cursor.
 pub(crate) fn is_due(tx: &Tx<'_>, config: &Config) -> Result<bool> {
-    Ok(tx.row::<u32>(Table::Meta, DIALECT_ROW, "dialect")? != Some(dialect(config)))
+    let done = tx.row::<u32>(Table::Meta, DIALECT_ROW, "dialect")? == Some(dialect(config));
+    Ok(!done || tx.get(Table::Meta, CURSOR_ROW)?.is_some())
 }
 
 fn dialect(config: &Config) -> u32 {

@@ -110,9 +110,10 @@ pub(crate) fn fetch(ctx: &mut Ctx<'_>) -> Result<()> {
 pub(crate) fn fetched(ctx: &mut Ctx<'_>, next: Option<DeliveryId>) -> Result<()> {
     match next {
         Some(next) => request::make(ctx, Purpose::Fetch, Request::Fetch { since: next.0 }),
+        None if ctx.memory.caught_up => Ok(()),
         None => {
             ctx.tx.effect(Effect::CaughtUp);
-            Ok(())
+            request::mailbox_read(ctx)
         }
     }
 }
