@@ -5,6 +5,7 @@ use crate::authority::IdentityKey;
 use crate::envelope::{EnvelopeKind, Kind};
 use crate::error::{Error, Misuse, Result};
 use crate::id::UserId;
+use crate::limits;
 use crate::policy::Policy;
 
 /// What a host decides when it opens an engine.
@@ -27,6 +28,11 @@ pub struct Config {
     /// Key packages kept published, 1 to [`limits::KEY_PACKAGES_MAX`](crate::limits::KEY_PACKAGES_MAX): how many
     /// others can take this device into a session while it is away, before the last-resort one serves them all.
     pub key_packages: usize,
+    /// Milliseconds after which a message of this device that stays unread makes a
+    /// [`Request::Fallback`](crate::output::Request::Fallback): between
+    /// [`limits::FALLBACK_MIN`](crate::limits::FALLBACK_MIN) and [`limits::FALLBACK_MAX`](crate::limits::FALLBACK_MAX).
+    /// `None`, the default, for none. What is sent while it is `None` never makes one.
+    pub fallback_after: Option<u64>,
     /// Which fault to have on purpose: for tests that prove that they would notice.
     #[cfg(feature = "sabotage")]
     pub sabotage: Option<crate::sabotage::Sabotage>,
@@ -44,9 +50,10 @@ impl Config {
             policy: Policy::companion(),
             identity: None,
             period: 24 * 60,
-            update_after_messages: crate::limits::UPDATE_AFTER_MESSAGES,
-            update_after: crate::limits::UPDATE_AFTER,
-            key_packages: crate::limits::KEY_PACKAGES,
+            update_after_messages: limits::UPDATE_AFTER_MESSAGES,
+            update_after: limits::UPDATE_AFTER,
+            key_packages: limits::KEY_PACKAGES,
+            fallback_after: None,
             #[cfg(feature = "sabotage")]
             sabotage: None,
             #[cfg(feature = "sabotage")]
@@ -61,8 +68,13 @@ impl Config {
             "a period is -1, 0 or a number of minutes"
         } else if self.update_after_messages == 0 || self.update_after < crate::time::MINUTE {
             "keys cannot be renewed that often"
-        } else if !(1..=crate::limits::KEY_PACKAGES_MAX).contains(&self.key_packages) {
+        } else if !(1..=limits::KEY_PACKAGES_MAX).contains(&self.key_packages) {
             "too few or too many key packages"
+        } else if self
+            .fallback_after
+            .is_some_and(|after| !(limits::FALLBACK_MIN..=limits::FALLBACK_MAX).contains(&after))
+        {
+            "another channel is due after a minute at least, and while the relay keeps messages"
         } else {
             return Ok(());
         };

@@ -121,6 +121,8 @@ pub enum Answer {
     Published,
     /// To `Slot`: the envelope that holds it, if one does.
     Slot(Option<Vec<u8>>),
+    /// To `Fallback`: the user was reached by another channel, or it was decided that they are not to be.
+    Notified,
     /// No answer was to be had. The engine tries again.
     Failed,
 }

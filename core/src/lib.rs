@@ -106,6 +106,7 @@ mod erase;
 pub mod error;
 pub mod event;
 mod expiry;
+mod fallback;
 pub mod hint;
 pub mod id;
 mod inbox;

@@ -216,6 +216,13 @@ pub const SEQUENCE_AHEAD: u64 = 1 << 32;
 /// Receipts per conversation that wait for their messages; the oldest go.
 pub const EARLY: usize = 256;
 
+/// The shortest time after which a message that stays unread is told by another channel.
+pub const FALLBACK_MIN: u64 = MINUTE;
+/// The longest one: a relay keeps no message longer for who does not come.
+pub const FALLBACK_MAX: u64 = MAILBOX_AGE;
+/// Unread messages of one conversation that are counted for that.
+pub const FALLBACK_COUNTED: usize = 64;
+
 /// Key packages kept published, unless the host says otherwise.
 pub const KEY_PACKAGES: usize = 50;
 /// Key packages kept published at most: they are made in one mutation.

@@ -44,6 +44,9 @@ pub(crate) struct Memory {
     pub flights: BTreeMap<TransmitId, Flight>,
     /// Requests without an answer, and when they are made again.
     pub requests: BTreeMap<RequestId, Option<Time>>,
+    /// Conversations with messages of this device that wait to be read, and when to look whether another channel is due;
+    /// [`Time::NEVER`] where the host was asked.
+    pub fallback: BTreeMap<ConversationId, Time>,
     /// Sessions whose parked envelopes are to be tried again.
     pub unpark: BTreeSet<SessionId>,
     /// Receipts that were put aside, by their rows.
@@ -60,6 +63,8 @@ pub(crate) struct Memory {
     pub erase_began: Time,
     /// When segments of the search index with messages that are gone are written anew.
     pub purge_at: Option<Time>,
+    /// Whether what another version has kept is to be judged again.
+    pub judging: bool,
     /// Whether sessions are being frozen; until they are, nothing is encrypted.
     pub freezing: bool,
     /// Revoked serial numbers, by authority.
@@ -106,6 +111,8 @@ pub(crate) enum Effect {
     Flight(TransmitId, Option<Flight>),
     /// When a request is made again; outer `None` once it is answered.
     Request(RequestId, Option<Option<Time>>),
+    /// When to look at what waits unread in a conversation; `None` when nothing does.
+    Fallback(ConversationId, Option<Time>),
     Unpark(SessionId),
     Unparked(SessionId),
     RelayClock(Time),
@@ -116,6 +123,8 @@ pub(crate) enum Effect {
     /// A receipt was put aside, or taken up again.
     Confirm(Vec<u8>, bool),
     Revoked(BTreeSet<([u8; 32], u64)>),
+    /// What another version has kept was judged, all of it.
+    Judged,
     Freezing(bool),
     Compact(Option<Time>),
     /// When the next step of a round of the rotation is due.
@@ -151,6 +160,7 @@ impl Memory {
             relay_ahead: None,
             flights: BTreeMap::new(),
             requests: BTreeMap::new(),
+            fallback: BTreeMap::new(),
             unpark: BTreeSet::new(),
             confirm: BTreeSet::new(),
             compact_at: None,
@@ -160,6 +170,7 @@ impl Memory {
             erase_at: None,
             erasing: false,
             erase_began: Time::ZERO,
+            judging: false,
             freezing: false,
             revoked: BTreeSet::new(),
             lesser: Lesser::default(),
@@ -183,12 +194,19 @@ impl Memory {
         self.work.iter().find_map(due).or_else(receipts)
     }
 
+    /// A conversation in which another channel may be due at `now`: not before all that waits in the mailbox is known.
+    pub fn next_fallback(&self, now: Time) -> Option<ConversationId> {
+        self.fallback.iter().find(|(_, at)| self.caught_up && **at <= now).map(|(id, _)| *id)
+    }
+
     /// The earliest instant at which memory wants something done.
     pub fn deadline(&self) -> Option<(Time, crate::output::Wake)> {
         use crate::output::Wake;
-        let compact =
-            self.compact_at.into_iter().chain(self.purge_at).chain(self.erase_at).min().map(|at| (at, Wake::Sweep));
-        let always = compact.into_iter().chain(self.typing.deadline().map(|at| (at, Wake::Typing)));
+        let swept = self.compact_at.into_iter().chain(self.purge_at).chain(self.erase_at).min();
+        let swept = swept.map(|at| (at, Wake::Sweep));
+        let judging = self.judging.then_some((self.clock, Wake::Upgrade));
+        let typing = self.typing.deadline().map(|at| (at, Wake::Typing));
+        let always = swept.into_iter().chain(typing).chain(judging);
         if !self.is_up() {
             return always.min();
         }
@@ -196,6 +214,8 @@ impl Memory {
         let receipts = self.receipts.values().map(|at| (*at, Wake::Receipts));
         let flights = self.flights.values().filter_map(|f| f.retry_at.map(|at| (at, Wake::Retry)));
         let requests = self.requests.values().filter_map(|at| at.map(|at| (at, Wake::Request)));
+        let fallback = self.fallback.values().filter(|_| self.caught_up).map(|at| (*at, Wake::Fallback));
+        let work = work.chain(fallback);
         work.chain(receipts).chain(flights).chain(requests).chain(always).filter(|(at, _)| *at < Time::NEVER).min()
     }
 
@@ -220,6 +240,11 @@ impl Memory {
         self.work.values_mut().for_each(|at| *at = Time::ZERO);
     }
 
+    /// What was taken for the time may have been wrong: it is looked anew whether another channel is due.
+    fn look_at_fallbacks(&mut self) {
+        self.fallback.values_mut().filter(|at| **at < Time::NEVER).for_each(|at| *at = Time::ZERO);
+    }
+
     /// The host's clock shows `now`. If it was put back, what is to be done later was put off by a clock that was wrong:
     /// all of it is due at once, so that nothing waits for as long as the clock was ahead.
     pub fn tick(&mut self, now: Time) {
@@ -230,6 +255,7 @@ impl Memory {
             let rest = rest.chain(self.compact_at.as_mut()).chain(self.purge_at.as_mut()).chain(self.erase_at.as_mut());
             retries.chain(requests).chain(rest).for_each(|at| *at = Time::ZERO);
             self.relay_ahead = None;
+            self.look_at_fallbacks();
             self.typing.put_back(now);
         }
         self.lesser.tick(now, now < self.clock);
@@ -249,6 +275,7 @@ impl Memory {
             Effect::CaughtUp => {
                 self.caught_up = true;
                 self.wake_all();
+                self.look_at_fallbacks();
             }
             Effect::Work(id, at) => set(&mut self.work, id, at),
             Effect::Receipts(id, at) => set(&mut self.receipts, id, at),
@@ -257,6 +284,7 @@ impl Memory {
             Effect::RelayAhead(ahead, exact) => self.note_ahead(ahead, exact),
             Effect::Flight(id, flight) => set(&mut self.flights, id, flight),
             Effect::Request(id, at) => set(&mut self.requests, id, at),
+            Effect::Fallback(id, at) => set(&mut self.fallback, id, at),
             Effect::Unpark(session) => drop(self.unpark.insert(session)),
             Effect::Unparked(session) => drop(self.unpark.remove(&session)),
             Effect::RelayTime(time) => self.trust.confirm(time, self.clock),
@@ -264,6 +292,7 @@ impl Memory {
             Effect::RelayClock(time) => self.relay_clock = time,
             Effect::Confirm(key, true) => drop(self.confirm.insert(key)),
             Effect::Confirm(key, false) => drop(self.confirm.remove(&key)),
+            Effect::Judged => self.judging = false,
             Effect::Freezing(freezing) => self.freezing = freezing,
             Effect::Compact(at) => self.compact_at = at,
             Effect::Erase(at) => self.erase_at = at,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::id::{SlotName, UserId};
+use crate::id::{ConversationId, SlotName, UserId};
 use crate::input::{DeliveryId, RequestId, TransmitId};
 use crate::time::Time;
 
@@ -36,7 +36,8 @@ pub struct Transmit {
     pub envelopes: Vec<Vec<u8>>,
 }
 
-/// Something that only the transport can find out.
+/// Something that only the host can find out or do, mostly over its transport. It is made once more after a failure, a
+/// crash or a new connection, with the same id, until `request_done` has answered it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Give `receive` what this device has not acknowledged, behind this position of the mailbox.
@@ -64,6 +65,27 @@ pub enum Request {
     Slot {
         /// Its name.
         name: SlotName,
+    },
+    /// Tell a user by another channel, such as mail or SMS, that messages wait for them: they have stayed unread for
+    /// [`Config::fallback_after`](crate::Config::fallback_after). Only the device that sent them asks, while it is connected
+    /// and has read its mailbox; once, and again when the user was seen in the conversation and messages stay unread after
+    /// that. A read receipt, a message or a reaction shows that they were there; who reads with receipts turned off and
+    /// does not answer is taken for not having read. When they are seen, blocked, or nothing waits any more, the request is
+    /// taken back: it is not made again.
+    ///
+    /// Answer [`Notified`](crate::input::Answer::Notified) when the platform has taken it over, or when its user does not
+    /// want such notices. It may come twice, so let the platform's server take it once, by device and request id. It holds
+    /// no content, and what is sent for it should hold none: *you have 2 unread messages*.
+    Fallback {
+        /// Where they wait.
+        conversation: ConversationId,
+        /// Whom to reach.
+        user: UserId,
+        /// When the relay accepted the first of them.
+        since: Time,
+        /// How many they were when it was asked for; [`limits::FALLBACK_COUNTED`](crate::limits::FALLBACK_COUNTED) stands
+        /// for that many or more.
+        count: u32,
     },
 }
 
@@ -95,6 +117,10 @@ pub enum Wake {
     Call = 10,
     /// Somebody is not shown as typing any more.
     Typing = 11,
+    /// Messages have stayed unread long enough for another channel.
+    Fallback = 12,
+    /// What an older version did not understand is judged again.
+    Upgrade = 13,
 }
 
 impl Wake {
@@ -112,6 +138,8 @@ impl Wake {
             9 => Wake::Expire,
             10 => Wake::Call,
             11 => Wake::Typing,
+            12 => Wake::Fallback,
+            13 => Wake::Upgrade,
             _ => return None,
         })
     }

@@ -21,6 +21,7 @@ use crate::decided::Decided;
 use crate::envelope::Kind;
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
+use crate::fallback;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::person;
 use crate::receipt;
@@ -109,6 +110,7 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
                 person::store(&ctx.tx, &user, &row)?;
                 if blocked {
                     typing::conceal(ctx, Some(&user));
+                    fallback::forget(ctx, &user)?;
                 }
                 ctx.tx.event(Event::ConversationChanged(act.conversation));
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::{Change, Reader};
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -231,6 +232,9 @@ fn confirm(
     }
     if row.own && !own {
         let moved = note(&mut row, from, mark, at);
+        if moved && mark == Mark::Read {
+            ctx.tx.change(Change::Read(conversation, place, Box::new(row.clone()), Reader::Member));
+        }
         #[cfg(feature = "sabotage")]
         let moved = back(ctx, &mut row, mark) || moved;
         if moved {

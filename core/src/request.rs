@@ -28,6 +28,8 @@ pub(crate) enum Purpose {
     Role(UserId),
     /// Who won the slot that this session's epoch is waiting for.
     Slot(SessionId),
+    /// That the other member of a conversation is reached by another channel.
+    Fallback(ConversationId),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,11 +59,17 @@ pub(crate) fn make(ctx: &mut Ctx<'_>, purpose: Purpose, request: Request) -> Res
 
 /// Makes a request in place of the one for the same purpose that is under way: an answer to that counts no more.
 pub(crate) fn make_anew(ctx: &mut Ctx<'_>, purpose: Purpose, request: Request) -> Result<()> {
-    for (id, _) in all(ctx)?.into_iter().filter(|(_, row)| row.purpose == purpose) {
+    withdraw(ctx, &purpose)?;
+    make(ctx, purpose, request)
+}
+
+/// Takes the request for a purpose back, if it is under way: it is not made again, and an answer to it counts no more.
+pub(crate) fn withdraw(ctx: &mut Ctx<'_>, purpose: &Purpose) -> Result<()> {
+    for (id, _) in all(ctx)?.into_iter().filter(|(_, row)| row.purpose == *purpose) {
         ctx.tx.delete(Table::Request, &key(id));
         ctx.tx.effect(Effect::Request(id, None));
     }
-    make(ctx, purpose, request)
+    Ok(())
 }
 
 /// The request for a purpose that is under way.
@@ -69,10 +77,30 @@ pub(crate) fn unanswered(ctx: &Ctx<'_>, purpose: &Purpose) -> Result<Option<Requ
     Ok(all(ctx)?.into_iter().find(|(_, row)| row.purpose == *purpose).map(|(_, row)| row.request))
 }
 
-/// Makes every unanswered request again: after a start or a new connection.
+/// Makes every unanswered request again: after a start or a new connection. Those that the mailbox may make needless wait
+/// for [`mailbox_read`].
 pub(crate) fn remake(ctx: &mut Ctx<'_>) -> Result<()> {
     for (id, row) in all(ctx)? {
-        hand_out(ctx, id, row);
+        match row.purpose {
+            Purpose::Fallback(_) => ctx.tx.effect(Effect::Request(id, Some(None))),
+            Purpose::Fetch
+            | Purpose::Open(_)
+            | Purpose::Compare(_)
+            | Purpose::Add(_)
+            | Purpose::Publish
+            | Purpose::Role(_)
+            | Purpose::Slot(_) => hand_out(ctx, id, row),
+        }
+    }
+    Ok(())
+}
+
+/// The mailbox was read to its end, for the first time over this connection: what waited for that is made again.
+pub(crate) fn mailbox_read(ctx: &mut Ctx<'_>) -> Result<()> {
+    for (id, row) in all(ctx)? {
+        if matches!(row.purpose, Purpose::Fallback(_)) {
+            hand_out(ctx, id, row);
+        }
     }
     Ok(())
 }
@@ -113,6 +141,7 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: RequestId, answer: Answer) -> Result<(
         (Purpose::Add(conversation), Answer::Directory(users)) => session::add(ctx, conversation, &users),
         (Purpose::Role(_), Answer::Directory(users)) => session::looked_up(ctx, &users),
         (Purpose::Publish, Answer::Published) => key_package::published(ctx),
+        (Purpose::Fallback(_), Answer::Notified) => Ok(()),
         (Purpose::Slot(session), Answer::Slot(winner)) => session::slot_found(ctx, session, winner.as_deref()),
         _ => Err(Error::Misuse(Misuse::Answer)),
     }

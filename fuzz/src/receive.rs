@@ -123,6 +123,7 @@ fn tell(ann: &mut Engine, bea: &mut Engine, directory: &DirectoryUser, tag: &mut
                     Request::Publish { .. } => Answer::Published,
                     Request::Fetch { .. } => Answer::Fetched { next: None },
                     Request::Slot { .. } => Answer::Slot(None),
+                    Request::Fallback { .. } => Answer::Notified,
                 };
                 ann.request_done(id, answer, NOW).expect("it was asked for");
                 busy = true;

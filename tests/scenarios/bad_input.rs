@@ -219,13 +219,14 @@ fn values_of_the_configuration_out_of_bounds() {
         let now = Time::from_ms(1_800_000_000_000);
         Engine::open(config, Box::new(store), &HostKey::from_bytes([1; 32]), [1; 32], now).err()
     };
-    let bad: [fn(&mut Config); 6] = [
+    let bad: [fn(&mut Config); 7] = [
         |c| c.authorities.clear(),
         |c| c.period = -2,
         |c| c.update_after_messages = 0,
         |c| c.update_after = 1,
         |c| c.key_packages = 0,
         |c| c.key_packages = limits::KEY_PACKAGES_MAX + 1,
+        |c| c.fallback_after = Some(limits::FALLBACK_MIN - 1),
     ];
     for change in bad {
         assert!(matches!(open(change), Some(Error::Misuse(Misuse::Config(_)))));

@@ -14,6 +14,7 @@ mod editing;
 mod erasing;
 mod expiry;
 mod failing_store;
+mod fallback;
 mod healing;
 mod hostile_member;
 mod keeping;

@@ -9,6 +9,7 @@ use undertone::envelope::{Clock, Content, Envelope, EnvelopeKind, Head, Kind};
 use undertone::error::{Error, PeerFault};
 use undertone::id::{ConversationId, Hash32, MessageId};
 use undertone::message::{Cause, Message, MessageContent, SendState};
+use undertone::output::Wake;
 use undertone::sabotage::Older;
 use undertone::search::{Scope, SearchQuery};
 use undertone::time::{DAY, HOUR, MINUTE};
@@ -67,6 +68,19 @@ fn say(world: &mut World, ix: DeviceIx, talk: ConversationId, content: &Content)
     };
     world.call(ix, |engine, now| engine.say_as(talk, kind, content, commitment, now)).unwrap();
     world.settle();
+}
+
+/// The process ends and is opened again, as another version; nothing else happens yet.
+fn reopen(world: &mut World, ix: DeviceIx, older: Option<Older>) {
+    world.crash(ix, usize::MAX);
+    world.devices[ix].profile.older = older;
+    world.open(ix).unwrap();
+}
+
+/// Whether something that was kept is still to be judged again.
+fn is_judging(world: &mut World, ix: DeviceIx) -> bool {
+    let now = world.devices[ix].clock(world.now);
+    world.devices[ix].engine().diagnose(now).unwrap().stored.unwrap().wake.1 == Wake::Upgrade
 }
 
 fn contents(messages: Vec<Message>) -> Vec<MessageContent> {
@@ -342,5 +356,125 @@ fn r46_fields_that_are_not_known_make_a_record_malformed() {
     world.call(ann, |engine, now| engine.say(talk, Kind::CERTIFICATE, renewed, now)).unwrap();
     world.settle();
     assert_eq!(unreadable(&mut world, bea), (0, 0, 1));
+    world.check();
+}
+
+// R46
+#[test]
+fn r46_much_that_was_kept_is_judged_in_steps_of_which_opening_takes_one() {
+    const KEPT: u64 = 100;
+    let (mut world, ann, bea, talk) = acquainted(509, Older::Contents);
+    for n in 0..KEPT {
+        world.send(ann, talk, &format!("kept {n}"));
+        world.run(1_000);
+    }
+    world.settle();
+    assert_eq!(unreadable(&mut world, bea), (KEPT, 0, 0));
+    world.disconnect(bea);
+    reopen(&mut world, bea, None);
+    let mut left = unreadable(&mut world, bea).0;
+    assert_eq!(left, KEPT - 1, "opening ends soon, however much there is");
+    while is_judging(&mut world, bea) {
+        world.call(bea, Engine::handle_timeout).unwrap();
+        let before = std::mem::replace(&mut left, unreadable(&mut world, bea).0);
+        assert!(before - left <= 16, "{before} {left}");
+    }
+    assert_eq!(unreadable(&mut world, bea), (0, 0, 0));
+    world.connect(bea);
+    world.settle();
+    assert_eq!(world.texts(bea, talk), world.texts(ann, talk));
+    assert_eq!(world.unread(bea, talk), 1 + KEPT as u32);
+    // It was judged once: the next start has nothing to do.
+    reopen(&mut world, bea, None);
+    assert!(!is_judging(&mut world, bea));
+    world.check();
+}
+
+// R46, R19
+#[test]
+fn r46_after_a_crash_judging_goes_on_where_it_was() {
+    const KEPT: u8 = 60;
+    let mut world = World::new(510);
+    let (ann, bea, talk) = world.acquaint();
+    // No version knows these: they are looked at twice, as messages and as acts, and stay.
+    for id in 1..=KEPT {
+        let said = content(Kind(20), id, -1, b"\x93\x01\x02\xc3".to_vec(), &world);
+        say(&mut world, ann, talk, &said);
+    }
+    update(&mut world, bea, Some(Older::Kind(Kind::TEXT)));
+    world.send(ann, talk, "the last one");
+    world.settle();
+    assert_eq!(unreadable(&mut world, bea), (0, u64::from(KEPT) + 1, 0));
+    reopen(&mut world, bea, None);
+    let mut opened = 1;
+    while is_judging(&mut world, bea) {
+        world.call(bea, Engine::handle_timeout).unwrap();
+        reopen(&mut world, bea, None);
+        opened += 1;
+        assert!(opened < 20, "it begins anew every time");
+    }
+    assert!(opened > 4, "{opened}");
+    assert_eq!(unreadable(&mut world, bea), (0, u64::from(KEPT), 0));
+    assert_eq!(world.texts(bea, talk).last().unwrap(), "the last one");
+    world.check();
+}
+
+// R46
+#[test]
+fn r46_another_version_in_between_begins_anew() {
+    let (mut world, ann, bea, talk) = acquainted(511, Older::Kind(Kind::TEXT));
+    for n in 0..40 {
+        world.send(ann, talk, &n.to_string());
+    }
+    world.settle();
+    world.disconnect(bea);
+    reopen(&mut world, bea, None);
+    world.call(bea, Engine::handle_timeout).unwrap();
+    let mut left = unreadable(&mut world, bea).1;
+    assert!(left > 0 && left < 40, "{left}");
+    // The older one comes back, passes over some of what it cannot read, and is replaced once more before it is done; and
+    // again when it is.
+    reopen(&mut world, bea, Some(Older::Kind(Kind::TEXT)));
+    world.call(bea, Engine::handle_timeout).unwrap();
+    assert!(is_judging(&mut world, bea));
+    reopen(&mut world, bea, None);
+    world.call(bea, Engine::handle_timeout).unwrap();
+    let before = std::mem::replace(&mut left, unreadable(&mut world, bea).1);
+    assert!(left == before - 17, "{before} {left}");
+    update(&mut world, bea, Some(Older::Kind(Kind::TEXT)));
+    assert_eq!(unreadable(&mut world, bea).1, left);
+    world.connect(bea);
+    world.settle();
+    update(&mut world, bea, None);
+    assert_eq!(unreadable(&mut world, bea), (0, 0, 0));
+    assert_eq!(world.texts(bea, talk), world.texts(ann, talk));
+    world.check();
+}
+
+// R46, R27
+#[test]
+fn r46_what_comes_while_older_things_are_still_to_be_judged_finds_its_place() {
+    let (mut world, ann, bea, talk) = acquainted(512, Older::Contents);
+    let ids: Vec<MessageId> = (0..60).map(|n| world.send(ann, talk, &n.to_string())).collect();
+    world.settle();
+    world.disconnect(bea);
+    for (n, id) in ids.iter().enumerate().skip(40) {
+        world.call(ann, |engine, now| engine.messages().edit(talk, *id, format!("edited {n}"), now)).unwrap();
+    }
+    world.send(ann, talk, "new");
+    world.settle();
+    // All that has come meanwhile is taken in before the engine is woken.
+    reopen(&mut world, bea, None);
+    let mut mail = Vec::new();
+    for (_, bytes) in world.wire.iter().filter(|(ix, _)| *ix == ann).rev().take(21) {
+        mail.insert(0, bytes.clone());
+    }
+    mail.into_iter().for_each(|bytes| world.smuggle(bea, bytes).unwrap());
+    assert!(is_judging(&mut world, bea));
+    assert_eq!(world.texts(bea, talk).last().unwrap(), "new");
+    world.connect(bea);
+    world.settle();
+    assert_eq!(world.texts(bea, talk), world.texts(ann, talk));
+    assert_eq!(unreadable(&mut world, bea), (0, 0, 0));
     world.check();
 }

@@ -9,6 +9,7 @@ use undertone::error::{Error, StoreError};
 use undertone::event::Event;
 use undertone::id::{DeviceId, UserId};
 use undertone::input::{RequestId, TransmitId};
+use undertone::output::Request;
 use undertone::policy::{Policy, Role};
 use undertone::sabotage::{Older, Sabotage};
 use undertone::store::{HostKey, MemoryDisk, MemoryStore};
@@ -36,6 +37,7 @@ pub struct Profile {
     pub update_after_messages: u64,
     pub update_after: u64,
     pub period: i32,
+    pub fallback_after: Option<u64>,
 }
 
 /// A device: its disk survives crashes, its engine does not.
@@ -64,6 +66,8 @@ pub struct Device {
     pub events: Vec<Event>,
     /// What the engine answered to bad envelopes, until somebody takes it.
     pub refusals: Vec<Error>,
+    /// Whom the engine wants reached by another channel, until somebody takes it.
+    pub fallbacks: Vec<(RequestId, Request)>,
     /// Whether its engine has closed itself: it must be opened again.
     pub failed: bool,
     /// How often it was opened.
@@ -89,6 +93,7 @@ impl Device {
             heard: None,
             events: Vec::new(),
             refusals: Vec::new(),
+            fallbacks: Vec::new(),
             failed: false,
             opens: 0,
         }
@@ -122,6 +127,7 @@ impl Device {
         config.update_after_messages = profile.update_after_messages;
         config.update_after = profile.update_after;
         config.period = profile.period;
+        config.fallback_after = profile.fallback_after;
         let engine = Engine::open(config, Box::new(store), &host_key(), seed, self.clock(now))?;
         self.id = engine.device();
         self.engine = Some(engine);

@@ -155,6 +155,8 @@ impl RelayHost {
                 let held = self.logic().slot(from, &name, now);
                 (held.map_or(Answer::Failed, |held| Answer::Slot(held.map(|h| h.winner))), Vec::new())
             }
+            // No relay's business: hosts keep it.
+            Request::Fallback { .. } => (Answer::Failed, Vec::new()),
         }
     }
 

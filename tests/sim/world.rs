@@ -10,7 +10,7 @@ use undertone::id::{ConversationId, EnvelopeId, Hash32, MessageId, UserId};
 use undertone::input::{Answer, Connection, Login, TransmitResult};
 use undertone::limits;
 use undertone::message::{Cursor, Message, MessageContent};
-use undertone::output::Output;
+use undertone::output::{Output, Request};
 use undertone::policy::{Policy, Role};
 use undertone::rng::Rng;
 use undertone::store::MemoryDisk;
@@ -63,6 +63,7 @@ pub struct World {
     pub update_after_messages: u64,
     pub update_after: u64,
     pub period: i32,
+    pub fallback_after: Option<u64>,
     /// Everything that devices have handed to the network, in order: what an eavesdropper has.
     pub wire: Vec<(DeviceIx, Vec<u8>)>,
     /// When the relay accepted what.
@@ -112,6 +113,7 @@ impl World {
             update_after_messages: limits::UPDATE_AFTER_MESSAGES,
             update_after: limits::UPDATE_AFTER,
             period: -1,
+            fallback_after: None,
             wire: Vec::new(),
             accepted: BTreeMap::new(),
             shown: None,
@@ -158,6 +160,7 @@ impl World {
             update_after_messages: self.update_after_messages,
             update_after: self.update_after,
             period: self.period,
+            fallback_after: self.fallback_after,
         };
         let ix = self.add(profile, MemoryDisk::new());
         self.enrol(ix, VALIDITY);
@@ -619,6 +622,11 @@ impl World {
                 }
                 self.wire.extend(transmit.envelopes.iter().map(|bytes| (ix, bytes.clone())));
                 ToRelay::Submit(transmit.id, transmit.envelopes)
+            }
+            // The host's own business, until a scenario answers.
+            Output::Request(id, request @ Request::Fallback { .. }) => {
+                self.devices[ix].fallbacks.push((id, request));
+                return;
             }
             Output::Request(id, request) => {
                 if self.devices[ix].link == Link::Up {

@@ -184,6 +184,7 @@ fn ask(request: u64, what: Request) -> Up {
             replace,
         },
         Request::Slot { name } => Up::Slot { request, name },
+        Request::Fallback { .. } => unreachable!("no engine here is asked to reach people by other channels"),
     }
 }
 

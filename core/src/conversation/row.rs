@@ -64,6 +64,8 @@ pub(crate) struct ConversationRow {
     /// that they are ahead of it.
     pub last_stamp: Time,
     pub sent_stamp: Time,
+    /// When the relay accepted the last message of another member.
+    pub seen: Time,
 }
 
 /// Another member.
@@ -114,6 +116,7 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
         told: None,
         last_stamp: Time::ZERO,
         sent_stamp: Time::ZERO,
+        seen: Time::ZERO,
     }
 }
 
@@ -282,6 +285,9 @@ pub(crate) fn added(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: MessageKe
     ctx.tx.change(Change::Added(row.id, key, Box::new(message.clone())));
     if message.unread {
         row.unread = row.unread.saturating_add(1);
+    }
+    if !message.own {
+        row.seen = row.seen.max(message.accepted.unwrap_or(Time::ZERO));
     }
     let before = row.activity;
     row.last = Some(row.last.map_or(key, |last| last.max(key)));

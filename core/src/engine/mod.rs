@@ -135,7 +135,8 @@ impl Engine {
         engine.recall()?;
         engine.mutate(now, wake::keep_sweeping)?;
         engine.mutate(now, call::restart)?;
-        engine.judge_again(now)?;
+        engine.judge_next(now)?;
+        engine.work(now)?;
         Ok(engine)
     }
 
@@ -307,6 +308,7 @@ impl Engine {
                 break;
             }
         }
+        self.judge_again(now)?;
         self.transact(now, |ctx| expiry::save(ctx))?;
         self.expire(now)?;
         self.erase_if_due(now)?;

@@ -11,7 +11,7 @@ use crate::session;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::{SECOND, Time};
 use crate::tx::{Staged, Tx};
-use crate::{call, erase, expiry, intent, member, outbox, receipt, request, search};
+use crate::{call, erase, expiry, fallback, intent, member, outbox, receipt, request, search};
 
 /// Steps in which messages are deleted before the host is asked for another deadline.
 const EXPIRE_STEPS: usize = 8;
@@ -138,6 +138,9 @@ impl Engine {
         while let Some(conversation) = self.memory.next_work(now) {
             self.transact(now, |ctx| outbox::pump(ctx, conversation))?;
         }
+        while let Some(conversation) = self.memory.next_fallback(now) {
+            self.transact(now, |ctx| fallback::ask(ctx, conversation))?;
+        }
         // One step a mutation: it is the longest that there is, and what it leaves can wait for the next one.
         if search::is_due(&self.memory, now) {
             self.transact(now, search::step)?;
@@ -227,9 +230,11 @@ impl Engine {
         }
         memory.flights = outbox::flights(&tx)?.into_iter().collect();
         memory.requests = request::all_ids(&tx)?.into_iter().map(|id| (id, None)).collect();
+        memory.fallback = fallback::recall(&tx, self.config.fallback_after.is_some())?.into_iter().collect();
         memory.unpark = inbox::parked_sessions(&tx)?.into_iter().collect();
         memory.relay_clock = member::relay_clock(&tx)?;
         memory.confirm = receipt::unfinished(&tx)?;
+        memory.judging = inbox::later_is_due(&tx, &self.config)?;
         memory.freezing = session::is_freezing(&tx)?;
         let index = search::recall(&tx)?;
         (memory.unindexed, memory.merge) = (index.unindexed, index.merge);

@@ -5,6 +5,7 @@ use crate::conversation;
 use crate::decided::Decided;
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
+use crate::fallback;
 use crate::id::{ConversationId, UserId};
 use crate::limits;
 use crate::own_state;
@@ -60,6 +61,7 @@ impl PrivacyView<'_> {
             person::store(&ctx.tx, user, &person)?;
             if blocked {
                 typing::conceal(ctx, Some(user));
+                fallback::forget(ctx, user)?;
             }
             let Some(mut row) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
             own_state::tell_blocked(ctx, &mut row, user, decided, blocked)?;

@@ -7,6 +7,7 @@ use crate::ctx::Ctx;
 use crate::erase;
 use crate::error::Result;
 use crate::expiry;
+use crate::fallback;
 use crate::limits;
 use crate::message;
 use crate::search;
@@ -21,13 +22,22 @@ pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
                 search::added(ctx, conversation, place, &message)?;
                 call::added(ctx, conversation, place, &message)?;
                 typing::added(ctx, conversation, &message);
+                // Who writes has looked; what this engine notes by itself was never accepted.
+                if let Some(accepted) = message.accepted.filter(|_| !message.own) {
+                    fallback::seen(ctx, conversation, accepted)?;
+                }
             }
             Change::Moved(conversation, from, to, message) => search::moved(ctx, conversation, from, to, &message)?,
+            Change::Sent(conversation, place, message) => fallback::sent(ctx, conversation, place, &message)?,
             Change::Read(conversation, place, message, Reader::Here) => {
                 let notice = expiry::read(ctx, conversation, place, &message)?;
                 noticed.extend(notice.map(|target| (conversation, target)));
             }
             Change::Read(_conversation, _place, _message, Reader::Elsewhere) => {}
+            Change::Read(conversation, place, message, Reader::Member) => {
+                fallback::seen(ctx, conversation, message.accepted.unwrap_or(place.at))?;
+            }
+            Change::Touched(conversation, accepted) => fallback::seen(ctx, conversation, accepted)?,
             Change::Edited(conversation, place, before, message) => {
                 search::removed(ctx, conversation, place, &before)?;
                 search::added(ctx, conversation, place, &message)?;
@@ -39,6 +49,7 @@ pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
                 attachment::removed(ctx, conversation, place, &message);
                 search::removed(ctx, conversation, place, &message)?;
                 call::removed(ctx, conversation, place, &message)?;
+                fallback::removed(ctx, conversation, place)?;
             }
         }
     }

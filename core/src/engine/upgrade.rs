@@ -1,37 +1,43 @@
-//! The first opening by a version that understands more than the last one: what that one has kept is judged again.
+//! What another version has kept is judged again by one that understands more: in steps, since there may be much of it.
+//!
+//! Opening takes one step, so that it ends at once where nothing is kept. Deadlines take the others, and each step is one
+//! mutation that also notes how far it came: after a crash, judging goes on there. What comes in between finds messages that
+//! are still to be judged as they were kept, and waits for them where it must.
 
 use super::Engine;
 use crate::error::{Error, PeerFault, Result, StoreError};
 use crate::event::Event;
-use crate::inbox::{self, Next, What};
+use crate::inbox;
 use crate::time::Time;
 
+/// Things that are judged before the host is asked for another deadline.
+const STEPS: usize = 16;
+
 impl Engine {
-    /// Judges again what another version has kept, one thing a mutation. Messages come before what was done to them. A
-    /// crash in between lets it begin anew.
+    /// Judges some of what another version has kept; what is left has a deadline.
     pub(super) fn judge_again(&mut self, now: Time) -> Result<()> {
-        if !self.transact(now, |ctx| inbox::later_is_due(ctx))? {
-            return Ok(());
-        }
-        for what in [What::Messages, What::Acts, What::Rest] {
-            let mut after = None;
-            while let Some(key) = self.judge_next(what, after.as_deref(), now)? {
-                after = Some(key);
+        for _ in 0..STEPS {
+            if !self.memory.judging {
+                break;
             }
+            self.judge_next(now)?;
         }
-        self.mutate(now, inbox::later_judged)
+        self.work(now)
     }
 
-    fn judge_next(&mut self, what: What, after: Option<&[u8]>, now: Time) -> Result<Option<Vec<u8>>> {
+    /// Takes one step, if another version judged last.
+    pub(super) fn judge_next(&mut self, now: Time) -> Result<()> {
+        if !self.memory.judging {
+            return Ok(());
+        }
         let mut refused = None;
-        let judged = self.transact(now, |ctx| match inbox::judge_later(ctx, what, after, false) {
-            Ok(Some(Next { key, fault: None })) => Ok(Some(key)),
-            Ok(Some(Next { fault: Some(fault), .. })) => {
+        let judged = self.transact(now, |ctx| match inbox::judge_later(ctx, false) {
+            Ok(None) => Ok(()),
+            Ok(Some(fault)) => {
                 refused = Some(fault.clone());
                 Err(fault)
             }
-            Ok(None) => Ok(None),
-            // As when it had come just now: nothing that somebody sent keeps the engine from starting.
+            // As when it had come just now: nothing that somebody sent keeps the engine from working.
             Err(Error::Bug(_)) => Err(Error::Peer(PeerFault::Unprocessable)),
             Err(error) => Err(error),
         });
@@ -46,7 +52,7 @@ impl Engine {
             if let Error::Peer(fault) = fault {
                 ctx.tx.event(Event::Refused(fault));
             }
-            Ok(inbox::judge_later(ctx, what, after, true)?.map(|next| next.key))
+            inbox::judge_later(ctx, true).map(drop)
         })
     }
 }

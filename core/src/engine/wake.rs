@@ -88,8 +88,15 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
             }
             Wake::Certificate => certificate_due(ctx),
             Wake::Call => call::due(ctx, &due.reference)?,
-            Wake::Never | Wake::Retry | Wake::Receipts | Wake::Intent | Wake::Request | Wake::Expire | Wake::Typing => {
-            }
+            Wake::Never
+            | Wake::Retry
+            | Wake::Receipts
+            | Wake::Intent
+            | Wake::Request
+            | Wake::Expire
+            | Wake::Typing
+            | Wake::Fallback
+            | Wake::Upgrade => {}
         }
     }
     Ok(more)

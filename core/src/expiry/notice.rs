@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::act::{self, Draft, Received, Taken};
+use crate::change::{Change, Reader};
 use crate::codec;
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -102,6 +103,7 @@ fn noticed(
     if !row.readers.iter().any(|(user, _)| user == from) {
         row.readers.push((from.clone(), at));
         message::store(&ctx.tx, conversation, place, &row)?;
+        ctx.tx.change(Change::Read(conversation, place, Box::new(row.clone()), Reader::Member));
     }
     if row.readers.len() == row.recipients.len() {
         let last = row.readers.iter().map(|(_, at)| *at).max().unwrap_or(at);

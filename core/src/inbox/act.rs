@@ -2,6 +2,7 @@
 
 use crate::act::{Arrival, Received, Taken};
 use crate::authority::Certificate;
+use crate::change::Change;
 use crate::conversation;
 use crate::ctx::Ctx;
 use crate::early::{self, Early, Waiting};
@@ -22,7 +23,12 @@ pub(super) fn apply(
     content: &Content,
     arrival: Arrival<'_>,
 ) -> Result<()> {
-    if taken(ctx, conversation, sender, content, arrival)? == Taken::Done {
+    let taken = taken(ctx, conversation, sender, content, arrival)?;
+    let by_hand = matches!(content.kind, Kind::EDIT | Kind::DELETE | Kind::REACTION | Kind::PAYMENT_STATE);
+    if by_hand && *sender.user() != ctx.account.user {
+        ctx.tx.change(Change::Touched(conversation, arrival.accepted));
+    }
+    if taken == Taken::Done {
         return Ok(());
     }
     let Some(target) = &content.head.target else { return Ok(()) };

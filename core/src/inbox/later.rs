@@ -13,6 +13,7 @@ use super::{Verdict, act, apply, dedup, take_in};
 use crate::act::Arrival;
 use crate::authority::Certificate;
 use crate::codec;
+use crate::config::Config;
 use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Content, Envelope, EnvelopeKind, Kind};
@@ -22,17 +23,20 @@ use crate::id::{ConversationId, DeviceId, EnvelopeId, Hash32, SessionId};
 use crate::input::{Delivery, DeliveryId};
 use crate::limits;
 use crate::member;
+use crate::memory::Effect;
 use crate::message::{self, Body, Cause, Marks, MessageKey, MessageRow};
 use crate::report;
 use crate::session::{self, SessionRow};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
-use crate::tx::Tx;
+use crate::tx::{Row, Tx};
 
 /// What this version understands: counted up whenever it learns to read what older ones have kept.
 const DIALECT: u32 = 1;
 /// What the version understood that judged last.
 const DIALECT_ROW: &[u8] = b"dialect";
+/// How far judging has come.
+const CURSOR_ROW: &[u8] = b"dialect cursor";
 /// The class of what is kept, beside those of parked envelopes.
 pub(super) const CLASS: u8 = 2;
 /// Its tag in keys. A session may have it: those who look for a session's parked envelopes look at their classes only.
@@ -158,61 +162,102 @@ pub(crate) fn kept(tx: &Tx<'_>) -> Result<u64> {
     shelf::rows(tx, CLASS)
 }
 
-/// Whether another version judged last.
-pub(crate) fn is_due(ctx: &Ctx<'_>) -> Result<bool> {
-    Ok(ctx.tx.row::<u32>(Table::Meta, DIALECT_ROW, "dialect")? != Some(dialect(ctx)))
+/// Whether another version judged last, or has begun to: what was kept since may lie before its cursor.
+pub(crate) fn is_due(tx: &Tx<'_>, config: &Config) -> Result<bool> {
+    let done = tx.row::<u32>(Table::Meta, DIALECT_ROW, "dialect")? == Some(dialect(config));
+    Ok(!done || tx.get(Table::Meta, CURSOR_ROW)?.is_some())
 }
 
-/// This version has judged all there was.
-pub(crate) fn judged(ctx: &mut Ctx<'_>) -> Result<()> {
-    ctx.tx.put_row(Table::Meta, DIALECT_ROW.to_vec(), &dialect(ctx))
+fn dialect(config: &Config) -> u32 {
+    if config.is_older() { 0 } else { DIALECT }
 }
 
-fn dialect(ctx: &Ctx<'_>) -> u32 {
-    if ctx.config.is_older() { 0 } else { DIALECT }
+/// How far judging has come: for whom, through what, and behind which key. It is written with each step.
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    dialect: u32,
+    what: What,
+    #[serde(with = "serde_bytes")]
+    after: Vec<u8>,
 }
 
-/// One thing that is kept.
-pub(crate) struct Next {
-    /// Where it lies: the next one is behind it.
-    pub key: Vec<u8>,
-    /// Why it is refused: the caller drops the mutation, and calls again to give it up.
-    pub fault: Option<Error>,
-}
-
-/// Judges one thing again, the one behind `after`; `None` at the end. With `give_up` it goes.
-pub(crate) fn judge(ctx: &mut Ctx<'_>, what: What, after: Option<&[u8]>, give_up: bool) -> Result<Option<Next>> {
-    let (table, prefix) = match what {
-        What::Messages | What::Acts => (Table::MessageIndex, message::unsupported_prefix().to_vec()),
-        What::Rest => (Table::Parked, prefix().to_vec()),
-    };
-    let from = after.map_or_else(|| prefix.clone(), |key| [key, &[0]].concat());
-    let rows = ctx.tx.scan(table, KeyRange { from: &from, to: &[] }, Direction::Forward, 1)?;
-    let Some((key, bytes)) = rows.into_iter().next().filter(|(key, _)| key.starts_with(&prefix)) else {
-        return Ok(None);
-    };
-    let verdict = match what {
-        What::Messages => judge_message(ctx, &key, &bytes, false, give_up)?,
-        What::Acts => judge_message(ctx, &key, &bytes, true, give_up)?,
-        What::Rest => judge_rest(ctx, &key, &bytes, give_up)?,
-    };
-    let fault = match verdict {
-        Verdict::Refuse(fault) | Verdict::Late(fault) => Some(fault.into()),
-        Verdict::Forbid(_, reason) => Some(Error::Denied(reason)),
-        Verdict::Done | Verdict::Repeat | Verdict::Park => None,
-    };
-    Ok(Some(Next { key, fault }))
-}
-
-/// What is kept where.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+/// What is kept where, in the order in which it is judged: messages come before what was done to them.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum What {
     /// Messages that cannot be read, or are not supported.
     Messages,
     /// What was taken for a message, and is an act.
     Acts,
     /// Envelopes, and what engines tell each other.
     Rest,
+}
+
+impl What {
+    fn next(self) -> Option<What> {
+        match self {
+            What::Messages => Some(What::Acts),
+            What::Acts => Some(What::Rest),
+            What::Rest => None,
+        }
+    }
+
+    /// Where it lies: the table, and what its keys begin with.
+    fn place(self) -> (Table, Vec<u8>) {
+        match self {
+            What::Messages | What::Acts => (Table::MessageIndex, message::unsupported_prefix().to_vec()),
+            What::Rest => (Table::Parked, prefix().to_vec()),
+        }
+    }
+}
+
+/// One step: judges the next thing again, or notes that this version has judged all there was. Says why the thing is
+/// refused: the caller drops the mutation, and takes the step once more to give it up.
+pub(crate) fn judge_next(ctx: &mut Ctx<'_>, give_up: bool) -> Result<Option<Error>> {
+    let mut cursor = cursor(ctx)?;
+    let (key, bytes) = loop {
+        if let Some(next) = behind(ctx, &cursor)? {
+            break next;
+        }
+        let Some(what) = cursor.what.next() else {
+            judged(ctx)?;
+            return Ok(None);
+        };
+        cursor = Cursor { what, after: Vec::new(), ..cursor };
+    };
+    let verdict = match cursor.what {
+        What::Messages => judge_message(ctx, &key, &bytes, false, give_up)?,
+        What::Acts => judge_message(ctx, &key, &bytes, true, give_up)?,
+        What::Rest => judge_rest(ctx, &key, &bytes, give_up)?,
+    };
+    ctx.tx.put_row(Table::Meta, CURSOR_ROW.to_vec(), &Cursor { after: key, ..cursor })?;
+    Ok(match verdict {
+        Verdict::Refuse(fault) | Verdict::Late(fault) => Some(fault.into()),
+        Verdict::Forbid(_, reason) => Some(Error::Denied(reason)),
+        Verdict::Done | Verdict::Repeat | Verdict::Park => None,
+    })
+}
+
+/// Where this version goes on; what another one had begun begins anew.
+fn cursor(ctx: &Ctx<'_>) -> Result<Cursor> {
+    let dialect = dialect(ctx.config);
+    let known = ctx.tx.row::<Cursor>(Table::Meta, CURSOR_ROW, "dialect cursor")?;
+    let begun = known.filter(|known| known.dialect == dialect);
+    Ok(begun.unwrap_or(Cursor { dialect, what: What::Messages, after: Vec::new() }))
+}
+
+/// The first thing behind a cursor, of the kind that it is at.
+fn behind(ctx: &Ctx<'_>, cursor: &Cursor) -> Result<Option<Row>> {
+    let (table, prefix) = cursor.what.place();
+    let from = if cursor.after.is_empty() { prefix.clone() } else { [&cursor.after[..], &[0]].concat() };
+    let rows = ctx.tx.scan(table, KeyRange { from: &from, to: &[] }, Direction::Forward, 1)?;
+    Ok(rows.into_iter().next().filter(|(key, _)| key.starts_with(&prefix)))
+}
+
+fn judged(ctx: &mut Ctx<'_>) -> Result<()> {
+    ctx.tx.delete(Table::Meta, CURSOR_ROW);
+    ctx.tx.put_row(Table::Meta, DIALECT_ROW.to_vec(), &dialect(ctx.config))?;
+    ctx.tx.effect(Effect::Judged);
+    Ok(())
 }
 
 fn judge_rest(ctx: &mut Ctx<'_>, key: &[u8], bytes: &[u8], give_up: bool) -> Result<Verdict> {

@@ -11,9 +11,7 @@ mod parked;
 mod shelf;
 
 pub(crate) use dedup::sweep as sweep_seen;
-pub(crate) use later::{
-    Next, What, is_due as later_is_due, judge as judge_later, judged as later_judged, kept as kept_count,
-};
+pub(crate) use later::{is_due as later_is_due, judge_next as judge_later, kept as kept_count};
 pub(crate) use missing::due as missing_due;
 pub(crate) use parked::{counts as parked_counts, retry, sessions as parked_sessions, sweep as sweep_parked};
 
@@ -112,9 +110,10 @@ pub(crate) fn fetch(ctx: &mut Ctx<'_>) -> Result<()> {
 pub(crate) fn fetched(ctx: &mut Ctx<'_>, next: Option<DeliveryId>) -> Result<()> {
     match next {
         Some(next) => request::make(ctx, Purpose::Fetch, Request::Fetch { since: next.0 }),
+        None if ctx.memory.caught_up => Ok(()),
         None => {
             ctx.tx.effect(Effect::CaughtUp);
-            Ok(())
+            request::mailbox_read(ctx)
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::queue::{self, Item};
 use super::sent::{self, Carried};
 use crate::call;
+use crate::change::Change;
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind, Kind, PushHint};
 use crate::error::{Error, Misuse, PeerFault, Result, StoreError};
@@ -241,6 +242,7 @@ fn sent(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, at: Time
     row.accepted = Some(at);
     row.state = row.state.max(SendState::Sent);
     let settled = MessageKey::new(row.stamp, Some(at), place.device, id);
+    ctx.tx.change(Change::Sent(conversation, settled, Box::new(row.clone())));
     if settled != place {
         let mut conversation = conversation::require(&ctx.tx, conversation)?;
         conversation.settled(row.stamp, settled.at);

@@ -80,13 +80,15 @@ pub enum Table {
     Evidence = 35,
     /// What rows are sealed with which key, and which of the keys are to be thrown away. Only the vault writes here.
     Generation = 36,
+    /// `conversation` → the messages of this device there that nobody has read yet, for another channel.
+    Fallback = 38,
     /// `beginning of keys in Mls (8)` → the sum over those rows. Only the vault writes here.
     Sums = 40,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 36] = [
+    pub const ALL: [Table; 37] = [
         Table::Meta,
         Table::Conversation,
         Table::Activity,
@@ -122,6 +124,7 @@ impl Table {
         Table::Person,
         Table::Evidence,
         Table::Generation,
+        Table::Fallback,
         Table::Sums,
     ];
 
@@ -223,7 +226,7 @@ impl Table {
             | Table::Early
             | Table::Evidence
             | Table::CallIndex => Blinding::Prefix,
-            Table::Conversation => Blinding::Conversation,
+            Table::Conversation | Table::Fallback => Blinding::Conversation,
             Table::Activity => Blinding::Tail,
             Table::User | Table::Person => Blinding::Whole,
             Table::Meta

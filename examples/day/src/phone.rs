@@ -199,7 +199,7 @@ fn warning(notice: Notice) -> Option<String> {
         Notice::Event(Event::Forbidden(_, reason)) => Some(format!("not allowed: {reason}")),
         Notice::Event(Event::Refused(fault)) => Some(format!("refused an envelope: {fault}")),
         Notice::Event(Event::IdentityChanged(_)) => Some("the identity of the other changed: verify it".into()),
-        Notice::Event(_) | Notice::Online | Notice::Offline(_) => None,
+        Notice::Event(_) | Notice::Online | Notice::Offline(_) | Notice::Fallback(..) => None,
         Notice::Refused(why) | Notice::Trouble(why) | Notice::Stopped(why) => Some(why),
     }
 }

@@ -255,7 +255,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Asks the relay what the engine wants to know.
+    /// Asks the relay what the engine wants to know; what no relay does is the app's.
     fn request(&mut self, id: RequestId, request: Request) {
         let number = id.0;
         let (pending, frame) = match request {
@@ -274,6 +274,7 @@ impl Driver {
                 (Pending::Engine(id), Up::Publish { request: number, packages, last_resort, replace })
             }
             Request::Slot { name } => (Pending::Engine(id), Up::Slot { request: number, name }),
+            Request::Fallback { user, count, .. } => return self.tell(Notice::Fallback(id, user, count)),
         };
         if self.link.send(frame) {
             self.under_way.insert(number, pending);

@@ -18,8 +18,10 @@ pub use undertone_relay::client::ClientError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
+use undertone::id::UserId;
+use undertone::input::{Answer, RequestId};
 use undertone::output::Wake;
-use undertone::{Engine, Event, Time};
+use undertone::{Engine, Error, Event, Time};
 
 use driver::Driver;
 
@@ -36,6 +38,10 @@ pub enum Notice {
     Refused(String),
     /// Something that should not happen, and that the engine went on from.
     Trouble(String),
+    /// So many messages wait unread for this user: reach them by mail or SMS, by way of the platform's server, and then say
+    /// so with [`Host::notified`]. Until then it comes again at every new connection. Only where [`Profile::fallback_after`]
+    /// was set.
+    Fallback(RequestId, UserId, u32),
     /// The engine is closed, the thread has ended: open it again.
     Stopped(String),
 }
@@ -113,6 +119,14 @@ impl Host {
     /// [`Stopped`].
     pub fn connect(&self, wanted: bool) -> Result<(), Stopped> {
         self.orders.send(Order::Connect(wanted)).map_err(|_| Stopped)
+    }
+
+    /// A user was reached by another channel, or is not to be.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn notified(&self, request: RequestId) -> Result<Result<(), Error>, Stopped> {
+        self.run(move |engine, now| engine.request_done(request, Answer::Notified, now)).await
     }
 
     /// How it stands.

@@ -25,6 +25,7 @@ const LOCK_WAIT_MS: u64 = 2_000;
 pub struct Profile {
     folder: PathBuf,
     rows: Rows,
+    fallback_after: Option<u64>,
 }
 
 /// Which engine of storage keeps a device's rows. The host chooses once; a folder stays with it.
@@ -67,7 +68,14 @@ impl Profile {
     pub fn at(folder: impl Into<PathBuf>, rows: Rows) -> Result<Profile, ProfileError> {
         let folder = folder.into();
         std::fs::create_dir_all(&folder).map_err(|error| ProfileError::File(folder.clone(), error))?;
-        Ok(Profile { folder, rows })
+        Ok(Profile { folder, rows, fallback_after: None })
+    }
+
+    /// The same, asking for another channel when messages stay unread for so many milliseconds; see
+    /// [`Config::fallback_after`].
+    #[must_use]
+    pub fn fallback_after(self, ms: Option<u64>) -> Profile {
+        Profile { fallback_after: ms, ..self }
     }
 
     /// Opens the device's engine. The first time, it is certified by the relay, which must demonstrate; later no
@@ -135,7 +143,7 @@ impl Profile {
             Rows::Sqlite => Box::new(SqliteStore::open(self.folder.join("sqlite"), LOCK_WAIT_MS).map_err(Error::from)?),
             Rows::Sled => Box::new(SledStore::open(self.folder.join("sled")).map_err(Error::from)?),
         };
-        let config = Config { identity, ..Config::new(user.clone(), authority) };
+        let config = Config { identity, fallback_after: self.fallback_after, ..Config::new(user.clone(), authority) };
         Ok(Engine::open(config, store, &host_key, random()?, now())?)
     }
 }

@@ -11,6 +11,7 @@ use undertone::engine::Draft;
 use undertone::id::{ConversationId, UserId};
 use undertone::message::{Cursor, MessageContent, SendState};
 use undertone::policy::Role;
+use undertone::time::MINUTE;
 use undertone::{Engine, Error, Event};
 use undertone_host::{Host, Notice, Profile, Rows, start};
 use undertone_relay::shell::{Server, ServerConfig, StoreKind, serve};
@@ -198,4 +199,37 @@ async fn a_new_device_needs_a_relay_that_certifies() {
     let service = serve(ServerConfig::new(vec![[1; 32]])).await.unwrap();
     assert!(profile.open(&service.url(), &user("ann"), &role, None).await.is_err());
     service.shut_down().await.unwrap();
+}
+
+// R32
+#[tokio::test]
+async fn a_host_tells_its_app_whom_to_reach_by_another_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = relay(folder.path(), 0).await;
+    let bea = phone(folder.path(), &server.url(), "bea", "escort").await;
+    bea.host.connect(false).unwrap();
+    let profile = Profile::at(folder.path().join("ann"), Rows::Sqlite).unwrap().fallback_after(Some(5 * MINUTE));
+    let engine = profile.open(&server.url(), &user("ann"), &Role::new("client").unwrap(), None).await.unwrap();
+    let (host, notices) = start(engine, server.url()).unwrap();
+    host.connect(true).unwrap();
+    let mut ann = Phone { host, notices, user: user("ann") };
+    ann.until(|notice| *notice == Notice::Online).await;
+    ann.quiet().await;
+    let conversation = ann.start(&bea.user).await.unwrap();
+    ann.write(conversation, "are you there?").await;
+    ann.shows(conversation, &["are you there?"], SendState::Sent).await;
+    // Her clock goes on by six minutes.
+    ann.host.run(|engine, now| engine.handle_timeout(now.plus(6 * MINUTE))).await.unwrap().unwrap();
+    let mut asked = None;
+    while asked.is_none() {
+        match tokio::time::timeout(Duration::from_secs(20), ann.notices.recv()).await.unwrap().unwrap() {
+            Notice::Fallback(request, whom, count) => asked = Some((request, whom, count)),
+            Notice::Stopped(why) => panic!("{why}"),
+            _ => {}
+        }
+    }
+    let (request, whom, count) = asked.unwrap();
+    assert_eq!((whom, count), (user("bea"), 1));
+    ann.host.notified(request).await.unwrap().unwrap();
+    server.shut_down().await.unwrap();
 }

@@ -44,6 +44,7 @@ fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<(), String> {
     let profile = Profile::at(&options.folder, Rows::Sled).map_err(|e| e.to_string())?;
+    let profile = profile.fallback_after(options.mail_after);
     let opened = profile.open(&options.relay, &options.user, &options.role, None).await;
     let engine = opened.map_err(|e| e.to_string())?;
     let (host, mut notices) = start(engine, options.relay.clone()).map_err(|e| e.to_string())?;

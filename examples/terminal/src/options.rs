@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 use undertone::id::UserId;
 use undertone::policy::Role;
+use undertone::time::MINUTE;
 
 const HELP: &str = "\
 undertone-terminal --user NAME --role ROLE: a chat for two terminals
@@ -13,6 +14,7 @@ undertone-terminal --user NAME --role ROLE: a chat for two terminals
     --role ROLE       client, escort or support
     --relay ADDRESS   the relay (default ws://127.0.0.1:8787)
     --data FOLDER     where this device keeps its things (default ./terminal-data/NAME)
+    --mail-after MIN  say whom the platform should mail, when messages stay unread for so many minutes
 
 Start a relay first, in another terminal:
 
@@ -36,11 +38,13 @@ pub struct Options {
     pub relay: String,
     /// Where the device keeps its things.
     pub folder: PathBuf,
+    /// After how many milliseconds another channel is due.
+    pub mail_after: Option<u64>,
 }
 
 /// Reads the flags.
 pub fn read() -> Result<Asked, String> {
-    let (mut user, mut role, mut folder) = (None, None, None);
+    let (mut user, mut role, mut folder, mut mail_after) = (None, None, None, None);
     let mut relay = "ws://127.0.0.1:8787".to_owned();
     let mut flags = lexopt::Parser::from_env();
     while let Some(flag) = flags.next().map_err(|e| e.to_string())? {
@@ -49,6 +53,7 @@ pub fn read() -> Result<Asked, String> {
             Long("role") => role = Some(value(&mut flags)?),
             Long("relay") => relay = value(&mut flags)?,
             Long("data") => folder = Some(PathBuf::from(value(&mut flags)?)),
+            Long("mail-after") => mail_after = Some(minutes(&value(&mut flags)?)?),
             Short('h') | Long("help") => return Ok(Asked::Print(HELP.into())),
             other => return Err(other.unexpected().to_string()),
         }
@@ -60,7 +65,12 @@ pub fn read() -> Result<Asked, String> {
     let relay = if relay.contains("://") { relay } else { format!("ws://{relay}") };
     let safe: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
     let folder = folder.unwrap_or_else(|| PathBuf::from("terminal-data").join(safe));
-    Ok(Asked::Chat(Options { user, role, relay, folder }))
+    Ok(Asked::Chat(Options { user, role, relay, folder, mail_after }))
+}
+
+fn minutes(text: &str) -> Result<u64, String> {
+    let minutes: u64 = text.parse().map_err(|_| format!("{text} is no number of minutes"))?;
+    Ok(minutes.saturating_mul(MINUTE))
 }
 
 fn value(flags: &mut lexopt::Parser) -> Result<String, String> {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use undertone::engine::Draft;
+use undertone::hint::About;
 use undertone::id::{ConversationId, UserId};
 use undertone::input::Connection;
 use undertone::message::{Cursor, Message, MessageContent};
@@ -62,6 +63,7 @@ impl Device {
             ("read", [conversation]) => self.read(conversation, now),
             ("timeout", []) => self.host()?.engine.handle_timeout(now).map_err(failed),
             ("drain", []) => self.drain(),
+            ("hints", []) => self.hints(now),
             ("dump", [conversation]) => self.dump(conversation, now),
             ("hangup", []) => self.host()?.engine.connection(Connection::Down, now).map_err(failed),
             ("suspend", []) => self.suspend(),
@@ -145,6 +147,18 @@ impl Device {
             }
         }
         println!("drained");
+        Ok(())
+    }
+
+    /// Says what a notification may say of unread messages, which counts as shown from then on.
+    fn hints(&mut self, now: Time) -> Result<(), Trouble> {
+        let mut notifications = self.host()?.engine.notifications();
+        for hint in notifications.hints(now).map_err(failed)? {
+            let About::Messages { newest, kind, count, .. } = hint.about else { continue };
+            let (talk, sender) = (hex::encode(hint.conversation.as_bytes()), hint.sender.as_str());
+            println!("hint {talk} {sender} message {kind:?} {count} {:?}", hint.sound);
+            notifications.shown(hint.conversation, newest, now).map_err(failed)?;
+        }
         Ok(())
     }
 

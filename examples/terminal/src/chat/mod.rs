@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use undertone::engine::Unsent;
 use undertone::error::Misuse;
 use undertone::id::{ConversationId, UserId};
+use undertone::input::RequestId;
 use undertone::{Engine, Error, Event, Time};
 use undertone_host::{Host, Notice, Profile};
 
@@ -75,6 +76,7 @@ impl Chat {
             Notice::Offline(None) => self.paper.line("2", "— offline"),
             Notice::Offline(Some(why)) => self.paper.line("2", &format!("— no connection ({why}); trying again")),
             Notice::Refused(why) | Notice::Trouble(why) => self.paper.line("31", &why),
+            Notice::Fallback(request, user, count) => self.mail(request, &user, count).await,
             Notice::Stopped(why) => return Err(why),
             Notice::Event(event) => self.event(event).await,
         }
@@ -88,6 +90,15 @@ impl Chat {
             self.notice(notice).await?;
         }
         Ok(())
+    }
+
+    /// Stands in for the platform's mail server.
+    async fn mail(&self, request: RequestId, user: &UserId, count: u32) {
+        let what = if count == 1 { "1 unread message".into() } else { format!("{count} unread messages") };
+        self.paper.line("33", &format!("— the platform mails {}: “You have {what}”", user.as_str()));
+        if let Ok(Err(error)) = self.host.notified(request).await {
+            self.fail(&error);
+        }
     }
 
     async fn event(&mut self, event: Event) {
