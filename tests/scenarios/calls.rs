@@ -9,7 +9,7 @@ use undertone::limits;
 use undertone::message::MessageContent;
 use undertone::policy::CallKind;
 use undertone::store::Table;
-use undertone::time::{MINUTE, SECOND};
+use undertone::time::{DAY, MINUTE, SECOND};
 use undertone_tests::sim::net::{Body, ToDevice};
 use undertone_tests::sim::{DeviceIx, Fate, World};
 
@@ -635,4 +635,27 @@ fn a_call_that_nobody_settles_goes_when_its_message_would() {
     world.run(6 * MINUTE);
     assert!(history(&mut world, bea).is_empty());
     world.check();
+}
+
+// R33: a call that was made while the clock was wrong
+#[test]
+fn a_call_does_not_ring_for_as_long_as_a_clock_was_ahead() {
+    for ahead in [true, false] {
+        let mut world = World::new(753);
+        let (ann, bea, talk) = world.acquaint();
+        let wrong = if ahead { ann } else { bea };
+        world.disconnect(wrong);
+        world.set_clock(wrong, 3 * DAY as i64);
+        world.connect(wrong);
+        world.settle();
+        let call = ring(&mut world, ann, talk);
+        assert_eq!(stage(&mut world, bea, call), Stage::RingingIn);
+        world.set_clock(wrong, 0);
+        world.run(2 * MINUTE);
+        for ix in [ann, bea] {
+            assert_eq!(get(&mut world, ix, call).status, CallStatus::Missed);
+        }
+        assert_eq!((rings(&world, bea, call), missed(&world, bea, talk, call)), ((1, 1), 1));
+        assert_eq!(agreed(&mut world).len(), 1);
+    }
 }

@@ -4,7 +4,7 @@ use undertone::engine::Draft;
 use undertone::envelope::{Clock, MessageRef};
 use undertone::id::{ConversationId, MessageId};
 use undertone::limits;
-use undertone::message::{Message, MessageContent, SystemNote};
+use undertone::message::{Message, MessageContent, SendState, SystemNote};
 use undertone::store::Table;
 use undertone::time::{DAY, HOUR, MINUTE, SECOND};
 use undertone_tests::sim::{DeviceIx, World};
@@ -294,5 +294,33 @@ fn both_sides_agree_on_the_period_whoever_set_it_last() {
     let id = world.send(tablet, talk, "as agreed");
     world.settle();
     assert_eq!(get(&mut world, ann, talk, tablet, id).period, agreed);
+    world.check();
+}
+
+// R25, R23
+#[test]
+fn what_a_wrong_clock_hides_is_not_read() {
+    let mut world = World::new(13);
+    let (ann, bea, talk) = world.acquaint();
+    world.read_all(bea, talk);
+    let hidden: Vec<MessageId> =
+        (0..40).map(|n| send(&mut world, ann, talk, &format!("for a day {n}"), 24 * 60, Clock::FromSend)).collect();
+    let seen = send(&mut world, ann, talk, "for ever", -1, Clock::FromSend);
+    world.settle();
+    world.set_clock(bea, 3 * DAY as i64);
+    world.read_all(bea, talk);
+    world.settle();
+    assert_eq!(get(&mut world, ann, talk, ann, seen).state, SendState::Read);
+    for id in &hidden {
+        assert_eq!(get(&mut world, ann, talk, ann, *id).state, SendState::Delivered, "nobody has seen it");
+    }
+    world.set_clock(bea, 0);
+    world.disconnect(bea);
+    world.connect(bea);
+    world.settle();
+    assert_eq!(world.unread(bea, talk), 40, "and it is there to be read");
+    world.read_all(bea, talk);
+    world.settle();
+    assert_eq!(get(&mut world, ann, talk, ann, hidden[0]).state, SendState::Read);
     world.check();
 }

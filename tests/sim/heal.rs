@@ -1,9 +1,11 @@
 //! The faults end, and everything gets the time to heal. Then everybody says something to everybody.
 
+use undertone::envelope::Clock;
 use undertone::time::MINUTE;
 
-use super::action::{read_up_to, say};
-use super::model::Pair;
+use super::action::{hang_up_all, read_up_to, say_with};
+use super::check;
+use super::model::{Model, Pair, Terms};
 use super::net::Weather;
 use super::run::{HEALING, Sim};
 use super::world::DeviceIx;
@@ -11,13 +13,31 @@ use super::world::DeviceIx;
 /// Ends all faults and lets everything settle.
 pub fn heal(sim: &mut Sim) {
     calm(sim);
+    sim.pass(2 * MINUTE);
+    hang_up_all(sim);
     sim.pass(HEALING);
     sim.healed = true;
-    probe(sim);
+    probe(sim, &[Terms { period: -1, clock: Clock::FromSend }]);
     sim.pass(20 * MINUTE);
-    read_some(sim);
+    // From here on, each message that goes unseen is counted for sure.
+    let mut unseen = check::unseen_now(sim);
+    probe(sim, &BRIEF);
+    sim.pass(2 * MINUTE);
+    // Some of it will be gone when everything is looked at.
+    check::look(sim);
+    for place in read_some(sim) {
+        unseen.insert(place, (0, sim.world.now));
+    }
     sim.pass(20 * MINUTE);
+    check::unseen(sim, &unseen);
 }
+
+/// What is said last: some of it is read in time.
+const BRIEF: [Terms; 3] = [
+    Terms { period: 10, clock: Clock::FromSend },
+    Terms { period: 5, clock: Clock::FromRead },
+    Terms { period: 0, clock: Clock::FromSend },
+];
 
 fn calm(sim: &mut Sim) {
     sim.world.net.weather = Weather::FINE;
@@ -25,7 +45,7 @@ fn calm(sim: &mut Sim) {
     for ix in 0..sim.world.devices.len() {
         sim.world.devices[ix].disk.plan(None);
         sim.world.devices[ix].cut = false;
-        sim.world.set_clock(ix, 0);
+        sim.set_clock(ix, 0);
     }
     sim.revive();
     for ix in 0..sim.world.devices.len() {
@@ -55,22 +75,29 @@ fn places(sim: &Sim) -> Vec<(DeviceIx, Pair, undertone::id::ConversationId)> {
     places
 }
 
-fn probe(sim: &mut Sim) {
-    for (ix, pair, talk) in places(sim) {
+/// Everybody says something to everybody, one thing after the other, with each of these terms in turn.
+fn probe(sim: &mut Sim, terms: &[Terms]) {
+    for (at, (ix, pair, talk)) in places(sim).into_iter().enumerate() {
         let before = sim.model.lines.len();
-        say(sim, ix, pair, talk);
-        if sim.model.lines.len() == before {
+        say_with(sim, ix, pair, talk, Some(terms[at % terms.len()]));
+        let user = sim.user(ix);
+        let blocked = sim.model.has_blocked(user, Model::other(pair, user));
+        if sim.model.lines.len() == before && !blocked {
             sim.violation(format!("device {ix} does not know a conversation of its user, though all has healed"));
         }
         sim.pass(50);
     }
 }
 
-fn read_some(sim: &mut Sim) {
+/// Some read; says where.
+fn read_some(sim: &mut Sim) -> Vec<(DeviceIx, Pair)> {
+    let mut read = Vec::new();
     for (ix, pair, talk) in places(sim) {
         if sim.draw(2) == 0 {
             read_up_to(sim, ix, pair, talk);
+            read.push((ix, pair));
         }
         sim.pass(50);
     }
+    read
 }

@@ -160,6 +160,12 @@ impl RelayHost {
         }
     }
 
+    /// Removes what has expired.
+    pub fn sweep(&mut self, now: Time) {
+        self.logic().handle_timeout(now).expect("a store in memory works");
+        self.logic().commit().expect("a store in memory works");
+    }
+
     pub fn acknowledge(&mut self, from: DeviceId, id: input::DeliveryId) {
         self.logic().acknowledge(from, &[DeliveryId(id.0)]).expect("a store in memory works");
     }

@@ -176,8 +176,19 @@ impl Sim {
     /// Lets time pass; engines that closed themselves are opened again from what their disk holds.
     pub fn pass(&mut self, ms: u64) {
         self.world.run(ms);
+        check::tick(self);
         self.collect_bugs();
         self.revive();
+    }
+
+    /// A device's clock is set, so many milliseconds ahead of the world's.
+    pub fn set_clock(&mut self, ix: DeviceIx, skew: i64) {
+        check::tick(self);
+        if self.world.devices[ix].skew != skew {
+            self.model.clock_sets.push(self.world.now);
+        }
+        self.world.set_clock(ix, skew);
+        check::tick(self);
     }
 
     /// Opens engines again that a failing store has closed.
@@ -195,6 +206,7 @@ impl Sim {
         self.crashes += 1;
         let pending = self.world.devices[ix].disk.pending();
         let keep = self.draw(pending + 1);
+        check::before_crash(self);
         self.world.crash(ix, keep);
         self.watch.forget(ix);
     }

@@ -13,13 +13,19 @@ pub struct Tally {
     pub typing: u64,
     /// How many reactions were shown in the end.
     pub reactions: u64,
+    /// What else was seen to happen.
+    pub seen: BTreeMap<&'static str, u64>,
 }
+
+/// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
+pub const SEEN: [&str; 8] =
+    ["blocked", "calls", "calls completed", "edited", "expired", "expired unseen", "payments", "rings"];
 
 impl Tally {
     /// Every kind at zero: what never happens must be seen.
     pub fn of(actions: &[&'static str], faults: &[&'static str]) -> Tally {
         let zero = |names: &[&'static str]| names.iter().map(|name| (*name, 0)).collect();
-        Tally { actions: zero(actions), faults: zero(faults), delivered: 0, typing: 0, reactions: 0 }
+        Tally { actions: zero(actions), faults: zero(faults), ..Tally::default() }
     }
 
     pub fn action(&mut self, name: &'static str) {
@@ -30,12 +36,19 @@ impl Tally {
         *self.faults.entry(name).or_default() += times;
     }
 
+    pub fn seen(&mut self, what: &'static str, times: u64) {
+        *self.seen.entry(what).or_default() += times;
+    }
+
     pub fn add(&mut self, other: &Tally) {
         for (name, count) in &other.actions {
             *self.actions.entry(name).or_default() += count;
         }
         for (name, count) in &other.faults {
             *self.faults.entry(name).or_default() += count;
+        }
+        for (name, count) in &other.seen {
+            *self.seen.entry(name).or_default() += count;
         }
         self.delivered += other.delivered;
         self.typing += other.typing;
@@ -44,6 +57,13 @@ impl Tally {
 
     pub fn total_actions(&self) -> u64 {
         self.actions.values().sum()
+    }
+
+    /// What was never seen.
+    pub fn unseen(&self) -> Vec<&'static str> {
+        let all = [("typing", self.typing), ("reactions", self.reactions), ("delivered", self.delivered)];
+        let others = SEEN.map(|name| (name, self.seen.get(name).copied().unwrap_or(0)));
+        all.into_iter().chain(others).filter_map(|(name, count)| (count == 0).then_some(name)).collect()
     }
 
     /// What never happened.
@@ -60,6 +80,7 @@ impl fmt::Display for Tally {
         };
         writeln!(f, "actions: {}", list(&self.actions))?;
         writeln!(f, "faults: {}", list(&self.faults))?;
+        writeln!(f, "seen: {}", list(&self.seen))?;
         write!(f, "delivered: {}, typing seen: {}, reactions: {}", self.delivered, self.typing, self.reactions)
     }
 }

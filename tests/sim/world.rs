@@ -309,13 +309,17 @@ impl World {
         self.run(2 * MINUTE);
     }
 
-    fn next_at(&self) -> Option<Time> {
-        let wakes = self.devices.iter().map(|d| d.wake);
+    fn next_at(&mut self) -> Option<Time> {
+        let relay = self.relay.logic().poll_timeout();
+        let wakes = self.devices.iter().map(|d| d.wake).chain([relay]);
         self.net.next_at().into_iter().chain(wakes).min().filter(|at| *at < Time::NEVER)
     }
 
-    /// The next thing that happens: a packet arrives, or a device wakes.
+    /// The next thing that happens: the relay sweeps, a device wakes, or a packet arrives.
     fn step(&mut self) {
+        if self.relay.logic().poll_timeout() <= self.now {
+            return self.relay.sweep(self.now);
+        }
         if let Some(ix) = (0..self.devices.len()).find(|ix| self.devices[*ix].wake <= self.now) {
             self.devices[ix].wake = Time::NEVER;
             if self.devices[ix].engine.is_some() {

@@ -120,6 +120,16 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     feed(ctx, call, row, input)
 }
 
+/// The clock may have been put back: what would ring for as long as it was ahead is over.
+pub(crate) fn check_clock(ctx: &mut Ctx<'_>) -> Result<()> {
+    for (call, row) in row::at_work(&ctx.tx)? {
+        if row.state.ring().is_some_and(|ring| ring.is_over(ctx.now)) {
+            feed(ctx, call, row, Input::Timeout)?;
+        }
+    }
+    Ok(())
+}
+
 /// The engine was opened: whatever process was in a call is gone.
 pub(crate) fn restart(ctx: &mut Ctx<'_>) -> Result<()> {
     for (call, row) in row::at_work(&ctx.tx)? {

@@ -221,6 +221,22 @@ impl State {
         }
     }
 
+    /// How long it rings, while it does.
+    pub fn ring(&self) -> Option<Ring> {
+        match self {
+            State::RingingOut { ring, .. } => Some(*ring),
+            State::RingingIn(incoming) | State::Accepting(incoming) => Some(incoming.ring),
+            State::Unknown
+            | State::Early(_)
+            | State::ActiveOut(_)
+            | State::ActiveIn(_)
+            | State::Elsewhere { .. }
+            | State::Over(_)
+            | State::Merged(_)
+            | State::Settled(_) => None,
+        }
+    }
+
     /// Whether this device is in it: it calls, rings or talks.
     pub fn is_live(&self) -> bool {
         match self {
@@ -255,6 +271,11 @@ impl State {
 }
 
 impl Ring {
+    /// Whether its time is over; also when the clock was put back since by more than it may ring.
+    pub fn is_over(&self, now: Time) -> bool {
+        now >= self.until || self.until.since(now) > 2 * limits::RING
+    }
+
     /// An end of the ringing at `now`, whatever the clock did meanwhile.
     pub fn ending(&self, outcome: Outcome, now: Time) -> Ending {
         Ending { outcome, answered: None, ended: now.min(self.until).max(self.since) }

@@ -19,7 +19,7 @@ use crate::policy::{Action, Decision};
 use crate::receipt::{self, Mark};
 use crate::report::{self, Report};
 use crate::search::{self, Scope, SearchCursor, SearchPage, SearchQuery};
-use crate::store::{Direction, KeyRange, Table};
+use crate::store::{KeyRange, Table};
 use crate::structured::{self, PaymentState, Structured};
 use crate::time::Time;
 
@@ -440,7 +440,7 @@ fn mark_some_read(ctx: &mut Ctx<'_>, id: ConversationId, up_to: MessageKey) -> R
     let mut to = up_to.row(id);
     to.push(0);
     let range = KeyRange { from: id.as_bytes(), to: &to };
-    let unread = ctx.tx.scan(Table::Unread, range, Direction::Forward, READ_STEP + 1)?;
+    let unread = message::unread(&ctx.tx, range, READ_STEP + 1, ctx.hidden())?;
     let mut more = unread.len() > READ_STEP;
     for (key, _) in unread.iter().take(READ_STEP) {
         if ctx.tx.rows() > limits::BATCH / 2 {

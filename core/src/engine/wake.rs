@@ -70,6 +70,7 @@ fn certificate_due(ctx: &mut Ctx<'_>) {
 /// Handles deadlines that have come, as many as one mutation holds; says whether there may be more.
 pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
     typing::lapse(ctx);
+    call::check_clock(ctx)?;
     let due = timer::due(&ctx.tx, ctx.now, DUE_STEP)?;
     let more = due.len() == DUE_STEP;
     for due in due {

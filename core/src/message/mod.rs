@@ -21,7 +21,7 @@ pub use system::SystemNote;
 pub(crate) use delete::{delete_for_everyone, delete_here, deleted};
 pub(crate) use edit::{edit, edited, forget_edit, received_text};
 pub(crate) use marks::{Marks, clean as clean_with_mentions};
-pub(crate) use page::{count_unread, newest_unread, page};
+pub(crate) use page::{count_unread, newest_unread, page, unread};
 pub(crate) use reaction::{react, reacted};
 pub(crate) use row::{Body, MessageRow, find, index_key, load, newest, place, remove, require, reschedule, store};
 pub(crate) use tally::{unreadable, unsupported_prefix};

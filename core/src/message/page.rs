@@ -14,7 +14,7 @@ use crate::page;
 use crate::store::{Direction, KeyRange, Table};
 use crate::structured::{PaymentState, Structured};
 use crate::time::Time;
-use crate::tx::Tx;
+use crate::tx::{Row, Tx};
 
 /// A message as a host shows it.
 #[derive(Clone, PartialEq, Eq)]
@@ -202,6 +202,18 @@ pub(crate) fn newest_unread(
             _ => return Ok(None),
         }
     }
+}
+
+/// The rows of the first unread messages in a range. What went by `hidden` nobody can have read, whether or not it comes
+/// back once the time is sure.
+pub(crate) fn unread(tx: &Tx<'_>, range: KeyRange<'_>, limit: usize, hidden: Time) -> Result<Vec<Row>> {
+    let mut rows = tx.scan(Table::Unread, range, Direction::Forward, limit)?;
+    if rows.iter().any(|(_, goes_at)| went(goes_at, hidden)) {
+        rows = tx.scan(Table::Unread, range, Direction::Forward, usize::MAX)?;
+        rows.retain(|(_, goes_at)| !went(goes_at, hidden));
+        rows.truncate(limit);
+    }
+    Ok(rows)
 }
 
 /// Whether a row of [`Table::Unread`] is of a message that went.

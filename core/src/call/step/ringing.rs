@@ -26,7 +26,7 @@ pub(super) fn out(ring: Ring, ours: Share, input: Input, now: Time) -> Step {
         Input::Busy => decided(Outcome::Busy),
         // It was answered, and the answer has not come in time to talk.
         Input::End { .. } | Input::Unsent => decided(Outcome::ConnectionLost),
-        Input::Timeout | Input::Restart if now >= ring.until => decided(Outcome::Missed),
+        Input::Timeout | Input::Restart if ring.is_over(now) => decided(Outcome::Missed),
         Input::Candidates { .. } => Step::to(State::RingingOut { ring, ours }, []),
         Input::Start(_) | Input::Accept(_) | Input::Reject => Step::stay(State::RingingOut { ring, ours }, Heed::Unfit),
         Input::Offer(_)
@@ -91,7 +91,7 @@ impl Waiting {
             Input::OwnDeclined => self.over(ring.ending(Outcome::Declined, now)),
             Input::OwnBusy => self.over(ring.ending(Outcome::Busy, now)),
             Input::Superseded => self.over(ring.ending(Outcome::Missed, now)),
-            Input::Timeout | Input::Restart if now >= ring.until => self.over(ring.ending(Outcome::Missed, now)),
+            Input::Timeout | Input::Restart if ring.is_over(now) => self.over(ring.ending(Outcome::Missed, now)),
             Input::Restart => Step::to((self.state)(incoming), self.again),
             Input::History { ending, own } => {
                 let missed: &[Action] = if !own && ending.is_missed() { &[Action::Missed] } else { &[] };

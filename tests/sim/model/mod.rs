@@ -2,10 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use undertone::id::{ConversationId, MessageId};
+use undertone::id::{CallId, ConversationId};
 use undertone::time::Time;
 
+pub use blocks::Block;
+pub use calls::{Deed, Dial};
+pub use doubt::Doubt;
+pub use expiry::{Reading, Sent, Terms};
+pub use line::{Fate, Line};
+pub use wording::Wording;
+
 use super::world::DeviceIx;
+
+mod blocks;
+mod calls;
+mod doubt;
+mod expiry;
+mod line;
+mod wording;
 
 /// A user's number.
 pub type UserIx = usize;
@@ -41,35 +55,6 @@ pub enum Standing {
     Hostile,
 }
 
-/// What became of a message as far as its author knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// The engine took it.
-    Sent,
-    /// The engine died while it took it: it may be there or not.
-    Maybe,
-    /// The author took it back.
-    Cancelled,
-    /// It died with the device that wrote it.
-    Lost,
-}
-
-/// A message.
-pub struct Line {
-    pub text: String,
-    pub id: Option<MessageId>,
-    pub pair: Pair,
-    pub author: UserIx,
-    pub device: DeviceIx,
-    pub fate: Fate,
-    /// Whether somebody who may had started the conversation when it was written.
-    pub allowed: bool,
-    /// Whether it was written after the faults had ended.
-    pub healed: bool,
-    /// Whether it failed and was sent again: it has left its place among its author's.
-    pub retried: bool,
-}
-
 /// What was done.
 #[derive(Default)]
 pub struct Model {
@@ -85,6 +70,15 @@ pub struct Model {
     pub typed: BTreeMap<(Pair, UserIx), Time>,
     /// Who has read what of others.
     pub read: BTreeMap<UserIx, BTreeSet<usize>>,
+    /// Who has ever blocked whom.
+    pub blocks: BTreeMap<(UserIx, UserIx), Block>,
+    pub calls: BTreeMap<CallId, Dial>,
+    /// What devices were told while their stores failed: it has happened, or it has not.
+    pub doubts: BTreeMap<DeviceIx, Vec<Doubt>>,
+    /// Pairs whose conversation ever had a period: what engines note there goes by itself.
+    pub mortal: BTreeSet<Pair>,
+    /// When clocks were set: what is measured across that means nothing.
+    pub clock_sets: Vec<Time>,
 }
 
 impl Model {
@@ -130,6 +124,13 @@ impl Model {
         self.lines.len() - 1
     }
 
+    /// Writes down that a line was given another wording.
+    pub fn reworded(&mut self, line: usize, wording: Wording) -> usize {
+        self.by_text.insert(wording.text.clone(), line);
+        self.lines[line].wordings.push(wording);
+        self.lines[line].wordings.len() - 1
+    }
+
     pub fn line_of(&self, text: &str) -> Option<usize> {
         self.by_text.get(text).copied()
     }
@@ -146,11 +147,7 @@ impl Model {
             Standing::Late => line.healed,
             Standing::Revoked | Standing::Gone | Standing::Hostile => false,
         };
-        concerned && complete && line.fate == Fate::Sent && line.allowed
-    }
-
-    /// Whether a line may be shown at all on devices other than its author's own that wrote it.
-    pub fn may_show(&self, line: &Line) -> bool {
-        line.fate != Fate::Cancelled || line.device == DeviceIx::MAX
+        let dropped = line.author != self.owner[&ix] && self.may_have_dropped(line);
+        concerned && complete && line.fate == Fate::Sent && line.allowed && !dropped
     }
 }

@@ -1,0 +1,213 @@
+//! What may happen: people's actions and the world's faults, drawn by weight.
+
+mod blocks;
+mod calls;
+mod edits;
+mod kept;
+mod look;
+mod payments;
+mod people;
+mod talk;
+mod trouble;
+
+use undertone::error::{Error, Misuse};
+use undertone::id::ConversationId;
+
+pub use calls::hang_up_all;
+pub use talk::{read_up_to, say, say_with};
+
+use super::check;
+use super::device::is_fatal;
+use super::model::{Model, Pair};
+use super::run::{PAUSE, Sim};
+use super::world::DeviceIx;
+
+/// All actions, by name.
+pub const ACTIONS: [&str; 41] = [
+    "start",
+    "start forbidden",
+    "send",
+    "type",
+    "read",
+    "react",
+    "search",
+    "search gone",
+    "cancel",
+    "retry",
+    "page",
+    "offline",
+    "online",
+    "look up",
+    "renew",
+    "archive",
+    "mute",
+    "pin",
+    "set period",
+    "edit",
+    "edit another's",
+    "delete",
+    "delete another's",
+    "delete here",
+    "ask for payment",
+    "say of payment",
+    "block",
+    "unblock",
+    "call",
+    "answer",
+    "decline",
+    "hang up",
+    "lose call",
+    "signal",
+    "add device",
+    "revoke device",
+    "lose device",
+    "forge",
+    "replay",
+    "wait",
+    "sleep",
+];
+
+/// All faults, by name.
+pub const FAULTS: [&str; 10] = [
+    "lost",
+    "doubled",
+    "overtaken",
+    "cut off",
+    "relay crash",
+    "crash",
+    "crash at operation",
+    "partition",
+    "clock jump",
+    "slow network",
+];
+
+type Deed = fn(&mut Sim);
+
+/// How likely what is, in parts of the sum.
+const WEIGHTS: [(u64, Deed); 39] = [
+    (60, talk::start),
+    (10, talk::start_forbidden),
+    (480, talk::send),
+    (60, talk::types),
+    (160, talk::read),
+    (60, talk::react),
+    (20, look::search),
+    (20, look::search_gone),
+    (25, talk::cancel),
+    (15, talk::retry),
+    (60, look::page),
+    (40, people::offline),
+    (60, people::online),
+    (10, people::look_up),
+    (6, people::renew),
+    (10, kept::archive),
+    (8, kept::mute),
+    (8, kept::pin),
+    (6, kept::set_period),
+    (50, edits::edit),
+    (4, edits::edit_anothers),
+    (16, edits::delete),
+    (6, edits::delete_anothers),
+    (5, edits::delete_here),
+    (16, payments::ask),
+    (24, payments::say),
+    (8, blocks::decide),
+    (20, calls::call),
+    (120, calls::in_call),
+    (4, people::add_device),
+    (2, people::revoke),
+    (2, people::lose),
+    (30, trouble::forge),
+    (30, trouble::replay),
+    (40, trouble::wait),
+    (2, trouble::sleep),
+    (40, trouble::crash),
+    (45, trouble::fault),
+    (30, trouble::fail_store),
+];
+
+/// Does one thing, and lets a little time pass.
+pub fn step(sim: &mut Sim) {
+    let sum: u64 = WEIGHTS.iter().map(|(weight, _)| weight).sum();
+    let mut drawn = sim.dice.below(sum);
+    for (weight, deed) in WEIGHTS {
+        if drawn < weight {
+            deed(sim);
+            break;
+        }
+        drawn -= weight;
+    }
+    sim.revive();
+    let pause = sim.dice.below(PAUSE);
+    sim.pass(pause);
+    check::always(sim);
+}
+
+/// A running device and a conversation of its user.
+fn place(sim: &mut Sim) -> Option<(DeviceIx, Pair, ConversationId)> {
+    let running = sim.running();
+    let ix = sim.pick(&running)?;
+    let user = sim.user(ix);
+    let mine: Vec<(Pair, ConversationId)> =
+        sim.model.conversations.iter().filter(|(p, _)| p.0 == user || p.1 == user).map(|(p, c)| (*p, *c)).collect();
+    let (pair, talk) = sim.pick(&mine)?;
+    Some((ix, pair, talk))
+}
+
+/// Whether somebody who may has started the conversation, and the device knows it: until then it may be an attempt of its
+/// own that the rules deny, and what is written there fails.
+fn is_allowed(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) -> bool {
+    let initiator = sim.ask(ix, |engine, now| engine.conversations().get(talk, now)).map(|shown| shown.initiator);
+    let by = initiator.and_then(|user| sim.model.person_named(user.as_str()));
+    sim.model.started.contains(&pair) && by.is_none_or(|by| sim.model.may_start(by, Model::other(pair, by)))
+}
+
+/// How a command ended.
+pub enum Done<T> {
+    /// As it was asked for.
+    Sure(T),
+    /// The engine died over it; if it said yes before, with what.
+    Maybe(Option<T>),
+    /// It was refused, rightly.
+    Refused,
+}
+
+/// Sorts how a command ended. That it is refused for a reason that is not `expected` is a violation.
+fn done<T>(
+    sim: &mut Sim,
+    ix: DeviceIx,
+    what: &str,
+    result: Result<T, Error>,
+    expected: impl Fn(&Error) -> bool,
+) -> Done<T> {
+    match result {
+        Ok(value) if sim.world.devices[ix].failed => Done::Maybe(Some(value)),
+        Ok(value) => Done::Sure(value),
+        Err(error) if is_fatal(&error) => Done::Maybe(None),
+        Err(error) if expected(&error) => Done::Refused,
+        Err(error) => {
+            sim.violation(format!("device {ix} cannot {what}: {error:?}"));
+            Done::Refused
+        }
+    }
+}
+
+/// Whether a device may refuse to say something: where it knows of no right to, and where it blocks who would hear it.
+fn may_refuse(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) -> impl Fn(&Error) -> bool + use<> {
+    let (denies, user) = (!is_allowed(sim, ix, pair, talk) || !sim.healed, sim.user(ix));
+    let blocks = sim.model.has_blocked(user, Model::other(pair, user));
+    move |error| match error {
+        Error::Denied(_) => denies,
+        Error::Misuse(Misuse::Blocked) => blocks,
+        _ => false,
+    }
+}
+
+/// Nothing is said to whom one blocks.
+fn not_to_blocked(sim: &mut Sim, ix: DeviceIx, pair: Pair, what: &str) {
+    let user = sim.user(ix);
+    let block = sim.model.blocks.get(&(user, Model::other(pair, user)));
+    if block.is_some_and(|block| block.sure && block.blocked && block.device == ix) {
+        sim.violation(format!("device {ix} can {what}, to somebody whom it blocks"));
+    }
+}

@@ -1,0 +1,157 @@
+//! What must hold: all the time, after a restart, and once everything has healed.
+
+mod blocks;
+mod calls;
+mod doubts;
+mod edits;
+mod end;
+mod expiry;
+mod kept;
+mod payments;
+mod view;
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use undertone::id::{CallId, ConversationId, DeviceId, Hash32};
+use undertone::message::{MessageKey, SendState};
+use undertone::search::{Scope, SearchQuery};
+
+pub use doubts::resolve;
+pub use edits::not_found;
+pub use expiry::{Unseen, must_be_gone, tick, unseen, unseen_now};
+pub use view::{line, page, recent, shown, text};
+
+use super::model::Pair;
+use super::run::{PAGE, Sim};
+use super::world::DeviceIx;
+
+/// What is remembered between two looks.
+#[derive(Default)]
+pub struct Watch {
+    /// How far a device showed a message.
+    states: BTreeMap<(DeviceIx, usize), SendState>,
+    /// What a device sent under a number.
+    sequences: BTreeMap<(DeviceId, u64), Hash32>,
+    /// How much of the wire was looked at.
+    wire: usize,
+    /// How many of a device's events were looked at.
+    events: BTreeMap<DeviceIx, usize>,
+    /// The lines of a conversation when all of it was looked at last.
+    shown: BTreeMap<(DeviceIx, Pair), BTreeSet<usize>>,
+    clocks: BTreeMap<DeviceIx, expiry::Clocks>,
+    rings: BTreeMap<(DeviceIx, CallId), calls::Ring>,
+}
+
+impl Watch {
+    /// A crash may undo what was shown and was not yet durable.
+    pub fn forget(&mut self, ix: DeviceIx) {
+        self.states.retain(|(device, _), _| *device != ix);
+        self.shown.retain(|(device, _), _| *device != ix);
+        self.rings.iter_mut().filter(|((device, _), _)| *device == ix).for_each(|(_, ring)| ring.reopened());
+    }
+}
+
+/// What holds all the time, looked at after each action at one device.
+pub fn always(sim: &mut Sim) {
+    wire::wire(sim);
+    wire::told(sim);
+    wire::typing(sim);
+    let running = sim.running();
+    let Some(ix) = sim.pick(&running) else { return };
+    calls::one_at_a_time(sim, ix);
+    let user = sim.user(ix);
+    let mine: Vec<_> = sim.model.conversations.iter().filter(|(p, _)| p.0 == user || p.1 == user).collect();
+    let mine: Vec<(Pair, ConversationId)> = mine.into_iter().map(|(p, c)| (*p, *c)).collect();
+    let Some((pair, talk)) = sim.pick(&mine) else { return };
+    // A whole conversation now and then, its newest lines always.
+    let messages = if sim.draw(WHOLE_EVERY) == 0 {
+        let Some(messages) = shown(sim, ix, talk) else { return };
+        view::unread_count(sim, ix, talk, &messages);
+        expiry::nothing_early(sim, ix, pair, &messages);
+        messages
+    } else {
+        let Some(messages) = recent(sim, ix, talk) else { return };
+        messages
+    };
+    view::one_view(sim, ix, pair, talk, &messages);
+    view::monotonic(sim, ix, &messages);
+}
+
+/// One look in so many is at a whole conversation.
+const WHOLE_EVERY: usize = 24;
+
+/// What a device has told before its process ends counts as told before.
+pub fn before_crash(sim: &mut Sim) {
+    wire::told(sim);
+}
+
+/// Where a device finds a text in a conversation, word for word; `None` when it does not know it, or its store fails.
+pub fn find(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, text: &str) -> Option<Vec<MessageKey>> {
+    let Ok(query) = SearchQuery::parse(&format!("\"{text}\"")) else {
+        sim.violation(format!("a text is no query: {text}"));
+        return None;
+    };
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let scope = Scope::Conversation(talk);
+        let page = sim.ask(ix, |engine, now| engine.messages().search(&query, scope, cursor.as_ref(), PAGE, now))?;
+        found.extend(page.hits.into_iter().map(|hit| hit.message.key));
+        cursor = page.next;
+        if cursor.is_none() {
+            return Some(found);
+        }
+    }
+}
+
+/// Looks at every conversation on every device.
+pub fn look(sim: &mut Sim) {
+    for (pair, talk) in sim.model.conversations.clone() {
+        for ix in sim.model.live_devices() {
+            let user = sim.user(ix);
+            if (pair.0 == user || pair.1 == user)
+                && let Some(messages) = shown(sim, ix, talk)
+            {
+                view::one_view(sim, ix, pair, talk, &messages);
+            }
+        }
+    }
+}
+
+/// Once everything has healed.
+pub fn healed(sim: &mut Sim) {
+    wire::wire(sim);
+    wire::told(sim);
+    let conversations: Vec<(Pair, ConversationId)> = sim.model.conversations.iter().map(|(p, c)| (*p, *c)).collect();
+    for (pair, talk) in conversations {
+        let mut views = Vec::new();
+        for ix in sim.model.live_devices() {
+            let user = sim.user(ix);
+            if pair.0 != user && pair.1 != user {
+                continue;
+            }
+            let Some(messages) = shown(sim, ix, talk) else { continue };
+            view::one_view(sim, ix, pair, talk, &messages);
+            view::unread_count(sim, ix, talk, &messages);
+            expiry::nothing_early(sim, ix, pair, &messages);
+            end::complete(sim, ix, pair, &messages);
+            end::outcome(sim, ix, &messages);
+            end::unread(sim, ix, &messages);
+            end::as_written(sim, ix, &messages);
+            let lines: Vec<usize> = messages.iter().filter_map(|m| line(sim, m)).collect();
+            blocks::dropped(sim, ix, &lines);
+            blocks::decided(sim, ix, pair, talk);
+            views.push((ix, messages));
+        }
+        let devices: Vec<DeviceIx> = views.iter().map(|(ix, _)| *ix).collect();
+        end::same_order(sim, &views);
+        end::same_reactions(sim, pair, &views);
+        edits::same_wording(sim, pair, &views);
+        payments::same_state(sim, pair, &views);
+        kept::alike(sim, pair, talk, &devices);
+        calls::agree(sim, pair, talk, &views);
+    }
+    expiry::rows(sim);
+    wire::disks(sim);
+    wire::thieves(sim);
+}

@@ -1,0 +1,18 @@
+//! What a device was told while its store failed. When it is open again, it shows whether that has happened.
+
+use undertone::structured::PaymentState;
+
+use super::UserIx;
+
+/// Something that has happened on a device, or has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// A line's wording, by its number.
+    Wording(usize, usize),
+    Deleted(usize),
+    Hidden(usize),
+    Payment(usize, PaymentState),
+    Read(usize),
+    /// A block by the device's user.
+    Blocked(UserIx),
+}
