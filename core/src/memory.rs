@@ -289,7 +289,10 @@ impl Memory {
             Effect::Unparked(session) => drop(self.unpark.remove(&session)),
             Effect::RelayTime(time) => self.trust.confirm(time, self.clock),
             Effect::Expire => self.expire = true,
-            Effect::RelayClock(time) => self.relay_clock = time,
+            Effect::RelayClock(time) => {
+                self.relay_clock = time;
+                self.trust.confirm(time, self.clock);
+            }
             Effect::Confirm(key, true) => drop(self.confirm.insert(key)),
             Effect::Confirm(key, false) => drop(self.confirm.remove(&key)),
             Effect::Judged => self.judging = false,

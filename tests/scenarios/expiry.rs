@@ -324,3 +324,21 @@ fn what_a_wrong_clock_hides_is_not_read() {
     assert_eq!(get(&mut world, ann, talk, ann, hidden[0]).state, SendState::Read);
     world.check();
 }
+
+// R25
+#[test]
+fn after_hours_in_which_nobody_looked_at_the_clock_the_next_message_says_what_time_it_is() {
+    let mut world = World::new(31);
+    let (ann, bea, talk) = world.acquaint();
+    world.run(10 * SECOND);
+    let before = (rows(&world, ann), rows(&world, bea));
+    // Both stay connected, and are asleep.
+    world.now = world.now.plus(3 * HOUR);
+    send(&mut world, ann, talk, "for five minutes", 5, Clock::FromSend);
+    world.run(10 * SECOND);
+    assert!(has(&mut world, bea, talk, "for five minutes"));
+    world.run(6 * MINUTE);
+    assert!(!has(&mut world, ann, talk, "for five minutes") && !has(&mut world, bea, talk, "for five minutes"));
+    assert_eq!((rows(&world, ann), rows(&world, bea)), before, "not only hidden: deleted");
+    world.check();
+}
