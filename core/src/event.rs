@@ -40,6 +40,8 @@ pub enum Event {
     TypingStart(ConversationId, UserId),
     /// Somebody types no more: by their word or message, or because nothing was heard for a while.
     TypingStop(ConversationId, UserId),
+    /// Another device of this user has set what others are told: see [`PrivacyView`](crate::engine::PrivacyView).
+    PrivacyChanged,
     /// A user has a device that was not known before, signed by the identity key that was.
     DeviceAdded(UserId, DeviceId),
     /// A user's identity key is another one than before: verify it.

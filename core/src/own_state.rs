@@ -1,5 +1,5 @@
 //! What a user decides on one device, told to the user's other devices: archived, muted and pinned conversations, blocked
-//! people, what was read where nobody else is told.
+//! people, what others are told, what was read where nobody else is told.
 //!
 //! It travels in the session of a conversation, to the user's own devices only, and is sealed once more under a key that
 //! follows from the user's identity key: the other side could read what is only encrypted for the session, if a relay
@@ -24,6 +24,7 @@ use crate::event::Event;
 use crate::fallback;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::person;
+use crate::privacy::{self, Privacy};
 use crate::receipt;
 use crate::time::Time;
 use crate::typing;
@@ -40,6 +41,8 @@ enum OwnState {
     Blocked { decided: Decided, user: UserId, blocked: bool },
     /// Messages of the conversation that this user has read.
     Read(Vec<(UserId, Vec<MessageId>)>),
+    /// What others are told of this user.
+    Privacy { decided: Decided, settings: Privacy },
 }
 
 /// Tells how a conversation is kept now. The caller has counted one up, and stores the row.
@@ -67,6 +70,38 @@ pub(crate) fn tell_read(
     read: Vec<(UserId, Vec<MessageId>)>,
 ) -> Result<()> {
     tell(ctx, row, &OwnState::Read(read))
+}
+
+/// Tells what others are told of this user. The caller stores the row.
+pub(crate) fn tell_privacy(
+    ctx: &mut Ctx<'_>,
+    row: &mut ConversationRow,
+    settings: Privacy,
+    decided: Decided,
+) -> Result<()> {
+    tell(ctx, row, &OwnState::Privacy { decided, settings })
+}
+
+/// Tells devices of this user that have come to a conversation all that was decided before. Says whether there is anything
+/// to tell; the caller stores the row.
+pub(crate) fn tell_again(ctx: &mut Ctx<'_>, row: &mut ConversationRow) -> Result<bool> {
+    let mut told = false;
+    if row.kept != Decided::NEVER {
+        tell_kept(ctx, row)?;
+        told = true;
+    }
+    for user in row.others.iter().map(|other| other.user.clone()).collect::<Vec<_>>() {
+        let person = person::load(&ctx.tx, &user)?;
+        if let Some(decided) = person.blocking {
+            tell_blocked(ctx, row, &user, decided, person.blocked)?;
+            told = true;
+        }
+    }
+    if let Some((settings, decided)) = privacy::decided(&ctx.tx)? {
+        tell_privacy(ctx, row, settings, decided)?;
+        told = true;
+    }
+    Ok(told)
 }
 
 /// The one after a decision.
@@ -113,6 +148,11 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
                     fallback::forget(ctx, &user)?;
                 }
                 ctx.tx.event(Event::ConversationChanged(act.conversation));
+            }
+        }
+        OwnState::Privacy { decided, settings } => {
+            if privacy::take_over(ctx, settings, decided)? {
+                ctx.tx.event(Event::PrivacyChanged);
             }
         }
         OwnState::Read(read) => receipt::read_elsewhere(ctx, act.conversation, act.at, read)?,

@@ -212,3 +212,71 @@ fn a_verified_identity_that_changes_holds_back_what_is_said_until_it_is_accepted
     assert_eq!(world.conversation(bea, talk).others[0].trust, Trust::Unverified);
     world.check();
 }
+
+// R23, R24
+#[test]
+fn what_others_are_told_is_the_same_from_all_devices_of_a_user() {
+    let (mut world, ann, bea, tablet, talk) = three_devices(30);
+    let secretive = Privacy { read_receipts: false, typing: false };
+    world.call(bea, |engine, now| engine.privacy().set(secretive, now)).unwrap();
+    world.settle();
+    let settings = |world: &mut World, ix| world.call(ix, |engine, _| engine.privacy().settings()).unwrap();
+    assert_eq!(settings(&mut world, tablet), secretive);
+    assert_eq!(settings(&mut world, ann), Privacy::default(), "nobody else's");
+    world.send(ann, talk, "do you read this?");
+    world.settle();
+    world.read_all(tablet, talk);
+    world.settle();
+    assert_eq!(states(&mut world, ann, talk).first(), Some(&SendState::Delivered), "nor does the tablet tell");
+
+    // Set on both at once, they end alike.
+    world.disconnect(bea);
+    world.disconnect(tablet);
+    world.call(bea, |engine, now| engine.privacy().set(Privacy::default(), now)).unwrap();
+    let half = Privacy { typing: true, ..secretive };
+    world.call(tablet, |engine, now| engine.privacy().set(half, now)).unwrap();
+    world.connect(bea);
+    world.connect(tablet);
+    world.settle();
+    assert_eq!(settings(&mut world, bea), settings(&mut world, tablet));
+    world.check();
+}
+
+// R23, R26
+#[test]
+fn a_device_that_comes_later_is_told_what_its_user_has_decided() {
+    let (mut world, ann, bea, _, talk) = three_devices(31);
+    let ann_user = world.user(ann);
+    let settings = Privacy { read_receipts: false, typing: true };
+    world.call(bea, |engine, now| engine.privacy().set(settings, now)).unwrap();
+    world.call(bea, |engine, now| engine.privacy().block(&ann_user, true, now)).unwrap();
+    world.call(bea, |engine, now| engine.conversations().mute(talk, Some(Time::NEVER), now)).unwrap();
+    world.settle();
+    let phone = world.another(bea);
+    world.settle();
+    assert!(world.call(phone, |engine, _| engine.privacy().is_blocked(&ann_user)).unwrap());
+    assert_eq!(world.call(phone, |engine, _| engine.privacy().settings()).unwrap(), settings);
+    assert_eq!(world.conversation(phone, talk).muted_until, Some(Time::NEVER));
+    world.send(ann, talk, "can you hear me?");
+    world.settle();
+    assert!(!has(&mut world, phone, talk, "can you hear me?"));
+    world.check();
+}
+
+// R26
+#[test]
+fn a_device_that_the_other_side_let_in_is_told_as_well() {
+    let mut world = World::new(32);
+    let (ann, bea, talk) = world.acquaint();
+    let ann_user = world.user(ann);
+    world.call(bea, |engine, now| engine.privacy().block(&ann_user, true, now)).unwrap();
+    world.settle();
+    world.disconnect(bea);
+    let phone = world.another(bea);
+    world.run(2 * HOUR);
+    assert!(world.call(phone, |engine, now| engine.conversations().get(talk, now)).is_ok(), "ann has let it in");
+    world.connect(bea);
+    world.settle();
+    assert!(world.call(phone, |engine, _| engine.privacy().is_blocked(&ann_user)).unwrap());
+    world.check();
+}

@@ -10,7 +10,7 @@ pub use list::{Conversation, ConversationCursor, ConversationPage, ConversationS
 pub(crate) use find::find;
 pub(crate) use list::page;
 pub(crate) use row::{
-    ConversationRow, MemberRow, State, added, changed, load, moved, new, pin, read_elsewhere, removed, require, store,
-    touch, write,
+    ConversationRow, MemberRow, State, added, changed, first_live, load, moved, new, pin, read_elsewhere, removed,
+    require, store, touch, write,
 };
 pub(crate) use settings::{received as settings_received, set as set_period, tell_again as tell_settings_again};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, Reader};
+use crate::codec;
 use crate::ctx::Ctx;
 use crate::decided::Decided;
 use crate::envelope::Clock;
@@ -13,7 +14,7 @@ use crate::id::{ConversationId, DeviceId, MessageId, SessionId, UserId};
 use crate::limits;
 use crate::message::{self, Body, MessageKey, MessageRow, Recipient, SendState};
 use crate::policy::Role;
-use crate::store::Table;
+use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
 use crate::tx::Tx;
 
@@ -159,6 +160,17 @@ impl ConversationRow {
 
 pub(crate) fn load(tx: &Tx<'_>, id: ConversationId) -> Result<Option<ConversationRow>> {
     tx.row(Table::Conversation, id.as_bytes(), "conversation")
+}
+
+/// The first conversation of the list in which messages flow, if one of the first few does.
+pub(crate) fn first_live(tx: &Tx<'_>) -> Result<Option<ConversationRow>> {
+    for (_, id) in tx.scan(Table::Activity, KeyRange { from: &[], to: &[] }, Direction::Forward, 16)? {
+        let row = load(tx, codec::decode_row(&id, "activity")?)?;
+        if row.as_ref().is_some_and(|row| row.state == State::Live) {
+            return Ok(row);
+        }
+    }
+    Ok(None)
 }
 
 pub(crate) fn require(tx: &Tx<'_>, id: ConversationId) -> Result<ConversationRow> {

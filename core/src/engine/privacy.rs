@@ -19,7 +19,7 @@ use crate::typing;
 pub struct PrivacyView<'e>(pub(super) &'e mut Engine);
 
 impl PrivacyView<'_> {
-    /// What this device tells others.
+    /// What others are told of this user.
     ///
     /// # Errors
     /// Any [`StoreError`](crate::error::StoreError).
@@ -27,17 +27,13 @@ impl PrivacyView<'_> {
         privacy::load(&self.0.read()?)
     }
 
-    /// Sets what this device tells others, from now on.
+    /// Sets what others are told of this user, from now on: on this device at once, on the user's other devices as soon as
+    /// they are told.
     ///
     /// # Errors
     /// Any [`StoreError`](crate::error::StoreError).
     pub fn set(&mut self, settings: Privacy, now: Time) -> Result<()> {
-        self.0.mutate(now, |ctx| {
-            if !settings.typing {
-                typing::conceal(ctx, None);
-            }
-            privacy::set(ctx, settings)
-        })
+        self.0.mutate(now, |ctx| privacy::set(ctx, settings))
     }
 
     /// Blocks a user, or takes it back; this user's other devices are told. What a blocked user says is dropped on

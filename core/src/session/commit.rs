@@ -22,6 +22,7 @@ use crate::member;
 use crate::memory::Effect;
 use crate::outbox::{self, Purpose};
 use crate::output::{Request, Wake};
+use crate::own_state;
 use crate::request;
 use crate::time::{MINUTE, SECOND, Time};
 use crate::timer;
@@ -101,7 +102,7 @@ pub(crate) fn won(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
     session.updated_at = ctx.now;
     if newcomers {
         let mut row = conversation::require(&ctx.tx, session.conversation)?;
-        if conversation::tell_settings_again(ctx, &mut row)? {
+        if conversation::tell_settings_again(ctx, &mut row)? | own_state::tell_again(ctx, &mut row)? {
             conversation::store(&mut ctx.tx, &row)?;
         }
     }
@@ -266,6 +267,12 @@ fn judge(
     }
     if gone {
         session.phase = Phase::Frozen;
+    } else if newcomers.iter().any(|newcomer| *newcomer.certificate.user() == ctx.account.user) {
+        // Whoever let it in cannot tell it what its user has decided.
+        let mut row = conversation::require(&ctx.tx, session.conversation)?;
+        if own_state::tell_again(ctx, &mut row)? {
+            conversation::store(&mut ctx.tx, &row)?;
+        }
     }
     new_epoch(ctx, session).map(|()| Verdict::Done)
 }
