@@ -67,6 +67,7 @@ impl Device {
             ("dump", [conversation]) => self.dump(conversation, now),
             ("hangup", []) => self.host()?.engine.connection(Connection::Down, now).map_err(failed),
             ("suspend", []) => self.suspend(),
+            ("erase", [conversation]) => self.erase(conversation, now),
             ("resume", []) => self.host()?.engine.resume().map_err(failed),
             _ => Err(format!("no order `{what}` with {} arguments", arguments.len())),
         }
@@ -166,6 +167,17 @@ impl Device {
         self.host()?.engine.suspend().map_err(failed)?;
         println!("drained");
         Ok(())
+    }
+
+    /// Forgets a draft, and makes what is left of it unreadable: rows are sealed anew, and keys thrown away.
+    fn erase(&mut self, conversation: &str, now: Time) -> Result<(), Trouble> {
+        let conversation = conversation_id(conversation)?;
+        let engine = &mut self.host()?.engine;
+        for draft in [Some("not to be read by anybody".to_owned()), None] {
+            engine.conversations().set_draft(conversation, draft, now).map_err(failed)?;
+        }
+        engine.suspend().map_err(failed)?;
+        engine.resume().map_err(failed)
     }
 
     /// Says every message, newest first.

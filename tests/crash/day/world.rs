@@ -111,7 +111,7 @@ impl World {
 
     /// Something happens: somebody writes or reads, time passes, an answer comes. Then all frames but answers pass.
     pub fn step(&mut self, remote: &mut Remote) -> Result<(), Trouble> {
-        match self.rng.below(10) {
+        match self.rng.below(11) {
             0..=3 => self.send(remote)?,
             4..=6 => self.bea_sends(),
             7 => {
@@ -122,6 +122,10 @@ impl World {
             8 => {
                 self.now = self.now.plus(self.rng.below(20_000));
                 remote.ask(&self.order("timeout", ""))?;
+            }
+            9 => {
+                let order = self.order("erase", &self.conversation.clone());
+                remote.ask(&order)?;
             }
             _ => self.release(remote, 1)?,
         }
@@ -143,6 +147,9 @@ impl World {
                     deliveries += usize::from(matches!(Down::decode(&frame), Ok(Down::Delivered(_))));
                     orders.push(self.order("down", &hex::encode(&frame)));
                 }
+            }
+            if self.rng.below(4) == 0 {
+                orders.push(self.order("erase", &self.conversation.clone()));
             }
             if self.rng.below(3) > 0 {
                 orders.push(self.order("drain", ""));
