@@ -69,7 +69,8 @@ pub(super) fn one_at_a_time(sim: &mut Sim, ix: DeviceIx) {
 
 /// In the end nobody talks any more, and all remember the same calls, in lists and in messages.
 pub(super) fn agree(sim: &mut Sim, pair: Pair, talk: ConversationId, views: &[(DeviceIx, Vec<Message>)]) {
-    let exempt = someone_lost(sim, pair) || sim.model.ever_blocked(pair);
+    // Where nobody may start, a call ends with who tried.
+    let exempt = someone_lost(sim, pair) || sim.model.ever_blocked(pair) || !sim.model.started.contains(&pair);
     let mut reference: Option<(DeviceIx, Vec<Call>)> = None;
     for (ix, messages) in views {
         let active = sim.ask(*ix, |engine, _| engine.calls().active()).unwrap_or_default();

@@ -39,6 +39,7 @@ impl Model {
     pub fn may_have_dropped(&self, line: &Line) -> bool {
         let reader = Model::other(line.pair, line.author);
         let block = self.blocks.get(&(reader, line.author));
-        block.is_some_and(|block| !line.healed || block.blocked || !block.sure)
+        // That it was taken back may be known to a device that is lost.
+        block.is_some_and(|block| !line.healed || block.blocked || !block.sure || self.people[reader].lost)
     }
 }

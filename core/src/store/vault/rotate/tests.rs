@@ -213,6 +213,30 @@ fn what_a_round_costs_does_not_grow_with_what_is_kept() {
 }
 
 #[test]
+fn a_round_that_needs_more_keys_than_lie_ready_has_them_in_the_file_first() {
+    let disk = MemoryDisk::new();
+    let mut vault = open(&disk);
+    let put = |row: u64, last: u8| Op { table: Table::Message, key: key(row), value: Some(vec![row as u8 + 1, last]) };
+    vault.apply(&(0..60).map(|row| put(row, 1)).collect::<Vec<_>>()).unwrap();
+    vault.apply(&[put(0, 2)]).unwrap();
+    let each_apart = |_: Table, _: &[u8], value: &[u8]| {
+        Class::until(crate::time::Time::from_ms(u64::from(value[0]) << 40), crate::time::Time::ZERO)
+    };
+    loop {
+        let progress = vault.rotate(&each_apart).unwrap();
+        let killed = open(&disk.copy());
+        killed.verify().unwrap();
+        for row in 0..60 {
+            assert_eq!(killed.get(Table::Message, &key(row)).unwrap().unwrap()[0], row as u8 + 1);
+        }
+        if progress == Progress::Done {
+            break;
+        }
+    }
+    assert!(vault.generations.next > 60);
+}
+
+#[test]
 fn a_nursery_that_was_changed_often_wants_a_round() {
     let disk = MemoryDisk::new();
     let mut vault = open(&disk);
