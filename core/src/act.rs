@@ -13,6 +13,7 @@ use crate::envelope::{Clock, Content, Head, Kind, MessageRef};
 use crate::error::Result;
 use crate::id::{ConversationId, DeviceId, Hash32, MessageId, UserId};
 use crate::limits;
+use crate::message;
 use crate::outbox::{self, Item};
 use crate::policy::Role;
 use crate::report::Frank;
@@ -150,6 +151,14 @@ pub(crate) fn withdraw(ctx: &Ctx<'_>, id: MessageId) {
     ctx.tx.delete(Table::Act, id.as_bytes());
 }
 
+/// Keeps an act no longer that was encrypted: it is not sent again.
+pub(crate) fn withdraw_sent(ctx: &Ctx<'_>, id: MessageId) -> Result<()> {
+    if load(ctx, id)?.is_some_and(|act| act.stamp.is_some()) {
+        withdraw(ctx, id);
+    }
+    Ok(())
+}
+
 /// Takes an act back if it was not encrypted yet.
 pub(crate) fn withdraw_unsent(ctx: &Ctx<'_>, id: MessageId) -> Result<()> {
     if load(ctx, id)?.is_some_and(|act| act.stamp.is_none()) {
@@ -159,6 +168,16 @@ pub(crate) fn withdraw_unsent(ctx: &Ctx<'_>, id: MessageId) -> Result<()> {
 }
 
 impl ActRow {
+    /// Whether it gives other words to a message that is not here any more.
+    pub fn rewords_what_is_gone(&self, ctx: &Ctx<'_>) -> Result<bool> {
+        match &self.target {
+            Some(target) if self.kind == Kind::EDIT => {
+                Ok(message::find(&ctx.tx, self.conversation, &target.author, target.id)?.is_none())
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// When it was made.
     pub fn made(&self) -> Time {
         self.made

@@ -26,7 +26,9 @@ pub(crate) fn soon(ctx: &mut Ctx<'_>) -> Result<()> {
         return Ok(());
     }
     ctx.tx.put_row(Table::Meta, ROW.to_vec(), &at)?;
-    ctx.tx.effect(Effect::Erase(Some(at)));
+    if !ctx.memory.erasing {
+        ctx.tx.effect(Effect::Erase(Some(at)));
+    }
     Ok(())
 }
 
@@ -36,13 +38,20 @@ pub(crate) fn due(tx: &Tx<'_>, now: Time) -> Result<Option<Time>> {
     Ok(at.map(|at| at.min(now.plus(limits::ERASE_AFTER))))
 }
 
-/// A round has ended.
+/// A round has ended. What was deleted since it began has been put off until after it.
 pub(crate) fn done(ctx: &mut Ctx<'_>, began: Time) -> Result<()> {
-    let next = due(&ctx.tx, ctx.now)?.filter(|at| *at > began);
+    let next = due(&ctx.tx, ctx.now)?.filter(|at| *at >= began.plus(limits::ERASE_AFTER));
     if next.is_none() {
         ctx.tx.delete(Table::Meta, ROW);
     }
     ctx.tx.effect(Effect::Erase(next));
+    Ok(())
+}
+
+/// Nothing is left to be made unreadable.
+pub(crate) fn all_done(ctx: &mut Ctx<'_>) -> Result<()> {
+    ctx.tx.delete(Table::Meta, ROW);
+    ctx.tx.effect(Effect::Erase(None));
     Ok(())
 }
 

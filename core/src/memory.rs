@@ -291,7 +291,7 @@ impl Memory {
             Effect::Expire => self.expire = true,
             Effect::RelayClock(time) => {
                 self.relay_clock = time;
-                self.trust.confirm(time, self.clock);
+                self.trust.has_come(time, self.clock);
             }
             Effect::Confirm(key, true) => drop(self.confirm.insert(key)),
             Effect::Confirm(key, false) => drop(self.confirm.remove(&key)),

@@ -182,3 +182,63 @@ fn r25_a_crash_in_the_midst_puts_it_off_by_minutes_only() {
         world.check();
     }
 }
+
+// R25
+#[test]
+fn r25_what_is_deleted_every_minute_puts_off_no_round_for_ever() {
+    let (mut world, ann, bea, talk) = acquainted(40);
+    chat(&mut world, bea, talk, 80);
+    send_for(&mut world, ann, talk, "quokkas first", 1);
+    for number in 0..40 {
+        send_for(&mut world, ann, talk, &format!("wombat {number}"), 1);
+        send_for(&mut world, ann, talk, &format!("this one stays {number}"), -1);
+        world.run(20 * SECOND);
+    }
+    for ix in [ann, bea] {
+        assert_eq!(readable(&world.devices[ix].disk, "quokkas"), [], "on device {ix}");
+    }
+    world.check();
+}
+
+// R25
+#[test]
+fn r25_what_is_deleted_in_the_midst_of_a_round_is_unreadable_when_the_engine_sleeps() {
+    let (mut world, ann, bea, talk) = acquainted(41);
+    chat(&mut world, bea, talk, 150);
+    let delete = |world: &mut World, id| {
+        let target = MessageRef { author: world.user(ann), id };
+        world.call(ann, |engine, now| engine.messages().delete_here(talk, &target, now)).unwrap();
+    };
+    let [first, second] = ["quokkas", "wombats"].map(|text| send_for(&mut world, ann, talk, text, -1));
+    world.run(10 * SECOND);
+    delete(&mut world, first);
+    world.run(5 * MINUTE + 50);
+    delete(&mut world, second);
+    let disk = world.devices[ann].disk.clone();
+    let asleep = world.call(ann, |engine, _| {
+        engine.suspend()?;
+        let readable = [readable(&disk, "quokkas"), readable(&disk, "wombats")];
+        engine.resume()?;
+        Ok(readable)
+    });
+    assert_eq!(asleep.unwrap(), [[], []]);
+    world.check();
+}
+
+// R25, R27
+#[test]
+fn r25_an_edit_that_was_not_sent_yet_reaches_the_others_and_stays_nowhere_else() {
+    let (mut world, ann, bea, talk) = acquainted(42);
+    let id = send_for(&mut world, ann, talk, "the address is known", -1);
+    world.run(10 * SECOND);
+    world.disconnect(ann);
+    world.call(ann, |engine, now| engine.messages().edit(talk, id, "quokkas", now)).unwrap();
+    let target = MessageRef { author: world.user(ann), id };
+    world.call(ann, |engine, now| engine.messages().delete_here(talk, &target, now)).unwrap();
+    world.connect(ann);
+    world.run(10 * SECOND);
+    assert!(is_shown(&mut world, bea, talk, "quokkas") && !is_shown(&mut world, bea, talk, "the address"));
+    world.run(11 * MINUTE);
+    assert_eq!(readable(&world.devices[ann].disk, "quokkas"), []);
+    world.check();
+}

@@ -280,3 +280,20 @@ fn a_device_that_the_other_side_let_in_is_told_as_well() {
     assert!(world.call(phone, |engine, _| engine.privacy().is_blocked(&ann_user)).unwrap());
     world.check();
 }
+
+// R23
+#[test]
+fn what_was_decided_before_the_first_conversation_is_told_in_it() {
+    let mut world = World::new(33);
+    let (phone, ann) = (world.device("bea", "escort"), world.device("ann", "client"));
+    let tablet = world.another(phone);
+    world.settle();
+    let secretive = Privacy { read_receipts: false, typing: false };
+    world.call(phone, |engine, now| engine.privacy().set(secretive, now)).unwrap();
+    world.settle();
+    let talk = world.start(ann, phone);
+    world.send(ann, talk, "hello");
+    world.settle();
+    assert_eq!(world.call(tablet, |engine, _| engine.privacy().settings()).unwrap(), secretive);
+    world.check();
+}

@@ -299,7 +299,9 @@ pub(crate) fn added(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: MessageKe
         row.unread = row.unread.saturating_add(1);
     }
     if !message.own {
-        row.seen = row.seen.max(message.accepted.unwrap_or(Time::ZERO));
+        // A relay whose clock is wrong once must not make everything count as seen.
+        let latest = ctx.memory.relay_now(ctx.now).plus(limits::STAMP_AHEAD);
+        row.seen = row.seen.max(message.accepted.unwrap_or(Time::ZERO).min(latest));
     }
     let before = row.activity;
     row.last = Some(row.last.map_or(key, |last| last.max(key)));

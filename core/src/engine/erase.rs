@@ -20,7 +20,7 @@ impl Engine {
         if self.memory.erase_at.is_none_or(|at| at > now) {
             return Ok(());
         }
-        if !self.memory.erasing && self.memory.purge_at.is_some() {
+        if !self.memory.erasing && self.memory.purge_at.is_some_and(|at| at <= now.plus(SECOND)) {
             self.memory.apply(Effect::Erase(Some(now.plus(SECOND))));
             return Ok(());
         }
@@ -39,13 +39,18 @@ impl Engine {
             return Ok(());
         }
         let now = self.memory.clock;
+        // What was deleted since a round began that is under way is not part of it.
+        if self.memory.erasing {
+            while self.erase_step(now)? == Progress::More {}
+        }
         self.memory.purge_at = self.memory.purge_at.map(|at| at.min(now));
         while search::is_due(&self.memory, now) {
             self.transact(now, search::step)?;
             self.memory.purge_at = self.memory.purge_at.map(|at| at.min(now));
         }
         while self.erase_step(now)? == Progress::More {}
-        Ok(())
+        // Whenever it was to be: all of it has been done.
+        self.transact(now, erase::all_done)
     }
 
     fn erase_step(&mut self, now: Time) -> Result<Progress> {
@@ -67,7 +72,8 @@ impl Engine {
     /// The engine makes what was deleted unreadable by putting a new keyring in the place of the old one. A disk may keep
     /// blocks of files that were replaced, for a while: they are sealed under the host key of their time. So call this now
     /// and then (a day is a good measure), store the new key in the platform's keystore first, and destroy the old one
-    /// there when this has returned. After a crash in between, one of the two opens the store.
+    /// there when this has returned. After a crash in between, one of the two opens the store. Another process that has the
+    /// store suspended must open it anew, with the new key: its [`Engine::resume`] answers [`StoreError::Closed`].
     ///
     /// # Errors
     /// [`StoreError::WrongKey`] and nothing changed when `old` is not the key that opens the store; [`Misuse::State`] while

@@ -44,7 +44,7 @@ pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
                 erase::soon(ctx)?;
             }
             Change::Removed(conversation, place, message) => {
-                message::forget_edit(ctx, &message);
+                message::forget_edit(ctx, &message)?;
                 erase::soon(ctx)?;
                 attachment::removed(ctx, conversation, place, &message);
                 search::removed(ctx, conversation, place, &message)?;

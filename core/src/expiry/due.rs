@@ -31,6 +31,7 @@ pub(crate) fn sweep(ctx: &mut Ctx<'_>, until: Time) -> Result<bool> {
             None => conversation::require(&ctx.tx, id)?,
         };
         let message = conversation::removed(ctx, &mut row, place)?;
+        message::withdraw_edit(ctx, &message);
         if message.unread {
             row.missed = row.missed.saturating_add(1);
         }

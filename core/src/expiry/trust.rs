@@ -36,6 +36,11 @@ impl Trust {
         self.shown = self.shown.max(now);
     }
 
+    /// The relay has accepted something at `relay`, some time ago perhaps: it is that late at least, if our clock says so too.
+    pub fn has_come(&mut self, relay: Time, now: Time) {
+        self.seen = self.seen.max(relay.min(now));
+    }
+
     /// A relay's clock shows `relay`, while ours shows `now`. It is believed as far as both agree.
     pub fn confirm(&mut self, relay: Time, now: Time) {
         let near = relay.since(now) <= JUMP && now.since(relay) <= JUMP;
@@ -85,6 +90,21 @@ mod tests {
         let mut trust = Trust::NONE;
         trust.tick(NOON);
         trust
+    }
+
+    #[test]
+    fn r25_what_the_relay_accepted_brings_nothing_back_that_a_jump_has_hidden() {
+        let mut trust = at_noon();
+        trust.tick(NOON.plus(2 * DAY));
+        trust.tick(NOON.plus(HOUR));
+        trust.has_come(NOON.plus(HOUR), NOON.plus(HOUR));
+        assert_eq!(trust.hides_until(NOON.plus(HOUR)), NOON.plus(2 * DAY));
+        trust.has_come(NOON.plus(9 * DAY), NOON.plus(HOUR));
+        assert_eq!(
+            trust.destroys_until(NOON.plus(9 * DAY)),
+            NOON.plus(HOUR),
+            "nor does it destroy by the relay's word alone"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Deleting a message, for everyone or here.
 
-use super::{MessageRow, find, load};
+use super::{MessageRow, find, load, withdraw_edit};
 use crate::act::{self, Received, Taken};
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -19,6 +19,7 @@ pub(crate) fn delete_for_everyone(ctx: &mut Ctx<'_>, conversation: ConversationI
     }
     may_delete(ctx, &ctx.account.user, ctx.account.role()?, &target.author)?;
     let message = take_away(ctx, conversation, target)?.ok_or(Error::Misuse(Misuse::UnknownMessage))?;
+    withdraw_edit(ctx, &message);
     if message.own && message.envelope.is_none() {
         outbox::cancel(ctx, conversation, target.id)?;
         return Ok(());
@@ -61,7 +62,10 @@ pub(crate) fn deleted(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         Err(error) => return Err(error),
     }
     Ok(match take_away(ctx, act.conversation, target)? {
-        Some(_) => Taken::Done,
+        Some(message) => {
+            withdraw_edit(ctx, &message);
+            Taken::Done
+        }
         None => Taken::Early,
     })
 }

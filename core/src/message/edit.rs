@@ -118,9 +118,18 @@ pub(crate) fn received_text(text: String) -> Result<(String, bool), PeerFault> {
     Ok((clean, changed))
 }
 
-/// What this device would tell whoever asks again for the last edit of a message is kept no longer.
-pub(crate) fn forget_edit(ctx: &Ctx<'_>, row: &MessageRow) {
-    if row.edits != Decided::NEVER {
+/// What this device would tell whoever asks again for the last edit of a message is kept no longer. One that was not told
+/// yet still is.
+pub(crate) fn forget_edit(ctx: &Ctx<'_>, row: &MessageRow) -> Result<()> {
+    if row.own && row.edits != Decided::NEVER {
+        act::withdraw_sent(ctx, row.edits.1)?;
+    }
+    Ok(())
+}
+
+/// A message is gone for everyone: an edit that was not told yet is not told any more.
+pub(crate) fn withdraw_edit(ctx: &Ctx<'_>, row: &MessageRow) {
+    if row.own && row.edits != Decided::NEVER {
         act::withdraw(ctx, row.edits.1);
     }
 }
@@ -138,7 +147,7 @@ fn rewrite(
     store(&ctx.tx, id, place, &row)?;
     if row.edits != before.edits {
         // Whoever asks for the one before gets this one.
-        forget_edit(ctx, &before);
+        forget_edit(ctx, &before)?;
     }
     ctx.tx.change(Change::Edited(id, place, Box::new(before), Box::new(row)));
     ctx.tx.event(Event::MessageChanged(id, place));

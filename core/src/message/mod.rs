@@ -19,7 +19,7 @@ pub use state::{Cause, FailedReason, Recipient, SendState};
 pub use system::SystemNote;
 
 pub(crate) use delete::{delete_for_everyone, delete_here, deleted};
-pub(crate) use edit::{edit, edited, forget_edit, received_text};
+pub(crate) use edit::{edit, edited, forget_edit, received_text, withdraw_edit};
 pub(crate) use marks::{Marks, clean as clean_with_mentions};
 pub(crate) use page::{count_unread, newest_unread, page, unread};
 pub(crate) use reaction::{react, reacted};

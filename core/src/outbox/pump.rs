@@ -253,6 +253,10 @@ fn perform(
     row.sent_stamp = stamp;
     note_sent(ctx, envelope.id, &Sent::now(ctx, row.id, Carried::Content(id), &envelope.recipients))?;
     launch(ctx, Purpose::Act(row.id, id), &[envelope])?;
+    if act.rewords_what_is_gone(ctx)? {
+        // It was deleted here meanwhile, and what it says is not kept on for who might ask again.
+        act::withdraw(ctx, id);
+    }
     Ok(Turn::Launched)
 }
 

@@ -18,6 +18,7 @@ use crate::intent::{self, Intent};
 use crate::limits;
 use crate::member;
 use crate::memory::Effect;
+use crate::own_state;
 use crate::policy::{Reason, Role};
 use crate::time::{SECOND, Time};
 
@@ -218,6 +219,8 @@ fn enter(ctx: &mut Ctx<'_>, envelope: &Envelope, facts: &Facts, last_resort: boo
     for other in &mut conversation.others {
         other.role = member::user_row(&ctx.tx, &other.user)?.map(|row| row.role);
     }
+    // Where this user's devices meet for the first time, one may know what the others do not.
+    own_state::tell_again(ctx, &mut conversation)?;
     conversation::store(&mut ctx.tx, &conversation)?;
     // A last-resort key package may have served others before: its keys are replaced first of all.
     let jitter = if last_resort { 0 } else { ctx.rng.below(FIRST_UPDATE) };

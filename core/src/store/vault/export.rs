@@ -11,7 +11,8 @@ use crate::store::{Direction, KeyRange, Op, Progress, Row, Store, Table};
 const CURSOR: &[u8] = b"vault.export";
 
 /// Moves all rows from `source` into `target`, which is empty at first, about `budget` bytes a call. Call it until it
-/// answers [`Progress::Done`], on the same two stores, whatever happens in between.
+/// answers [`Progress::Done`], on the same two stores, whatever happens in between. Then destroy the source: its rows
+/// without content can still be read with the host's key.
 ///
 /// The target does not open before it has everything. From then on the source does not open any more: two copies that
 /// are both used would encrypt with the same keys.
@@ -110,7 +111,7 @@ fn leave(source: &mut dyn Store, key_row: Vec<u8>) -> Result<(), StoreError> {
 }
 
 /// Makes the target a whole store.
-fn arrive(source: &dyn Store, target: &mut dyn Store, key_row: Vec<u8>) -> Result<Progress, StoreError> {
+fn arrive(source: &mut dyn Store, target: &mut dyn Store, key_row: Vec<u8>) -> Result<Progress, StoreError> {
     if read_row(target, KEY_ROW)?.is_none() {
         if read_row(target, CURSOR)?.is_none() {
             return Err(StoreError::Path("not the target that the rows were copied into"));
@@ -122,6 +123,8 @@ fn arrive(source: &dyn Store, target: &mut dyn Store, key_row: Vec<u8>) -> Resul
         ])?;
         target.barrier()?;
     }
+    // What is deleted there from now on must not be readable here.
+    source.replace_keyring(&[])?;
     Ok(Progress::Done)
 }
 
@@ -248,6 +251,16 @@ mod tests {
         let vault = vault(open(&to)).unwrap();
         vault.verify().unwrap();
         assert_eq!(**vault.get(Table::Session, b"new").unwrap().unwrap(), *b"row");
+    }
+
+    #[test]
+    fn what_is_deleted_in_the_target_cannot_be_read_in_the_source() {
+        let (from, to) = (MemoryDisk::new(), MemoryDisk::new());
+        fill(open(&from));
+        while export(&mut *open(&from), &mut *open(&to), 50_000).unwrap() == Progress::More {}
+        assert_eq!(from.keyring(), Some(Vec::new()));
+        assert_eq!(export(&mut *open(&from), &mut *open(&to), 50_000), Ok(Progress::Done));
+        check(open(&to));
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl Vault {
 
     /// The nursery ends, if it has rows. Generations before the one that is given belong to the round.
     fn begin_round(&mut self) -> Result<Generation, StoreError> {
-        if self.generations.has_young() {
+        let nursery = self.generations.nursery();
+        if self.generations.has_young() || self.stale.generations.range(nursery..).next().is_some() {
             let nursery = self.begin_generation()?;
             self.generations.begin_nursery(nursery, &self.stale.generations);
         }
@@ -188,10 +189,11 @@ impl Vault {
         let row = read_row(&*self.store, KEY_ROW)?.ok_or(StoreError::Corrupt("key row"))?;
         let mut keys = KeyRow::unwrap(&row, u32::MAX, old)?;
         self.guarded(|vault| {
-            // Both ring keys stand in the key row until the keyring is sealed with the newer one.
+            // Both ring keys stand in the key row until the keyring is sealed with the newer one. The older one is never
+            // wrapped by the new host key: whoever has that opens no older keyring.
             let ring_key = Zeroizing::new(rng.bytes());
             keys.keys.ring.insert(0, ring_key.clone());
-            vault.flush(Some(keys.next(new, rng)?))?;
+            vault.flush(Some(keys.next(old, rng)?))?;
             vault.store.barrier()?;
             vault.sealer.ring.rekey(ring_key);
             let ring = vault.sealer.ring.seal()?;
