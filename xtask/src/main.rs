@@ -7,6 +7,7 @@ mod fuzz;
 mod house;
 mod licences;
 mod needs;
+mod record;
 mod report;
 mod requirements;
 mod stage;
@@ -20,6 +21,7 @@ use stage::Step;
 const HELP: &str = "\
 cargo xtask test [--full] [STAGE…]        everything that must pass, or only the stages named; --full: at release length
 cargo xtask stages [--full]               the stages of `test`, with the commands behind them
+cargo xtask requirements                  which tests ran for each requirement; fails when one has none
 cargo xtask sim [--seeds N]               platforms of many devices under faults, which must heal (--help for more)
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "test" => tiers::test(rest),
         "stages" => tiers::list(rest),
         "bench" => done(bench(rest).run()),
+        "requirements" => done(tiers::requirements()),
         "fuzz" => done(fuzz::run(rest)),
         "vectors" => {
             done(Step::cargo("run --locked --quiet --package undertone --example vectors --").args(rest).run())

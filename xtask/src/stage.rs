@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::{Command, Stdio};
 
 use crate::needs::Need;
+use crate::record;
 
 /// One stage of `cargo xtask test`.
 pub struct Stage {
@@ -25,7 +26,9 @@ pub enum Step {
         /// Its arguments.
         args: Vec<String>,
         /// Variables set for it.
-        env: Vec<(&'static str, &'static str)>,
+        env: Vec<(&'static str, String)>,
+        /// The name under which its output is kept for whoever counts what ran.
+        record: Option<&'static str>,
     },
     /// A function, with a word on what it does.
     Check(&'static str, fn() -> Result<(), String>),
@@ -36,7 +39,7 @@ impl Step {
     pub fn cargo(args: &str) -> Step {
         // The cargo that runs xtask, so that a chosen toolchain stays chosen.
         let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-        Step::Run { program, args: args.split_whitespace().map(Into::into).collect(), env: Vec::new() }
+        Step::Run { program, args: args.split_whitespace().map(Into::into).collect(), env: Vec::new(), record: None }
     }
 
     /// A program of the `tests` crate, with overflow checks and debug assertions.
@@ -53,9 +56,17 @@ impl Step {
     }
 
     /// This step with a variable set.
-    pub fn env(mut self, name: &'static str, value: &'static str) -> Step {
+    pub fn env(mut self, name: &'static str, value: &str) -> Step {
         if let Step::Run { env, .. } = &mut self {
-            env.push((name, value));
+            env.push((name, value.into()));
+        }
+        self
+    }
+
+    /// This step with its output kept.
+    pub fn recorded(mut self, name: &'static str) -> Step {
+        if let Step::Run { record, .. } = &mut self {
+            *record = Some(name);
         }
         self
     }
@@ -64,13 +75,14 @@ impl Step {
     pub fn run(&self) -> Result<(), String> {
         match self {
             Step::Check(_, check) => check(),
-            Step::Run { program, args, env } => {
-                let status = Command::new(program)
-                    .args(args)
-                    .envs(env.iter().copied())
-                    .stdin(Stdio::null())
-                    .status()
-                    .map_err(|e| format!("{program} cannot be started: {e}"))?;
+            Step::Run { program, args, env, record } => {
+                let mut command = Command::new(program);
+                command.args(args).envs(env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+                let status = match record {
+                    Some(name) => record::run(&mut command, name),
+                    None => command.status(),
+                };
+                let status = status.map_err(|e| format!("{program} cannot be run: {e}"))?;
                 if status.success() { Ok(()) } else { Err(format!("`{self}` ended with {status}")) }
             }
         }
@@ -81,7 +93,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Check(what, _) => f.write_str(what),
-            Step::Run { program, args, env } => {
+            Step::Run { program, args, env, .. } => {
                 for (name, value) in env {
                     write!(f, "{name}='{value}' ")?;
                 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::house;
 use crate::licences;
 use crate::needs::Need;
+use crate::record;
 use crate::report::{Outcome, Report};
 use crate::requirements;
 use crate::stage::{Stage, Step};
@@ -35,6 +36,10 @@ pub fn test(args: &[String]) -> ExitCode {
         }
     };
     let must_run_all = std::env::var("CI").is_ok_and(|ci| ci == "true" || ci == "1");
+    if let Err(why) = record::clear() {
+        eprintln!("xtask test: {why}");
+        return ExitCode::FAILURE;
+    }
     let mut report = Report::default();
     let mut good = true;
     for (place, stage) in stages.iter().enumerate() {
@@ -119,21 +124,41 @@ fn stages(tier: Tier) -> Vec<Stage> {
         },
         Stage { name: "clippy", needs: vec![Need::Clippy, Need::CCompiler], steps: clippy() },
         Stage { name: "docs", needs: vec![Need::CCompiler], steps: vec![docs()] },
-        Stage {
-            name: "tests",
-            needs: vec![Need::CCompiler],
-            steps: vec![cargo_test("--lib --bins --tests --examples")],
-        },
+        Stage { name: "tests", needs: vec![Need::CCompiler], steps: vec![tests().recorded(requirements::TESTS)] },
         Stage { name: "doctests", needs: vec![Need::CCompiler], steps: vec![cargo_test("--doc")] },
         Stage { name: "sim", needs: vec![Need::CCompiler], steps: vec![sim(tier)] },
         Stage { name: "interop", needs: vec![Need::CCompiler], steps: vec![interop(tier)] },
-        Stage { name: "crash", needs: vec![Need::CCompiler, Need::Linux], steps: vec![crash(tier)] },
+        Stage {
+            name: "crash",
+            needs: vec![Need::CCompiler, Need::Linux],
+            steps: vec![crash(tier).recorded(requirements::CRASH)],
+        },
+        Stage { name: "requirements", needs: vec![Need::CCompiler, Need::Linux], steps: vec![count()] },
     ]
 }
 
 /// What reads files only.
 fn house() -> Vec<Step> {
     vec![Step::Check("rules of the house", house::check), Step::Check("docs/REQUIREMENTS.md", requirements::check)]
+}
+
+/// Runs what no stage before it has run.
+fn count() -> Step {
+    Step::Check("what ran for each requirement", || requirements::count(&recorded()))
+}
+
+/// `cargo xtask requirements`: runs what shows them, and counts it.
+pub fn requirements() -> Result<(), String> {
+    record::clear()?;
+    requirements::count(&recorded())
+}
+
+/// The steps whose output is counted, each under the name of its record.
+fn recorded() -> [(&'static str, Step); 2] {
+    // A test that fails shows nothing; the others are counted all the same.
+    let tests = tests().args(&["--no-fail-fast"]);
+    [(requirements::TESTS, tests), (requirements::CRASH, crash(Tier::One))]
+        .map(|(name, step)| (name, step.recorded(name)))
 }
 
 /// Everything at once, then each combination of the engine's features alone: what is behind a feature must not be
@@ -150,6 +175,10 @@ fn clippy() -> Vec<Step> {
 
 fn docs() -> Step {
     Step::cargo("doc --locked --quiet --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings")
+}
+
+fn tests() -> Step {
+    cargo_test("--lib --bins --tests --examples")
 }
 
 fn cargo_test(targets: &str) -> Step {
