@@ -4,8 +4,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::baseline::Mls;
+use crate::chores::Chore;
+use crate::crowd::Crowd;
 use crate::files::Files;
-use crate::history::{History, Opening};
+use crate::history::History;
+use crate::rotation::Rotation;
 use crate::search::{Search, Sort};
 use crate::stores::Kind;
 use crate::traffic::Traffic;
@@ -20,6 +23,8 @@ pub struct Chart {
     index: String,
     search: String,
     crowd: String,
+    chores: String,
+    rotation: String,
 }
 
 impl Chart {
@@ -66,14 +71,16 @@ impl Chart {
     pub fn history(&mut self, kind: Kind, messages: usize, history: &History) {
         let _ = writeln!(
             self.history,
-            "| {} | {messages} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {messages} | {} | {} | {} | {} | {} | {} | {:.0} | {} |",
             kind.name(),
             us(history.newest),
             us(history.middle),
             us(history.opening.time),
             history.opening.memory_kb,
             history.disk,
-            history.compact
+            history.compact,
+            history.speed,
+            ms(history.longest)
         );
     }
 
@@ -126,21 +133,44 @@ impl Chart {
         )
     }
 
-    pub fn crowd(&mut self, kind: Kind, people: usize, opening: &Opening) {
-        let _ = writeln!(self.crowd, "| {} | {people} | {} | {} |", kind.name(), us(opening.time), opening.memory_kb);
+    pub fn crowd(&mut self, kind: Kind, people: usize, crowd: &Crowd) {
+        let _ = writeln!(
+            self.crowd,
+            "| {} | {people} | {} | {} | {} | {} |",
+            kind.name(),
+            us(crowd.opening.time),
+            crowd.opening.memory_kb,
+            us(crowd.first),
+            us(crowd.whole)
+        );
+    }
+
+    pub fn chore(&mut self, kind: Kind, chore: &Chore) {
+        let each = chore.time / u32::try_from(chore.count).unwrap_or(u32::MAX).max(1);
+        let (count, what) = (chore.count, chore.what);
+        let _ = writeln!(self.chores, "| {} | {count} {what} | {} | {} |", kind.name(), us(each), ms(chore.longest));
+    }
+
+    pub fn rotation(&mut self, kind: Kind, kept: usize, rotation: &Rotation) {
+        let (rows, time, longest) = (rotation.rows, ms(rotation.time), ms(rotation.longest));
+        let _ = writeln!(self.rotation, "| {} | {kept} | {rows} | {time} | {longest} |", kind.name());
     }
 
     /// Everything.
     pub fn text(&self) -> String {
         format!(
             "{}\n| store | what | µs per message | × bare MLS | × append + fdatasync | own µs |\n|---|---|---|---|---|---|\n{}\n\
-             | store | messages | page of 50, newest µs | page of 50, middle µs | open to first page µs | memory of open kB | disk bytes per message | after compaction |\n|---|---|---|---|---|---|---|---|\n{}\n\
-             | store | conversations | open to first page µs | memory of open kB |\n|---|---|---|---|\n{}\n\
+             | store | messages | page of 50, newest µs | page of 50, middle µs | open to first page µs | memory of open kB | disk bytes per message | after compaction | compaction MB/s | its longest step ms |\n|---|---|---|---|---|---|---|---|---|---|\n{}\n\
+             | store | conversations | open to first page µs | memory of open kB | first page of the list µs | whole list µs |\n|---|---|---|---|---|---|\n{}\n\
+             | store | at once | µs each | longest call ms |\n|---|---|---|---|\n{}\n\
+             | store | messages kept | rows written to make a deleted one unreadable | together ms | longest call ms |\n|---|---|---|---|---|\n{}\n\
              | attachment | MB/s | of the speed of bare ChaCha20-Poly1305 |\n|---|---|---|\n{}\n{}",
             self.baselines,
             self.traffic,
             self.history,
             self.crowd,
+            self.chores,
+            self.rotation,
             self.files,
             self.searches()
         )
@@ -161,6 +191,10 @@ impl Chart {
 
 fn us(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e6)
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() * 1e3)
 }
 
 fn ratio(time: Duration, base: Duration) -> f64 {

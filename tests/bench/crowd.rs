@@ -1,20 +1,30 @@
 //! What many conversations cost at a start.
 
 use std::error::Error;
+use std::time::{Duration, Instant};
 
-use undertone::Engine;
 use undertone::engine::Draft;
 use undertone::id::UserId;
 use undertone::time::SECOND;
+use undertone::{Engine, limits};
 use undertone_tests::host::{Connected, Host};
 use undertone_tests::platform::Platform;
 
+use crate::baseline::median;
 use crate::history::{self, Opening};
 use crate::pair::{START, config, host_key};
 use crate::stores::Kind;
 
+/// Figures of a long list.
+pub struct Crowd {
+    pub opening: Opening,
+    /// The first page of the list, and all of its pages.
+    pub first: Duration,
+    pub whole: Duration,
+}
+
 /// Opens the store of a user to whom `people` others have written.
-pub fn measure(kind: Kind, people: usize) -> Result<Opening, Box<dyn Error>> {
+pub fn measure(kind: Kind, people: usize) -> Result<Crowd, Box<dyn Error>> {
     let dir = tempfile::tempdir_in(std::env::current_dir()?)?;
     let path = dir.path().join("bea");
     let mut platform = Platform::new([7; 32]);
@@ -45,6 +55,33 @@ pub fn measure(kind: Kind, people: usize) -> Result<Opening, Box<dyn Error>> {
     if there.iter().any(|conversation| conversation.last_message.is_none()) {
         return Err("a message did not arrive".into());
     }
+    let view = bea.host.engine.conversations();
+    let first = timed(|| Ok(view.newest(now)?.conversations.len().min(1)), 1)?;
+    let whole = timed(
+        || {
+            let (mut seen, mut page) = (0, view.newest(now)?);
+            loop {
+                seen += page.conversations.len();
+                let Some(cursor) = page.next else { return Ok(seen) };
+                page = view.page(Some(&cursor), limits::PAGE, now)?;
+            }
+        },
+        people,
+    )?;
     drop(bea);
-    history::reopen(kind, &path)
+    Ok(Crowd { opening: history::reopen(kind, &path)?, first, whole })
+}
+
+/// The median of some runs of a reading, which must see so many conversations.
+fn timed(read: impl Fn() -> Result<usize, Box<dyn Error>>, expected: usize) -> Result<Duration, Box<dyn Error>> {
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let start = Instant::now();
+        let seen = read()?;
+        times.push(start.elapsed());
+        if seen != expected {
+            return Err(format!("{seen} of {expected} conversations are in the list").into());
+        }
+    }
+    Ok(median(times))
 }

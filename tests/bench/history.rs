@@ -24,7 +24,13 @@ pub struct History {
     /// Bytes on disk per message, before and after compaction.
     pub disk: u64,
     pub compact: u64,
+    /// MB per second that compaction keeps, and its longest step.
+    pub speed: f64,
+    pub longest: Duration,
 }
+
+/// Bytes that a step of a compaction copies, as in the engine.
+const COMPACT_STEP: u64 = 4 << 20;
 
 /// From a closed store to the first page, in a process of its own, and the peak of its memory.
 pub struct Opening {
@@ -36,21 +42,29 @@ pub fn measure(kind: Kind, messages: usize) -> Result<History, Box<dyn Error>> {
     let dir = tempfile::tempdir_in(std::env::current_dir()?)?;
     let bea = dir.path().join("bea");
     let mut pair = Pair::new(Kind::Memory, &dir.path().join("ann"), kind, &bea)?;
-    let mut received = 0;
-    while received < messages {
-        (0..1_000.min(messages - received)).try_for_each(|_| pair.write())?;
-        for delivery in pair.collect()? {
-            pair.bea.receive(&delivery, pair.now)?;
-            received += 1;
-        }
-        pair.settle()?;
-    }
+    pair.fill(messages, None)?;
     let (newest, middle) = pages(&mut pair, messages)?;
     let disk = bytes_of(&bea)? / messages as u64;
-    while pair.bea.compact(64 << 20)? == Progress::More {}
+    let (time, longest) = compact(&mut pair)?;
     drop(pair);
     let opening = reopen(kind, &bea)?;
-    Ok(History { newest, middle, opening, disk, compact: bytes_of(&bea)? / messages as u64 })
+    let compact = bytes_of(&bea)?;
+    let speed = compact as f64 / time.as_secs_f64().max(1e-9) / 1e6;
+    Ok(History { newest, middle, opening, disk, compact: compact / messages as u64, speed, longest })
+}
+
+/// Compacts in the engine's own steps: how long all of them took, and the longest.
+fn compact(pair: &mut Pair) -> Result<(Duration, Duration), Box<dyn Error>> {
+    let (mut all, mut longest) = (Duration::ZERO, Duration::ZERO);
+    loop {
+        let start = Instant::now();
+        let progress = pair.bea.compact(COMPACT_STEP)?;
+        let took = start.elapsed();
+        (all, longest) = (all + took, longest.max(took));
+        if progress == Progress::Done {
+            return Ok((all, longest));
+        }
+    }
 }
 
 fn pages(pair: &mut Pair, messages: usize) -> Result<(Duration, Duration), Box<dyn Error>> {

@@ -5,12 +5,15 @@
 
 mod baseline;
 mod chart;
+mod chores;
 mod crowd;
 mod files;
 mod history;
 mod pair;
+mod rotation;
 mod search;
 mod stores;
+mod sweep;
 mod traffic;
 
 use std::process::ExitCode;
@@ -32,6 +35,11 @@ struct Plan {
     file: usize,
     /// Messages that are searched, a smaller and a larger number.
     searched: [usize; 2],
+    /// Messages that expire at once, and receipts in one drain.
+    expired: usize,
+    receipts: usize,
+    /// Messages beside which one is deleted, a smaller and a larger number.
+    kept: [usize; 2],
     /// The one thing that is measured, and the one store; all when none is named.
     only: Option<Subject>,
     store: Option<Kind>,
@@ -47,6 +55,8 @@ enum Subject {
     Crowd,
     Files,
     Search,
+    Chores,
+    Rotation,
 }
 
 impl Subject {
@@ -57,6 +67,8 @@ impl Subject {
             "crowd" => Subject::Crowd,
             "files" => Subject::Files,
             "search" => Subject::Search,
+            "chores" => Subject::Chores,
+            "rotation" => Subject::Rotation,
             _ => return None,
         })
     }
@@ -83,7 +95,7 @@ fn main() -> ExitCode {
         Ok(plan) => plan,
         Err(why) => {
             eprintln!(
-                "bench: {why}\nusage: bench [--quick] [--only traffic|history|crowd|files|search] [--store NAME] [--history MESSAGES] [--write PATH]"
+                "bench: {why}\nusage: bench [--quick] [--only traffic|history|crowd|files|search|chores|rotation] [--store NAME] [--history MESSAGES] [--write PATH]"
             );
             return ExitCode::from(2);
         }
@@ -108,6 +120,9 @@ fn plan(args: &[String]) -> Result<Plan, String> {
         crowd: 1_000,
         file,
         searched,
+        expired: 100_000,
+        receipts: 1_000,
+        kept: [10_000, 100_000],
         only: None,
         store: None,
         page: None,
@@ -125,6 +140,9 @@ fn plan(args: &[String]) -> Result<Plan, String> {
                     crowd: 50,
                     file: 16 << 20,
                     searched,
+                    expired: 2_000,
+                    receipts: 200,
+                    kept: [2_000, 10_000],
                     ..plan
                 };
             }
@@ -162,6 +180,13 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
         }
         if plan.measures(Subject::Crowd) {
             chart.crowd(kind, plan.crowd, &crowd::measure(kind, plan.crowd)?);
+        }
+        if plan.measures(Subject::Chores) {
+            chart.chore(kind, &sweep::measure(kind, plan.expired)?);
+            chores::receipts(kind, plan.receipts)?.iter().for_each(|chore| chart.chore(kind, chore));
+        }
+        for kept in plan.kept.into_iter().filter(|_| plan.measures(Subject::Rotation)) {
+            chart.rotation(kind, kept, &rotation::measure(kind, kept)?);
         }
     }
     if plan.measures(Subject::Files) {
