@@ -17,7 +17,7 @@ use super::INLINE;
 use super::keyring::{FIRST, Generation};
 use super::sums::Mark;
 use crate::error::StoreError;
-use crate::store::Table;
+use crate::store::{Row, Table};
 use crate::time::{DAY, HOUR, MINUTE, Time};
 
 /// Rows after which a generation takes no more: what one deletion makes the rotation seal anew at most.
@@ -225,7 +225,7 @@ impl Lists {
     }
 
     /// The rows of [`Table::Generation`] that they come to, counted in `generations`.
-    pub(super) fn finish(self, generations: &mut Generations) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub(super) fn finish(self, generations: &mut Generations) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         for (generation, list) in self.0 {
             let growing = generations.growing(generation).ok_or(StoreError::Corrupt("generation"))?;

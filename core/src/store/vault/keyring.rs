@@ -69,7 +69,7 @@ impl Keyring {
     /// Takes over what another process has made of the file.
     pub(super) fn reread(&mut self, file: &[u8]) -> Result<(), StoreError> {
         let rng = self.rng.fork("reread");
-        *self = Keyring::open(file, &[self.ring_key.clone()], rng)?;
+        *self = Keyring::open(file, std::slice::from_ref(&self.ring_key), rng)?;
         Ok(())
     }
 
