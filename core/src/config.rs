@@ -25,12 +25,12 @@ pub struct Config {
     pub update_after_messages: u64,
     /// Milliseconds after which a device renews its leaf key, at least a minute.
     pub update_after: u64,
-    /// Key packages kept published, 1 to [`limits::KEY_PACKAGES_MAX`](crate::limits::KEY_PACKAGES_MAX): how many
+    /// Key packages kept published, 1 to [`limits::KEY_PACKAGES_MAX`]: how many
     /// others can take this device into a session while it is away, before the last-resort one serves them all.
     pub key_packages: usize,
     /// Milliseconds after which a message of this device that stays unread makes a
     /// [`Request::Fallback`](crate::output::Request::Fallback): between
-    /// [`limits::FALLBACK_MIN`](crate::limits::FALLBACK_MIN) and [`limits::FALLBACK_MAX`](crate::limits::FALLBACK_MAX).
+    /// [`limits::FALLBACK_MIN`] and [`limits::FALLBACK_MAX`].
     /// `None`, the default, for none. What is sent while it is `None` never makes one.
     pub fallback_after: Option<u64>,
     /// Which fault to have on purpose: for tests that prove that they would notice.
