@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use undertone::error::StoreError;
 use undertone::id::Hash32;
@@ -29,8 +29,12 @@ pub struct LogStore {
     rows: MemoryStore,
     log: File,
     flaw: Flaw,
+    folder: PathBuf,
 }
 
+/// The keys beside the rows, replaced as a whole.
+const KEYRING: &str = "keyring";
+const NEXT_KEYRING: &str = "keyring.next";
 /// Bytes of a frame before its payload: length and the start of a hash.
 const HEAD: usize = 12;
 
@@ -48,7 +52,7 @@ impl LogStore {
             sync_folder(folder)?;
             sync_folder(folder.parent().unwrap_or(folder))?;
         }
-        Ok(LogStore { rows, log, flaw })
+        Ok(LogStore { rows, log, flaw, folder: folder.to_path_buf() })
     }
 }
 
@@ -78,11 +82,20 @@ impl Store for LogStore {
     }
 
     fn keyring(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.rows.keyring()
+        match fs::read(self.folder.join(KEYRING)) {
+            Ok(keyring) => Ok(Some(keyring)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
     }
 
-    fn replace_keyring(&mut self, _keyring: &[u8]) -> Result<(), StoreError> {
-        Err(StoreError::Io("the log keeps rows only".into()))
+    fn replace_keyring(&mut self, keyring: &[u8]) -> Result<(), StoreError> {
+        let next = self.folder.join(NEXT_KEYRING);
+        let mut file = fs::File::create(&next).map_err(failed)?;
+        file.write_all(keyring).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        fs::rename(&next, self.folder.join(KEYRING)).map_err(failed)?;
+        if self.flaw == Flaw::Unnamed { Ok(()) } else { sync_folder(&self.folder) }
     }
 
     fn compact(&mut self, _budget: u64) -> Result<Progress, StoreError> {
