@@ -6,6 +6,7 @@
 mod fuzz;
 mod house;
 mod licences;
+mod mutants;
 mod needs;
 mod record;
 mod report;
@@ -27,6 +28,9 @@ cargo xtask crash …                       kill a process, take its power away,
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
 cargo xtask bench [--quick] [--only …]    measure what a message costs; without arguments, write docs/benchmarks.md
 cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
+cargo xtask mutants [--shard 1/8] [--file PATH] [--list]
+                                          break the rules one place at a time: a test must notice; takes hours, so no
+                                          stage of `test`
 cargo xtask vectors [--seeds]             write the test vectors anew, or the fuzz seeds made of them
 cargo xtask help                          this list";
 
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         "bench" => done(bench(rest).run()),
         "requirements" => done(tiers::requirements()),
         "fuzz" => done(fuzz::run(rest)),
+        "mutants" => done(mutants::run(rest)),
         "vectors" => {
             done(Step::cargo("run --locked --quiet --package undertone --example vectors --").args(rest).run())
         }

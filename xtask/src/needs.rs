@@ -15,6 +15,8 @@ pub enum Need {
     Linux,
     /// `cargo fuzz`.
     CargoFuzz,
+    /// `cargo mutants`.
+    CargoMutants,
 }
 
 impl Need {
@@ -34,6 +36,10 @@ impl Need {
             Need::CargoFuzz => {
                 (answers("cargo", &["fuzz", "--version"]), "cargo-fuzz is missing: cargo install cargo-fuzz --locked")
             }
+            Need::CargoMutants => (
+                answers("cargo", &["mutants", "--version"]),
+                "cargo-mutants is missing: cargo install cargo-mutants --locked",
+            ),
         };
         if there { Ok(()) } else { Err(how.into()) }
     }

@@ -75,17 +75,24 @@ impl Step {
     pub fn run(&self) -> Result<(), String> {
         match self {
             Step::Check(_, check) => check(),
-            Step::Run { program, args, env, record } => {
-                let mut command = Command::new(program);
-                command.args(args).envs(env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
-                let status = match record {
-                    Some(name) => record::run(&mut command, name),
-                    None => command.status(),
-                };
-                let status = status.map_err(|e| format!("{program} cannot be run: {e}"))?;
-                if status.success() { Ok(()) } else { Err(format!("`{self}` ended with {status}")) }
-            }
+            Step::Run { .. } => match self.code()? {
+                Some(0) => Ok(()),
+                Some(code) => Err(format!("`{self}` ended with status {code}")),
+                None => Err(format!("`{self}` was ended by a signal")),
+            },
         }
+    }
+
+    /// Runs a command and waits; what it ended with is for the caller to judge. `None` when a signal ended it.
+    pub fn code(&self) -> Result<Option<i32>, String> {
+        let Step::Run { program, args, env, record } = self else { return Err(format!("{self} is no command")) };
+        let mut command = Command::new(program);
+        command.args(args).envs(env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+        let status = match record {
+            Some(name) => record::run(&mut command, name),
+            None => command.status(),
+        };
+        status.map(|status| status.code()).map_err(|e| format!("{program} cannot be run: {e}"))
     }
 }
 
