@@ -86,7 +86,8 @@ fn simulate(args: &Args) -> ExitCode {
     });
     let Sum { total, crashes, violations, .. } = sum.into_inner().expect("no panic while it was held");
     println!("{total}");
-    let missing = [total.missing(), total.unseen()].concat();
+    let (undone, unseen) = (total.missing(), total.unseen());
+    let missing = [undone.as_slice(), &unseen].concat();
     if !missing.is_empty() {
         println!("never happened: {}", missing.join(", "));
     }
@@ -96,8 +97,13 @@ fn simulate(args: &Args) -> ExitCode {
         "sim: seeds {}, actions {actions}, crashes {crashes}, delivered {delivered}, violations {violations}",
         args.seeds
     );
-    if violations == 0 && missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // What is rare need not be seen in a few seeds.
+    let seen = unseen.is_empty() || args.seeds < MANY_SEEDS;
+    if violations == 0 && undone.is_empty() && seen { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+/// Seeds in which everything must be seen to happen.
+const MANY_SEEDS: u64 = 40;
 
 /// What all seeds together came to.
 struct Sum {
