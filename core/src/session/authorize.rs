@@ -194,3 +194,6 @@ fn decide(invitation: &Invitation<'_>, actor: &UserId, actor_role: &Role, target
         Decision::Deny(reason) => Err(JoinFault::Denied(actor.clone(), reason)),
     }
 }
+
+#[cfg(test)]
+mod tests;
