@@ -22,11 +22,11 @@ const ROW: &[u8] = b"erase";
 pub(crate) fn soon(ctx: &mut Ctx<'_>) -> Result<()> {
     let at = ctx.now.plus(limits::ERASE_AFTER);
     // What is deleted while a round is under way waits for the next one.
-    if !ctx.memory.erasing && due(&ctx.tx, ctx.now)?.is_some_and(|due| due < at) {
+    if ctx.memory.erasing_since.is_none() && due(&ctx.tx, ctx.now)?.is_some_and(|due| due < at) {
         return Ok(());
     }
     ctx.tx.put_row(Table::Meta, ROW.to_vec(), &at)?;
-    if !ctx.memory.erasing {
+    if ctx.memory.erasing_since.is_none() {
         ctx.tx.effect(Effect::Erase(Some(at)));
     }
     Ok(())
@@ -40,19 +40,17 @@ pub(crate) fn due(tx: &Tx<'_>, now: Time) -> Result<Option<Time>> {
 
 /// A round has ended. What was deleted since it began has been put off until after it.
 pub(crate) fn done(ctx: &mut Ctx<'_>, began: Time) -> Result<()> {
-    let next = due(&ctx.tx, ctx.now)?.filter(|at| *at >= began.plus(limits::ERASE_AFTER));
-    if next.is_none() {
-        ctx.tx.delete(Table::Meta, ROW);
+    match due(&ctx.tx, ctx.now)?.filter(|at| *at >= began.plus(limits::ERASE_AFTER)) {
+        Some(next) => ctx.tx.effect(Effect::Erase(Some(next))),
+        None => all_done(ctx),
     }
-    ctx.tx.effect(Effect::Erase(next));
     Ok(())
 }
 
 /// Nothing is left to be made unreadable.
-pub(crate) fn all_done(ctx: &mut Ctx<'_>) -> Result<()> {
+pub(crate) fn all_done(ctx: &mut Ctx<'_>) {
     ctx.tx.delete(Table::Meta, ROW);
     ctx.tx.effect(Effect::Erase(None));
-    Ok(())
 }
 
 /// Together with which rows a row settles at `now`.

@@ -57,10 +57,10 @@ pub(crate) struct Memory {
     pub unindexed: (usize, usize),
     /// Whether segments of the search index are to be merged.
     pub merge: bool,
-    /// When the next step of a round of the vault's rotation is due; whether one is under way, and when it began.
+    /// When the next step of a round of the vault's rotation is due.
     pub erase_at: Option<Time>,
-    pub erasing: bool,
-    pub erase_began: Time,
+    /// When the round that is under way began.
+    pub erasing_since: Option<Time>,
     /// When segments of the search index with messages that are gone are written anew.
     pub purge_at: Option<Time>,
     /// Whether what another version has kept is to be judged again.
@@ -168,8 +168,7 @@ impl Memory {
             merge: false,
             purge_at: None,
             erase_at: None,
-            erasing: false,
-            erase_began: Time::ZERO,
+            erasing_since: None,
             judging: false,
             freezing: false,
             revoked: BTreeSet::new(),

@@ -40,6 +40,18 @@ fn is_shown(world: &mut World, ix: DeviceIx, talk: ConversationId, word: &str) -
     world.texts(ix, talk).iter().any(|text| text.contains(word))
 }
 
+/// Where words can be read while an engine is suspended.
+fn readable_asleep<const N: usize>(world: &mut World, ix: DeviceIx, words: [&str; N]) -> [Vec<Table>; N] {
+    let disk = world.devices[ix].disk.clone();
+    let asleep = world.call(ix, |engine, _| {
+        engine.suspend()?;
+        let readable = words.map(|word| readable(&disk, word));
+        engine.resume()?;
+        Ok(readable)
+    });
+    asleep.unwrap()
+}
+
 fn found(world: &mut World, ix: DeviceIx, word: &str) -> usize {
     let query = SearchQuery::parse(word).unwrap();
     world.call(ix, |engine, now| engine.messages().search(&query, Scope::All, None, 9, now)).unwrap().hits.len()
@@ -149,14 +161,7 @@ fn r25_before_it_sleeps_an_engine_makes_unreadable_what_was_deleted() {
     world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, &target, now)).unwrap();
     world.run(10 * SECOND);
     assert!(!readable(&world.devices[ann].disk, "quokkas").is_empty());
-    let disk = world.devices[ann].disk.clone();
-    let asleep = world.call(ann, |engine, _| {
-        engine.suspend()?;
-        let readable = readable(&disk, "quokkas");
-        engine.resume()?;
-        Ok(readable)
-    });
-    assert_eq!(asleep.unwrap(), []);
+    assert_eq!(readable_asleep(&mut world, ann, ["quokkas"]), [[]]);
     chat(&mut world, ann, talk, 3);
     world.run(10 * SECOND);
     assert!(is_shown(&mut world, bea, talk, "number 2"));
@@ -214,14 +219,7 @@ fn r25_what_is_deleted_in_the_midst_of_a_round_is_unreadable_when_the_engine_sle
     delete(&mut world, first);
     world.run(5 * MINUTE + 50);
     delete(&mut world, second);
-    let disk = world.devices[ann].disk.clone();
-    let asleep = world.call(ann, |engine, _| {
-        engine.suspend()?;
-        let readable = [readable(&disk, "quokkas"), readable(&disk, "wombats")];
-        engine.resume()?;
-        Ok(readable)
-    });
-    assert_eq!(asleep.unwrap(), [[], []]);
+    assert_eq!(readable_asleep(&mut world, ann, ["quokkas", "wombats"]), [[], []]);
     world.check();
 }
 

@@ -386,6 +386,29 @@ impl Engine {
         Ok(())
     }
 
+    /// Puts another host key in the place of the one that opens this store.
+    ///
+    /// The engine makes what was deleted unreadable by putting a new keyring in the place of the old one. A disk may keep
+    /// blocks of files that were replaced, for a while: they are sealed under the host key of their time. So call this now
+    /// and then (a day is a good measure), store the new key in the platform's keystore first, and destroy the old one
+    /// there when this has returned. After a crash in between, one of the two opens the store. Another process that has the
+    /// store suspended must open it anew, with the new key: its [`Engine::resume`] answers [`StoreError::Closed`].
+    ///
+    /// # Errors
+    /// [`StoreError::WrongKey`] and nothing changed when `old` is not the key that opens the store; [`Misuse::State`] while
+    /// suspended; else any [`StoreError`].
+    pub fn replace_host_key(&mut self, old: &HostKey, new: &HostKey) -> Result<()> {
+        self.check_open()?;
+        if self.suspended {
+            return Err(Error::Misuse(Misuse::State));
+        }
+        let mut rng = self.rng.fork("host key");
+        match self.vault.replace_host_key(old, new, &mut rng) {
+            Err(StoreError::WrongKey) => Err(StoreError::WrongKey.into()),
+            result => result.map_err(|error| self.close(error.into())),
+        }
+    }
+
     /// Makes everything durable that was not yet. When that fails, nothing since the last flush is put out.
     fn make_durable(&mut self) -> Result<()> {
         if self.dirty {

@@ -121,17 +121,18 @@ pub(crate) fn received_text(text: String) -> Result<(String, bool), PeerFault> {
 /// What this device would tell whoever asks again for the last edit of a message is kept no longer. One that was not told
 /// yet still is.
 pub(crate) fn forget_edit(ctx: &Ctx<'_>, row: &MessageRow) -> Result<()> {
-    if row.own && row.edits != Decided::NEVER {
-        act::withdraw_sent(ctx, row.edits.1)?;
-    }
-    Ok(())
+    last_own_edit(row).map_or(Ok(()), |edit| act::withdraw_sent(ctx, edit))
 }
 
 /// A message is gone for everyone: an edit that was not told yet is not told any more.
 pub(crate) fn withdraw_edit(ctx: &Ctx<'_>, row: &MessageRow) {
-    if row.own && row.edits != Decided::NEVER {
-        act::withdraw(ctx, row.edits.1);
+    if let Some(edit) = last_own_edit(row) {
+        act::withdraw(ctx, edit);
     }
+}
+
+fn last_own_edit(row: &MessageRow) -> Option<MessageId> {
+    (row.own && row.edits != Decided::NEVER).then_some(row.edits.1)
 }
 
 fn rewrite(

@@ -1,14 +1,14 @@
 use super::*;
 use crate::store::{Effect, FaultPlan, MemoryDisk, MemoryStore, RowChange};
 
-const KEY: [u8; 32] = [1; 32];
+pub(super) const KEY: [u8; 32] = [1; 32];
 
-fn open_with(disk: &MemoryDisk, host_key: [u8; 32]) -> Result<Vault, StoreError> {
+pub(super) fn open_with(disk: &MemoryDisk, host_key: [u8; 32]) -> Result<Vault, StoreError> {
     let store = Box::new(MemoryStore::open(disk)?);
     Vault::open(store, &HostKey::from_bytes(host_key), &mut Rng::from_seed([2; 32]))
 }
 
-fn open(disk: &MemoryDisk) -> Vault {
+pub(super) fn open(disk: &MemoryDisk) -> Vault {
     open_with(disk, KEY).unwrap()
 }
 

@@ -5,18 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 #[cfg(all(feature = "sled", feature = "sqlite"))]
 use crate::store::Store;
-use crate::store::{Effect, FaultPlan, MemoryDisk, MemoryStore, Op};
-
-const KEY: [u8; 32] = [1; 32];
-
-fn open_with(disk: &MemoryDisk, host_key: [u8; 32]) -> Result<Vault, StoreError> {
-    let store = Box::new(MemoryStore::open(disk)?);
-    Vault::open(store, &HostKey::from_bytes(host_key), &mut Rng::from_seed([2; 32]))
-}
-
-fn open(disk: &MemoryDisk) -> Vault {
-    open_with(disk, KEY).unwrap()
-}
+use crate::store::vault::tests::{KEY, open, open_with};
+use crate::store::{Effect, FaultPlan, MemoryDisk, Op};
 
 /// Rows settle in five classes, by the first byte of what they say.
 fn classify(_: Table, _: &[u8], value: &[u8]) -> Class {
