@@ -9,7 +9,7 @@ use crate::time::Time;
 
 /// What [`Engine::diagnose`](crate::Engine::diagnose) tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Diagnosis {
     /// When this was asked, by the device's clock.
     pub at: Time,
@@ -42,7 +42,7 @@ pub struct Diagnosis {
 /// What the store tells. Counts of rows that have no counter end at
 /// [`limits::COUNTED`](crate::limits::COUNTED): that many means as many or more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Stored {
     /// The next instant at which the engine wants to be woken, and why. It stays in the past when the host does not
     /// call [`handle_timeout`](crate::Engine::handle_timeout).
@@ -61,7 +61,7 @@ pub struct Stored {
 
 /// The connection, as the host has told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct ConnectionHealth {
     /// Whether it is up.
     pub up: bool,
@@ -80,7 +80,7 @@ pub struct ConnectionHealth {
 
 /// The device's own certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum CertificateState {
     /// There is none yet.
     Unenrolled,
@@ -96,7 +96,7 @@ pub enum CertificateState {
 
 /// What cannot be read, by cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Unreadable {
     /// Messages that came too late for their keys ([`Cause::TooOld`](crate::message::Cause::TooOld)).
     pub too_old: u64,
@@ -114,7 +114,7 @@ pub struct Unreadable {
 
 /// What waits to be encrypted and sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct Queue {
     /// Messages, those included that are sent once more.
     pub messages: usize,
@@ -128,7 +128,7 @@ pub struct Queue {
 
 /// An error and when it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub struct LastError {
     /// Its stable code, like `store.full`, `denied.start` or `relay.policy`.
     pub code: &'static str,

@@ -4,7 +4,7 @@ use crate::policy::Reason;
 
 /// What a call to the engine can come to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum Error {
     /// The caller did something that the documentation forbids: fix the host.
     #[error(transparent)]
@@ -38,7 +38,7 @@ impl Error {
 
 /// The caller's mistakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum Misuse {
     /// `now` lies before 1970 or after 2099.
     #[error("the clock shows a time before 1970 or after 2099: correct the device's date")]
@@ -192,7 +192,7 @@ impl Misuse {
 
 /// What is wrong with bytes from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum PeerFault {
     /// Bytes that are not what they should be.
     #[error("malformed {0}")]
@@ -274,7 +274,7 @@ impl PeerFault {
 
 /// What can go wrong in a store. Any but [`StoreError::Locked`] closes the handle until it is opened again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum StoreError {
     /// Another process or handle has it open.
     #[error("the store is open elsewhere: close it there first")]

@@ -8,7 +8,7 @@ use crate::policy::Reason;
 
 /// Something that a person may want to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum Event {
     /// A conversation is new on this device.
     ConversationAdded(ConversationId),

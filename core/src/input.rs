@@ -76,7 +76,7 @@ pub enum TransmitResult {
 
 /// Why a relay refused a transmit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum Refusal {
     /// The rules forbid it.
     Policy,

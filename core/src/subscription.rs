@@ -30,9 +30,21 @@ pub enum Topic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionId(u64);
 
+impl SubscriptionId {
+    /// Its number, for a host in another language to keep.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The subscription of a number; one that was never given is unknown wherever it is asked for.
+    pub fn from_number(number: u64) -> SubscriptionId {
+        SubscriptionId(number)
+    }
+}
+
 /// Something that has changed, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum Update {
     /// A message is new at its place.
     MessageAdded(Box<Message>),

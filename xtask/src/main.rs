@@ -3,6 +3,7 @@
 //! Each command is a thin wrapper around cargo and the programs of the `tests` crate, so that a person and the
 //! continuous integration run the same thing. No dependencies, so that it is built in a second.
 
+mod bindings;
 mod fuzz;
 mod house;
 mod licences;
@@ -26,6 +27,7 @@ cargo xtask requirements                  which tests ran for each requirement; 
 cargo xtask sim [--seeds N]               platforms of many devices under faults, which must heal (--help for more)
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
+cargo xtask bindings [LANGUAGE…]          build, package and test the bindings: python, kotlin; installs what is missing
 cargo xtask bench [--quick] [--only …]    measure what a message costs; without arguments, write docs/benchmarks.md
 cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
 cargo xtask mutants [--shard 1/8] [--file PATH] [--list]
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         "test" => tiers::test(rest),
         "stages" => tiers::list(rest),
         "bench" => done(bench(rest).run()),
+        "bindings" => done(bindings::run(rest)),
         "requirements" => done(tiers::requirements()),
         "fuzz" => done(fuzz::run(rest)),
         "mutants" => done(mutants::run(rest)),

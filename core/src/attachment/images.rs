@@ -56,7 +56,7 @@ crate::redact::redacted_debug!(Prepared);
 
 /// Why an image cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum ImageFault {
     /// Neither JPEG, PNG, GIF nor WebP.
     #[error("not a JPEG, PNG, GIF or WebP image: send it as a file")]

@@ -62,7 +62,7 @@ pub struct Message {
 
 /// What a message says.
 #[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum MessageContent {
     /// Text.
     Text(String),

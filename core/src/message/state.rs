@@ -46,7 +46,7 @@ pub struct Recipient {
 
 /// Why a message cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum Cause {
     /// Its keys are gone; the sender was asked to send it again.
     TooOld,

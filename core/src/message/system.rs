@@ -6,7 +6,7 @@ use crate::envelope::Clock;
 
 /// What happened. The author of the message is who did it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum SystemNote {
     /// The auto-delete period of new messages is another one.
     PeriodChanged {

@@ -24,7 +24,7 @@ use crate::text;
 
 /// A structured message.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
+#[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum Structured {
     /// A place.
     Place(Place),

@@ -12,7 +12,6 @@ use undertone_relay::answer;
 use undertone_relay::client::{Challenged, Client, ClientError, LoggedIn};
 use undertone_relay::frame::{ACKNOWLEDGED, CloseReason, Down, Up};
 
-use crate::answer::{delivery, directory, transmit_result};
 use crate::link::{Link, LinkEvent, Wire};
 use crate::{Notice, Order, Status, now};
 
@@ -296,7 +295,7 @@ impl Driver {
             Down::Transmitted { id, result } => {
                 let id = TransmitId(id);
                 self.transmits.remove(&id);
-                check(self.engine.transmit_done(id, transmit_result(result), now()))
+                check(self.engine.transmit_done(id, result.into(), now()))
             }
             Down::Fetched { request, page } => {
                 page.deliveries.into_iter().try_for_each(|delivery| self.receive(delivery))?;
@@ -340,7 +339,7 @@ impl Driver {
     /// Gives an envelope to the engine, which says itself what it thinks of it.
     fn receive(&mut self, from: answer::Delivery) -> Result<(), End> {
         self.last = self.last.max(DeliveryId(from.id.0));
-        check(self.engine.receive(&delivery(from), now()))
+        check(self.engine.receive(&from.into(), now()))
     }
 
     fn fetch(&mut self, since: answer::DeliveryId) {
@@ -352,7 +351,7 @@ impl Driver {
         let Some(Pending::LookUp { id, mut found, mut rest, claim }) = self.under_way.remove(&request) else {
             return Ok(());
         };
-        found.extend(directory(users));
+        found.extend(users.into_iter().map(undertone::input::DirectoryUser::from));
         if rest.is_empty() {
             return self.done(id, Answer::Directory(found));
         }

@@ -7,7 +7,6 @@
 //! [`Profile`] is a folder with everything that a device keeps: the engine's store, and what stands in for the
 //! platform's keystore.
 
-mod answer;
 mod driver;
 mod link;
 mod profile;

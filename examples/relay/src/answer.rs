@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use undertone::id::{Hash32, UserId};
+use undertone::input;
 use undertone::time::Time;
 
 /// A position in one device's mailbox; later deliveries have higher ones.
@@ -122,5 +123,41 @@ impl TryFrom<u8> for RefusedReason {
             10 => RefusedReason::Stale,
             _ => return Err("unknown reason"),
         })
+    }
+}
+
+/// From the relay's words to the engine's.
+impl From<Delivery> for input::Delivery {
+    fn from(Delivery { id, accepted_at, frank, envelope }: Delivery) -> input::Delivery {
+        input::Delivery { id: input::DeliveryId(id.0), accepted_at, frank, envelope }
+    }
+}
+
+impl From<TransmitResult> for input::TransmitResult {
+    fn from(from: TransmitResult) -> input::TransmitResult {
+        match from {
+            TransmitResult::Accepted { at } => input::TransmitResult::Accepted { at },
+            TransmitResult::Conflict { winner, at } => input::TransmitResult::Conflict { winner, at },
+            TransmitResult::Refused(reason) => input::TransmitResult::Refused(reason.into()),
+        }
+    }
+}
+
+impl From<RefusedReason> for input::Refusal {
+    fn from(from: RefusedReason) -> input::Refusal {
+        match from {
+            RefusedReason::Policy => input::Refusal::Policy,
+            RefusedReason::UnknownTag | RefusedReason::NotMember | RefusedReason::Recipient => input::Refusal::NotMember,
+            RefusedReason::Revoked | RefusedReason::Expired => input::Refusal::Certificate,
+            RefusedReason::Malformed | RefusedReason::TooLarge | RefusedReason::Stale => input::Refusal::Malformed,
+            RefusedReason::RateLimited => input::Refusal::RateLimited,
+        }
+    }
+}
+
+impl From<DirectoryUser> for input::DirectoryUser {
+    fn from(DirectoryUser { user, devices }: DirectoryUser) -> input::DirectoryUser {
+        let device = |DirectoryDevice { certificate, key_package }| input::DirectoryDevice { certificate, key_package };
+        input::DirectoryUser { user, devices: devices.into_iter().map(device).collect() }
     }
 }

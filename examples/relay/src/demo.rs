@@ -4,19 +4,21 @@ use serde::{Deserialize, Serialize};
 use undertone::policy::Role;
 
 /// The path of the WebSocket that certifies.
-pub(crate) const DEMO_PATH: &str = "/demo/enrol";
+pub const DEMO_PATH: &str = "/demo/enrol";
 
 /// What a device asks for: one binary message.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Wish {
-    pub(crate) role: Role,
+pub struct Wish {
+    /// In which role.
+    pub role: Role,
     #[serde(with = "serde_bytes")]
-    pub(crate) request: Vec<u8>,
+    /// The enrolment request.
+    pub request: Vec<u8>,
 }
 
 impl Wish {
-    #[cfg(feature = "client")]
-    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
+    /// Its bytes.
+    pub fn encode(&self) -> Option<Vec<u8>> {
         rmp_serde::to_vec(self).ok()
     }
 

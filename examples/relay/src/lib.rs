@@ -6,14 +6,14 @@
 //! - [`store`] is where it keeps its rows: memory, or one SQLite file.
 //! - [`shell`] is the server: axum, WebSockets, one thread that owns the relay.
 //! - [`client`] is the device's end of a connection.
+//! - [`demo`] is how a relay that demonstrates certifies whoever asks.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod answer;
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(any(feature = "client", feature = "server"))]
-mod demo;
+pub mod demo;
 pub mod frame;
 pub mod gateway;
 pub mod logic;

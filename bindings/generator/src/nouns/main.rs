@@ -1,0 +1,39 @@
+//! Writes the nouns of a chat that is driven: for each noun of an engine a class of the host's language, whose methods wait
+//! for the engine somewhere else than on the thread that shows things.
+//!
+//! `undertone-nouns python|kotlin|swift LIBRARY FILE` reads what the compiled library exports, so that a method that the
+//! engine gains is there in every language.
+
+mod kotlin;
+mod noun;
+mod python;
+mod swift;
+
+use std::process::ExitCode;
+
+use noun::Noun;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("undertone-nouns: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [language, library, file] = arguments.as_slice() else {
+        anyhow::bail!("undertone-nouns python|kotlin|swift LIBRARY FILE");
+    };
+    let nouns = Noun::read(library)?;
+    let text = match language.as_str() {
+        "python" => python::write(&nouns)?,
+        "kotlin" => kotlin::write(&nouns)?,
+        "swift" => swift::write(&nouns)?,
+        other => anyhow::bail!("no language {other}: there are python, kotlin and swift"),
+    };
+    Ok(std::fs::write(file, text)?)
+}

@@ -1,0 +1,655 @@
+"""The driver: an engine with an event loop, a transport, and the platform's services."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, AsyncIterator, Awaitable, Callable, Dict, List, Optional, ParamSpec, Set, Tuple, Type, TypeVar, Union
+
+from . import _nouns
+from ._ids import CallId, ConversationId, DeliveryId, DeviceId, MessageId, MessageKey, RequestId, TransmitId, UserId
+from .blobs import Blobs
+from .transport import Fallback, Link, Refused, Transport
+from .undertone_ffi import (
+    Answer,
+    Attachment,
+    Config,
+    Cursor,
+    Delivery,
+    Diagnosis,
+    Draft,
+    Drained,
+    Engine,
+    Event,
+    Login,
+    ManualClock,
+    Message,
+    MessageRef,
+    Output,
+    Progress,
+    Request,
+    Store,
+    Topic,
+    TransmitResult,
+    UndertoneError,
+    Update,
+    Usage,
+    Way,
+)
+
+__all__ = ["Certify", "Messages", "Undertone"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+Certify = Callable[[bytes], Awaitable[bytes]]
+"""The platform's server: gives the certificate for an enrolment request, and a newer one for a certificate that runs out."""
+
+_log = logging.getLogger("undertone")
+_BATCH = 256
+_PAGE = 50
+_RETRY_FIRST = 0.5
+_RETRY_MOST = 60.0
+
+
+class Messages(_nouns.Messages):
+    """The messages of this user's conversations.
+
+    ``async for message in chat.messages(conversation)`` gives what is unread there, oldest first, and then each message as it
+    comes.
+    """
+
+    def __init__(self, chat: Undertone, run: _nouns._Run) -> None:
+        super().__init__(chat.engine.messages(), run)
+        self._chat = chat
+
+    async def send(
+        self, conversation: ConversationId, draft: Union[str, Draft]
+    ) -> MessageId:
+        """Sends a message: a text, or a draft. It is in the conversation at once, and goes out as soon as it can."""
+        return await super().send(conversation, Draft(text=draft) if isinstance(draft, str) else draft)
+
+    async def __call__(self, conversation: ConversationId, *, own: bool = False) -> AsyncIterator[Message]:
+        """What is unread, oldest first, and then each message as it comes; with ``own`` those of this user as well, from
+        now on."""
+        last = await self._newest(conversation)
+        async with contextlib.aclosing(self._chat.updates(Topic.CONVERSATION(conversation=conversation))) as updates:
+            shown: Set[MessageKey] = set()
+            for message in await self._unread(conversation):
+                shown.add(message.key)
+                yield message
+            async for update in updates:
+                for message in await self._added(conversation, update, last):
+                    last = message.key if last is None else max(last, message.key)
+                    if message.key in shown or (message.own and not own):
+                        continue
+                    yield message
+
+    async def _added(self, conversation: ConversationId, update: Any, last: Optional[MessageKey]) -> List[Message]:
+        if update.is_MESSAGE_ADDED():
+            return [update.message]
+        if update.is_RESYNC():
+            return await self._since(conversation, last)
+        return []
+
+    async def _newest(self, conversation: ConversationId) -> Optional[MessageKey]:
+        page = await self.page(conversation, Cursor.NEWEST(), 1)
+        return page.messages[0].key if page.messages else None
+
+    async def _since(self, conversation: ConversationId, last: Optional[MessageKey]) -> List[Message]:
+        """Everything behind a place, oldest first."""
+        found: List[Message] = []
+        while True:
+            if last is None:
+                page = await self.page(conversation, Cursor.NEWEST(), _PAGE)
+                return list(reversed(page.messages))
+            page = await self.page(conversation, Cursor.AFTER(key=last), _PAGE)
+            found += reversed(page.messages)
+            if not page.more or not page.messages:
+                return found
+            last = page.messages[0].key
+
+    async def _unread(self, conversation: ConversationId) -> List[Message]:
+        """What is unread, oldest first."""
+        found: List[Message] = []
+        cursor: Cursor = Cursor.NEWEST()
+        while True:
+            page = await self.page(conversation, cursor, _PAGE)
+            found += [message for message in page.messages if message.unread]
+            first = page.first_unread
+            if first is None or not page.more or any(message.key <= first for message in page.messages):
+                return list(reversed(found))
+            cursor = Cursor.BEFORE(key=page.messages[-1].key)
+
+
+class Undertone:
+    """A chat: one device of one user, with an event loop, a transport, and the platform's services.
+
+    Use it as an asynchronous context manager. Its nouns (:attr:`conversations`, :attr:`messages`, :attr:`calls`, …) have
+    every call of the engine, which runs on a thread of its own so that the event loop never waits for a disk. A call that is
+    cancelled still comes to its end, and the engine is as it would be without that.
+    """
+
+    conversations: _nouns.Conversations
+    messages: Messages
+    attachments: _nouns.Attachments
+    calls: _nouns.Calls
+    identity: _nouns.Identity
+    privacy: _nouns.Privacy
+    notifications: _nouns.Notifications
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        host_key: bytes,
+        *,
+        transport: Optional[Transport] = None,
+        certify: Optional[Certify] = None,
+        blobs: Optional[Blobs] = None,
+        fallback: Optional[Fallback] = None,
+        clock: Optional[ManualClock] = None,
+    ) -> None:
+        """``host_key`` is 32 bytes that the platform's keystore keeps. Without a ``transport`` the chat is offline."""
+        self._open = partial(_open, config, store, host_key, clock)
+        self._clock = clock
+        self._transport = transport
+        self._certify = certify
+        self._blobs = blobs
+        self._fallback = fallback
+        self._engine: Optional[Engine] = None
+        self._worker: Optional[ThreadPoolExecutor] = None
+        self._main: Optional[asyncio.Task[None]] = None
+        self._connecting: Optional[asyncio.Task[None]] = None
+        self._tasks: Set[asyncio.Task[Any]] = set()
+        self._listeners: Set[asyncio.Queue[Optional[Event]]] = set()
+        self._subscribers: Dict[int, asyncio.Event] = {}
+        self._failure: Optional[BaseException] = None
+        self._online = asyncio.Event()
+        self._wake_at: Optional[datetime] = None
+        self._calls = 0
+        self._waiting = False
+
+    # Its life.
+
+    async def __aenter__(self) -> Undertone:
+        if self._engine is not None:
+            raise RuntimeError("this chat is open already")
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="undertone")
+        try:
+            self._engine = await self._off_loop(self._open)
+        except BaseException:
+            self._worker.shutdown(wait=False)
+            self._worker = None
+            raise
+        engine = self._engine
+        self.conversations = _nouns.Conversations(engine.conversations(), self.run)
+        self.messages = Messages(self, self.run)
+        self.attachments = _nouns.Attachments(engine.attachments(), self.run)
+        self.calls = _nouns.Calls(engine.calls(), self.run)
+        self.identity = _nouns.Identity(engine.identity(), self.run)
+        self.privacy = _nouns.Privacy(engine.privacy(), self.run)
+        self.notifications = _nouns.Notifications(engine.notifications(), self.run)
+        self._subscriptions = engine.subscriptions()
+        self._main = asyncio.create_task(self._drive(), name="undertone")
+        try:
+            if self._certify is not None:
+                await self._certify_if_needed()
+        except BaseException:
+            await self.close()
+            raise
+        if self._transport is not None:
+            self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the chat and releases its store. What waits to be sent goes out when it is opened again."""
+        if self._worker is None:
+            return
+        worker, self._worker = self._worker, None
+        running = [self._connecting, self._main, *self._tasks]
+        tasks = [task for task in running if task is not None and task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._end_listeners()
+        loop = asyncio.get_running_loop()
+        if self._engine is not None:
+            await loop.run_in_executor(worker, self._engine.shut_down)
+        worker.shutdown(wait=False)
+
+    def connect(self) -> None:
+        """Connects, and connects anew whenever the connection ends."""
+        if self._transport is None:
+            raise RuntimeError("this chat has no transport")
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._stay_connected(self._transport), name="undertone connection")
+
+    async def disconnect(self) -> None:
+        """Stays offline until :meth:`connect`."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
+
+    async def online(self) -> None:
+        """Waits until there is a connection and this device is logged in."""
+        await self._online.wait()
+
+    @property
+    def is_online(self) -> bool:
+        """Whether there is a connection and this device is logged in."""
+        return self._online.is_set()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine itself, whose calls block. What they bring is done by this chat."""
+        if self._engine is None:
+            raise RuntimeError("this chat is not open: use it with “async with”")
+        return self._engine
+
+    @property
+    def user(self) -> UserId:
+        """Whose device this is."""
+        return self.engine.user()
+
+    @property
+    def device(self) -> DeviceId:
+        """Which device this is."""
+        return self.engine.device()
+
+    # What the engine does as a whole.
+
+    async def enrol(self, certificate: bytes) -> None:
+        """Takes the certificate of this device: the first one, or a renewed one."""
+        await self.identity.enrol(certificate)
+
+    async def diagnose(self) -> Diagnosis:
+        """How this engine does, in numbers and codes: without content, keys or ids."""
+        return await self.run(self.engine.diagnose)
+
+    async def usage(self) -> Usage:
+        """Bytes of the store's files, and of the rows that they hold."""
+        return await self.run(self.engine.usage)
+
+    async def compact(self, budget: int = 1 << 20) -> None:
+        """Gives space back to the disk, in steps that copy about ``budget`` bytes each."""
+        while await self.run(self.engine.compact, budget) == Progress.MORE:
+            pass
+
+    async def suspend(self) -> None:
+        """Releases every lock and file, so that an operating system may freeze the process. It disconnects."""
+        await self.disconnect()
+        await self.run(self.engine.suspend)
+
+    async def resume(self) -> None:
+        """Takes the locks and files back, and connects."""
+        await self.run(self.engine.resume)
+        if self._transport is not None:
+            self.connect()
+
+    async def replace_host_key(self, old: bytes, new: bytes) -> None:
+        """Puts another host key in the place of the one that opens this store."""
+        await self.run(self.engine.replace_host_key, old, new)
+
+    async def wipe(self, lose_unsent: bool = False) -> None:
+        """Logs the user out: wipes everything that this device keeps of them, and closes the chat."""
+        await self.disconnect()
+        await self.run(self.engine.wipe, lose_unsent)
+        await self.close()
+
+    # What happens.
+
+    async def events(self) -> AsyncIterator[Event]:
+        """What happens from now on. Who cannot keep up with 10,000 events is told to read everything anew."""
+        queue: asyncio.Queue[Optional[Event]] = asyncio.Queue()
+        self._listeners.add(queue)
+        try:
+            self._check()
+            while True:
+                event = await queue.get()
+                if event is None:
+                    self._check()
+                    return
+                yield event
+        finally:
+            self._listeners.discard(queue)
+
+    async def updates(self, topic: Topic) -> AsyncIterator[Update]:
+        """What changes of a topic from now on, as it is when it is taken: who falls behind loses nothing."""
+        number = await self.run(self._subscriptions.open, topic)
+        ready = self._subscribers[number] = asyncio.Event()
+        try:
+            while True:
+                for update in await self.run(self._subscriptions.take, number):
+                    yield update
+                await ready.wait()
+                ready.clear()
+                self._check()
+                if self._worker is None:
+                    return
+        finally:
+            self._subscribers.pop(number, None)
+            if self._worker is not None:
+                self._worker.submit(_quietly, self._subscriptions.end, number)
+
+    async def incoming(self) -> AsyncIterator[Message]:
+        """Every unread message of every conversation, oldest first in each, once, as long as this is iterated. Mark as read
+        what was dealt with: what was not is given again by the next program."""
+        given: Dict[ConversationId, MessageKey] = {}
+        async with contextlib.aclosing(self.updates(Topic.CONVERSATIONS())) as updates:
+            waiting = [conversation.id for conversation in await self._all_unread()]
+            while True:
+                for conversation in waiting:
+                    for message in await self.messages._unread(conversation):
+                        if message.key > given.get(conversation, MessageKey("")):
+                            given[conversation] = message.key
+                            yield message
+                try:
+                    update: Any = await anext(updates)
+                except StopAsyncIteration:
+                    return
+                if update.is_CONVERSATION():
+                    waiting = [update.conversation.id] if update.conversation.unread else []
+                elif update.is_RESYNC():
+                    waiting = [conversation.id for conversation in await self._all_unread()]
+
+    async def _all_unread(self) -> List[Any]:
+        found: List[Any] = []
+        cursor = None
+        while True:
+            page = await self.conversations.page(cursor)
+            found += [conversation for conversation in page.conversations if conversation.unread]
+            cursor = page.next
+            if cursor is None:
+                return found
+
+    # Files.
+
+    async def send_file(
+        self, conversation: ConversationId, attachment: Attachment, path: Union[str, Path], draft: Optional[Draft] = None
+    ) -> MessageId:
+        """Sends a message with the file at ``path``, and uploads it; returns when it is uploaded. After a restart,
+        :meth:`upload` goes on."""
+        message = await self.attachments.send(conversation, attachment, draft or Draft())
+        await self.upload(conversation, message, path)
+        return message
+
+    async def upload(self, conversation: ConversationId, message: MessageId, path: Union[str, Path]) -> None:
+        """Uploads the file of a message, or goes on with it."""
+        blobs = self._need_blobs()
+        reference = MessageRef(author=self.user, id=message)
+        name = f"{self.device}-{message}"
+        while True:
+            transfer = await self.attachments.transfer(conversation, reference)
+            if transfer is None or transfer.way != Way.UP:
+                return
+            piece = transfer.next
+            if piece is None:
+                await self.attachments.finish(conversation, message, await blobs.location(name))
+                return
+            stored = await self.attachments.seal_from_path(conversation, message, piece.number, str(path))
+            await blobs.put(name, piece.stored.start, stored)
+
+    async def save_file(self, conversation: ConversationId, message: MessageRef, path: Union[str, Path]) -> None:
+        """Downloads the file of a message to ``path``, or goes on with it."""
+        blobs = self._need_blobs()
+        shown: Any = (await self.messages.get(conversation, message)).content
+        await self.attachments.download(conversation, message)
+        while True:
+            transfer = await self.attachments.transfer(conversation, message)
+            if transfer is None or transfer.next is None:
+                return
+            piece = transfer.next
+            stored = await blobs.get(shown.attachment.location, piece.stored.start, piece.stored.end)
+            await self.attachments.open_to_path(conversation, message, piece.number, stored, str(path))
+
+    def _need_blobs(self) -> Blobs:
+        if self._blobs is None:
+            raise RuntimeError("this chat has no place for files: give it “blobs”")
+        return self._blobs
+
+    # The engine's thread.
+
+    async def run(self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Runs a call of the engine on the engine's thread: ``await chat.run(chat.engine.usage)``. A call that is cancelled
+        still comes to its end."""
+        return await self._off_loop(call, *args, **kwargs)
+
+    async def _off_loop(self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        if self._worker is None:
+            raise UndertoneError.Misuse("misuse.closed", "the engine is closed: open it again")
+        loop = asyncio.get_running_loop()
+        self._calls += 1
+        future = loop.run_in_executor(self._worker, partial(call, *args, **kwargs))
+        future.add_done_callback(self._called)
+        return await future
+
+    def _called(self, _: asyncio.Future[Any]) -> None:
+        self._calls -= 1
+
+    def _is_busy(self) -> bool:
+        """Whether there is more to do than to wait for time or for others."""
+        if self._worker is None or self._failure is not None:
+            return False
+        return self._calls > 0 or bool(self._tasks) or not self._waiting or self.engine.is_ready()
+
+    # The loop.
+
+    async def _drive(self) -> None:
+        """Drains the engine, does what it says, and waits until there is more."""
+        engine = self.engine
+        ready: Optional[asyncio.Task[None]] = None
+        try:
+            while True:
+                drained = await self._off_loop(engine.drain, _BATCH)
+                await self._do(drained)
+                if drained.more:
+                    continue
+                if ready is None:
+                    ready = asyncio.create_task(engine.ready())
+                self._wake_at = drained.wake_at
+                self._waiting = True
+                await asyncio.wait({ready}, timeout=self._seconds_until(drained.wake_at))
+                self._waiting = False
+                if ready.done():
+                    ready.result()
+                    ready = None
+                if drained.wake_at is not None and drained.wake_at <= self._now():
+                    await self._off_loop(engine.handle_timeout)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._failure = error
+            self._end_listeners()
+            if self._connecting is not None:
+                self._connecting.cancel()
+            _log.error("the engine has ended: %s", _code(error))
+        finally:
+            if ready is not None:
+                ready.cancel()
+
+    async def _do(self, drained: Drained) -> None:
+        acknowledged: List[DeliveryId] = []
+        news = False
+        output: Any
+        for output in drained.outputs:
+            if output.is_TRANSMIT():
+                self._spawn(self._transmit(output.id, output.envelopes))
+            elif output.is_ACKNOWLEDGE():
+                acknowledged.append(output.delivery)
+            elif output.is_REQUEST():
+                self._spawn(self._request(output.id, output.request))
+            else:
+                news = True
+                self._tell(output.event)
+        if acknowledged and self._transport is not None:
+            self._spawn(self._acknowledge(self._transport, acknowledged))
+        if news and self._subscribers:
+            for number in await self._off_loop(self._subscriptions.ready):
+                if number in self._subscribers:
+                    self._subscribers[number].set()
+
+    def _tell(self, event: Any) -> None:
+        for queue in self._listeners:
+            if queue.qsize() < 10_000:
+                queue.put_nowait(event)
+            elif queue.qsize() == 10_000:
+                queue.put_nowait(Event.RESYNC())
+        if event.is_CERTIFICATE_NEEDED() and self._certify is not None:
+            self._spawn(self._certify_if_needed())
+
+    async def _transmit(self, number: TransmitId, envelopes: List[bytes]) -> None:
+        result: TransmitResult = TransmitResult.FAILED()
+        if self._transport is not None and self.is_online:
+            try:
+                result = await self._transport.send(envelopes)
+            except Exception as error:
+                _log.warning("a transmit failed and is tried again: %s", _code(error))
+        if number:
+            await self._answer(self.engine.transmit_done, number, result)
+
+    async def _request(self, number: RequestId, request: Any) -> None:
+        answer: Answer = Answer.FAILED()
+        try:
+            if request.is_FALLBACK():
+                # Without another channel there is nobody to tell, now and later.
+                told = self._fallback is None or await self._fallback(request)
+                answer = Answer.NOTIFIED() if told else Answer.FAILED()
+            elif self._transport is not None and self.is_online:
+                if request.is_FETCH():
+                    page = await self._transport.fetch(request.since)
+                    await self._off_loop(self.engine.receive, page.deliveries)
+                    answer = Answer.FETCHED(next=page.next)
+                else:
+                    answer = await self._transport.directory(request)
+        except Exception as error:
+            _log.warning("a request failed and is made again: %s", _code(error))
+        await self._answer(self.engine.request_done, number, answer)
+
+    async def _acknowledge(self, transport: Transport, deliveries: List[DeliveryId]) -> None:
+        # What is not acknowledged is delivered again, and then acknowledged again.
+        with contextlib.suppress(Exception):
+            await transport.acknowledge(deliveries)
+
+    async def _answer(self, call: Callable[..., None], *args: Any) -> None:
+        try:
+            await self._off_loop(call, *args)
+        except UndertoneError as error:
+            # An answer to what nobody waits for any more, or a fault that the loop meets as well.
+            _log.info("an answer came to nothing: %s", _code(error))
+
+    async def _certify_if_needed(self) -> None:
+        assert self._certify is not None
+        state: Any = (await self.diagnose()).certificate
+        if state.is_VALID() or state.is_NOT_YET():
+            return
+        request = await self.identity.enrolment_request()
+        await self.enrol(await self._certify(request))
+
+    async def _stay_connected(self, transport: Transport) -> None:
+        wait = _RETRY_FIRST
+        while True:
+            link = _Link(self)
+            try:
+                await transport.run(link)
+            except Refused as refused:
+                _log.error("the relay does not let this device in: %s", refused.code)
+                self._tell(Event.CERTIFICATE_NEEDED())
+                return
+            except Exception as error:
+                _log.info("the connection has ended: %s", _code(error))
+            finally:
+                if self._online.is_set():
+                    wait = _RETRY_FIRST
+                    self._online.clear()
+                    await asyncio.shield(self._answer(self.engine.disconnected))
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+            wait = min(wait * 2, _RETRY_MOST)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("work of the chat failed: %s", _code(task.exception()))
+
+    def _end_listeners(self) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(None)
+        for ready in self._subscribers.values():
+            ready.set()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _now(self) -> datetime:
+        return datetime.now(timezone.utc) if self._clock is None else self._clock.now()
+
+    def _seconds_until(self, wake_at: Optional[datetime]) -> Optional[float]:
+        # A clock that a test moves wakes the engine itself.
+        if wake_at is None or self._clock is not None and wake_at > self._now():
+            return None
+        # At most a while, so that a clock that was set is noticed.
+        return min(max((wake_at - self._now()).total_seconds(), 0.005), 30.0)
+
+
+class _Link(Link):
+    """What a transport tells this chat's engine."""
+
+    def __init__(self, chat: Undertone) -> None:
+        self._chat = chat
+        self._engine = chat.engine
+
+    async def certificate(self) -> bytes:
+        return (await self._chat.identity.certificate()).bytes
+
+    async def answer_challenge(self, challenge: bytes) -> bytes:
+        return await self._chat.identity.answer_challenge(challenge)
+
+    async def connected(self, login: Login) -> None:
+        self._chat._online.set()
+        await self._chat.run(self._engine.connected, login)
+
+    async def received(self, deliveries: List[Delivery]) -> None:
+        await self._chat.run(self._engine.receive, deliveries)
+
+    async def mail_waiting(self) -> None:
+        await self._chat.run(self._engine.mail_waiting)
+
+    async def directory_changed(self, user: UserId) -> None:
+        await self._chat.run(self._engine.directory_changed, user)
+
+    async def revoked(self, revocation_list: bytes) -> None:
+        await self._chat.identity.revoke(revocation_list)
+
+
+def _open(config: Config, store: Store, host_key: bytes, clock: Optional[ManualClock]) -> Engine:
+    if clock is None:
+        return Engine.open(config, store, host_key)
+    return Engine.open_with_clock(config, store, host_key, clock)
+
+
+def _quietly(call: Callable[..., Any], *args: Any) -> None:
+    with contextlib.suppress(UndertoneError):
+        call(*args)
+
+
+def _code(error: Optional[BaseException]) -> str:
+    """What a log may say of an error: its code or its kind, never what a person or a host wrote."""
+    return str(getattr(error, "code", type(error).__name__))

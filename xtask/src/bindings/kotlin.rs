@@ -1,0 +1,50 @@
+//! Kotlin: Maven modules with the native library in them, and their tests.
+
+use super::library;
+use super::table::Table;
+use super::tool::{command, need, output, root};
+
+/// Builds the modules, tests them, and installs them in the local repository.
+pub fn run(table: &mut Table) -> Result<(), String> {
+    need("java", &["openjdk-17-jdk-headless"])?;
+    need("mvn", &["maven"])?;
+    let folder = root()?.join("bindings/kotlin");
+    let module = folder.join("undertone");
+    let sources = module.join("target/generated-sources/undertone");
+    std::fs::create_dir_all(&sources).map_err(|error| format!("{}: {error}", sources.display()))?;
+    library::generate("kotlin", &sources)?;
+    library::nouns("kotlin", &sources.join("dev/undertone/Nouns.kt"))?;
+    library::stripped(&module.join("target/native").join(platform()?))?;
+    let printed = output(&mut command("mvn", &["--batch-mode", "--no-transfer-progress", "install"], &folder))?;
+    table.add("kotlin", "JUnit", tests(&printed));
+    Ok(())
+}
+
+/// How JNA calls this platform.
+fn platform() -> Result<&'static str, String> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Ok("linux-x86-64"),
+        ("linux", "aarch64") => Ok("linux-aarch64"),
+        ("macos", "aarch64") => Ok("darwin-aarch64"),
+        ("macos", "x86_64") => Ok("darwin-x86-64"),
+        (os, arch) => Err(format!("the Kotlin module is not built on {os} {arch} yet")),
+    }
+}
+
+/// The sum of the last lines of each module, like `Tests run: 7, Failures: 0`, without those of single classes.
+fn tests(printed: &str) -> u64 {
+    let count = |line: &str| -> Option<u64> {
+        let rest = line.trim_start_matches("[INFO] ").strip_prefix("Tests run: ")?;
+        (!rest.contains("Time elapsed")).then(|| rest.split(',').next()?.parse().ok())?
+    };
+    printed.lines().filter_map(count).sum()
+}
+
+#[cfg(test)]
+mod unit {
+    #[test]
+    fn modules_are_counted_and_classes_are_not() {
+        let printed = "[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0, Time elapsed: 1 s\n[INFO] Tests run: 3, Failures: 0";
+        assert_eq!(super::tests(printed), 3);
+    }
+}

@@ -1,0 +1,65 @@
+//! The native library, as it is shipped, and the programs that write sources for it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::tool::{self, root};
+use crate::stage::Step;
+
+/// Bytes of the stripped library at most.
+const MOST: u64 = 4 * 1_000_000;
+
+/// Builds the library and the generators.
+pub fn build() -> Result<(), String> {
+    Step::cargo("rustc --locked --profile bindings --package undertone-ffi --lib --crate-type cdylib").run()?;
+    Step::cargo("build --locked --package undertone-bindgen").run()?;
+    weigh()
+}
+
+/// The library with the symbols from which sources are written.
+pub fn path() -> Result<PathBuf, String> {
+    let name = match std::env::consts::OS {
+        "macos" => "libundertone_ffi.dylib",
+        "windows" => "undertone_ffi.dll",
+        _ => "libundertone_ffi.so",
+    };
+    Ok(root()?.join("target/bindings").join(name))
+}
+
+/// A copy without symbols, as it is shipped, in a folder.
+pub fn stripped(folder: &std::path::Path) -> Result<PathBuf, String> {
+    let from = path()?;
+    let to = folder.join(from.file_name().unwrap_or_default());
+    let fault = |error: std::io::Error| format!("{}: {error}", to.display());
+    fs::create_dir_all(folder).map_err(fault)?;
+    fs::copy(&from, &to).map_err(fault)?;
+    let flag = if cfg!(target_os = "macos") { "-x" } else { "--strip-unneeded" };
+    tool::run(&mut tool::command("strip", &[flag, &to.to_string_lossy()], folder))?;
+    Ok(to)
+}
+
+/// Writes UniFFI's sources of a language.
+pub fn generate(language: &str, out: &std::path::Path) -> Result<(), String> {
+    let (library, out) = (path()?, out.to_string_lossy().into_owned());
+    let library = library.to_string_lossy();
+    generator("uniffi-bindgen", &["generate", "--no-format", "--language", language, "--out-dir", &out, &library])
+}
+
+/// Writes the nouns of a language.
+pub fn nouns(language: &str, file: &std::path::Path) -> Result<(), String> {
+    let library = path()?;
+    generator("undertone-nouns", &[language, &library.to_string_lossy(), &file.to_string_lossy()])
+}
+
+fn generator(name: &str, args: &[&str]) -> Result<(), String> {
+    let root = root()?;
+    tool::run(&mut tool::command(root.join("target/debug").join(name), args, &root))
+}
+
+/// An app's size is what its users download: the library may not grow without anybody noticing.
+fn weigh() -> Result<(), String> {
+    let library = stripped(&tool::folder("weighed")?)?;
+    let size = fs::metadata(&library).map_err(|error| format!("{}: {error}", library.display()))?.len();
+    println!("stripped library: {size} bytes, at most {MOST}");
+    if size <= MOST { Ok(()) } else { Err(format!("the stripped library has {size} bytes, and may have {MOST}")) }
+}

@@ -1,0 +1,50 @@
+//! Python: a wheel, its tests against what is in it, and its examples.
+
+use std::path::{Path, PathBuf};
+
+use super::library;
+use super::table::{Table, before};
+use super::tool::{self, command, empty, need, output, root};
+
+/// What builds the wheel and looks at it; versions, so that the same wheel comes of the same sources.
+const TOOLS: [&str; 1] = ["maturin==1.16.0"];
+const TEST_TOOLS: [&str; 4] = ["pytest==9.2.0", "pytest-asyncio==1.4.0", "mypy==2.4.1", "websockets==17.4"];
+
+/// Builds the wheel, and tests it in an environment that has nothing else of this repository.
+pub fn run(table: &mut Table) -> Result<(), String> {
+    need("python3", &["python3", "python3-venv"])?;
+    let root = root()?;
+    let folder = root.join("bindings/python");
+    library::nouns("python", &folder.join("src/undertone/_nouns.py"))?;
+    let tools = environment("python-tools", &TOOLS)?;
+    let wheels = empty("wheels")?;
+    let out = wheels.to_string_lossy();
+    let build = ["build", "--quiet", "--locked", "--profile", "bindings", "--out", &out];
+    tool::run(&mut command(tools.join("maturin"), &build, &folder))?;
+    let wheel = only(&wheels)?;
+    let bin = environment("python-tests", &[&TEST_TOOLS[..], &[&*wheel.to_string_lossy()]].concat())?;
+    let python = bin.join("python");
+    let tests = output(&mut command(&python, &["-m", "pytest", "-p", "no:cacheprovider"], &folder))?;
+    table.add("python", "pytest", before(&tests, "passed"));
+    tool::run(&mut command(&python, &["-m", "mypy", "--no-error-summary", "examples", "tests"], &folder))
+}
+
+/// A new environment with packages in it; its programs are in the folder that is returned.
+fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    let folder = empty(name)?;
+    tool::run(&mut command("python3", &["-m", "venv", "."], &folder))?;
+    let bin = folder.join("bin");
+    let install = [&["install", "--quiet", "--disable-pip-version-check"], packages].concat();
+    tool::run(&mut command(bin.join("pip"), &install, &folder))?;
+    Ok(bin)
+}
+
+/// The one file of a folder.
+fn only(folder: &Path) -> Result<PathBuf, String> {
+    let fault = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let mut files = std::fs::read_dir(folder).map_err(fault)?;
+    match (files.next(), files.next()) {
+        (Some(file), None) => Ok(file.map_err(fault)?.path()),
+        _ => Err(format!("{}: there should be one wheel", folder.display())),
+    }
+}
