@@ -29,7 +29,7 @@ mirror!(
         /// Requests that the relay has not answered.
         requests: u64,
         /// What envelopes were refused for since the engine was opened, by code, and how many.
-        refused: Vec<Refused>,
+        refused: Vec<RefusedCount>,
         /// The last call that came to an error since the engine was opened, and what the relay last refused.
         last_error: Option<LastError>,
         /// When a login showed that this store is an older copy of what the device had.
@@ -43,16 +43,16 @@ mirror!(
 
 /// Envelopes that were refused for one reason.
 #[derive(Clone, uniffi::Record)]
-pub struct Refused {
+pub struct RefusedCount {
     /// The reason's code, like `peer.malformed`.
     pub code: String,
     /// How many.
     pub count: u64,
 }
 
-impl Mirror<(&'static str, u64)> for Refused {
-    fn of((code, count): (&'static str, u64)) -> Refused {
-        Refused { code: code.to_owned(), count }
+impl Mirror<(&'static str, u64)> for RefusedCount {
+    fn of((code, count): (&'static str, u64)) -> RefusedCount {
+        RefusedCount { code: code.to_owned(), count }
     }
 }
 

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from undertone import Config, Draft, Role, Store, Undertone, UserId, ref
+from undertone import Config, Draft, MessageContent, Role, Store, Undertone, UserId, ref
 from undertone.relay import Demo, RelayTransport
 
 ANSWERS = {"hours": "We are here from 9 to 17 o'clock.", "price": "It costs nothing.", "human": "Somebody will write soon."}
@@ -41,7 +41,7 @@ async def main(relay: str, folder: Path) -> None:
         await chat.online()
         print("support is online", flush=True)
         async for message in chat.incoming():
-            if message.content.is_TEXT():
+            if isinstance(message.content, MessageContent.TEXT):
                 draft = Draft(text=answer(message.content.text), target=ref(message))
                 await chat.messages.send(message.conversation, draft)
             await chat.messages.mark_read(message.conversation, message.key)

@@ -17,6 +17,8 @@ from undertone import (
     Details,
     Draft,
     FolderBlobs,
+    Message,
+    MessageContent,
     MessageRef,
     Scope,
     SendState,
@@ -43,7 +45,12 @@ async def acquainted(network: Network, **kwargs: Any) -> Any:
 
 async def texts(chat: Undertone, talk: Any) -> List[str]:
     page = await chat.messages.page(talk, Cursor.NEWEST(), 50)
-    return [message.content.text for message in reversed(page.messages)]
+    return [text_of(message) for message in reversed(page.messages)]
+
+
+def text_of(message: Message) -> str:
+    assert isinstance(message.content, MessageContent.TEXT)
+    return message.content.text
 
 
 async def test_a_message_arrives_is_read_and_answered() -> None:
@@ -55,7 +62,7 @@ async def test_a_message_arrives_is_read_and_answered() -> None:
         await bea.messages.send(talk, Draft(text="Hello, Ann", target=ref(page.messages[0])))
         await network.advance(timedelta(seconds=30))
         newest, first = (await ann.messages.page(talk, Cursor.NEWEST(), 2)).messages
-        assert newest.content.text == "Hello, Ann" and newest.target is not None and newest.unread
+        assert text_of(newest) == "Hello, Ann" and newest.target is not None and newest.unread
         assert first.state == SendState.READ
         assert (await ann.conversations.get(talk)).unread == 1
 
@@ -67,7 +74,7 @@ async def test_new_messages_are_iterated_with_what_is_unread_first() -> None:
         async def listen() -> List[str]:
             heard = []
             async for message in bea.messages(talk):
-                heard.append(message.content.text)
+                heard.append(text_of(message))
                 if len(heard) == 3:
                     return heard
             return heard
@@ -141,7 +148,7 @@ async def test_search_finds_words_with_their_places() -> None:
         assert len(hits) == 1
         from undertone.text import part
 
-        words = {part(hits[0].message.content.text, place) for place in hits[0].highlights}
+        words = {part(text_of(hits[0].message), place) for place in hits[0].highlights}
         assert words == {"café", "São"}
 
 
@@ -156,7 +163,9 @@ async def test_a_file_of_any_size_arrives(tmp_path: Path) -> None:
         )
         message = await ann.send_file(talk, attachment, tmp_path / "file", Draft(text="the plan"))
         await network.settle()
-        shown = (await bea.messages.page(talk, Cursor.NEWEST(), 1)).messages[0].content.attachment
+        content_shown = (await bea.messages.page(talk, Cursor.NEWEST(), 1)).messages[0].content
+        assert isinstance(content_shown, MessageContent.ATTACHMENT)
+        shown = content_shown.attachment
         assert (shown.name, shown.caption, shown.size) == ("plan.pdf", "the plan", len(content))
         reference = MessageRef(author=ann.user, id=message)
         await bea.save_file(talk, reference, tmp_path / "saved")

@@ -1,12 +1,13 @@
 //! Writes the nouns of a chat that is driven: for each noun of an engine a class of the host's language, whose methods wait
 //! for the engine somewhere else than on the thread that shows things.
 //!
-//! `undertone-nouns python|kotlin|swift LIBRARY FILE` reads what the compiled library exports, so that a method that the
-//! engine gains is there in every language.
+//! `undertone-nouns python|kotlin|swift|stub LIBRARY FILE` reads what the compiled library exports, so that a method that the
+//! engine gains is there in every language. `stub` writes what a type checker of Python reads.
 
 mod kotlin;
 mod noun;
 mod python;
+mod stub;
 mod swift;
 
 use std::process::ExitCode;
@@ -26,14 +27,16 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [language, library, file] = arguments.as_slice() else {
-        anyhow::bail!("undertone-nouns python|kotlin|swift LIBRARY FILE");
+        anyhow::bail!("undertone-nouns python|stub|kotlin|swift LIBRARY FILE");
     };
-    let nouns = Noun::read(library)?;
+    let interface = noun::read(library)?;
+    let nouns = Noun::all(&interface)?;
     let text = match language.as_str() {
         "python" => python::write(&nouns)?,
+        "stub" => stub::write(&interface)?,
         "kotlin" => kotlin::write(&nouns)?,
         "swift" => swift::write(&nouns)?,
-        other => anyhow::bail!("no language {other}: there are python, kotlin and swift"),
+        other => anyhow::bail!("no language {other}: there are python, stub, kotlin and swift"),
     };
     Ok(std::fs::write(file, text)?)
 }

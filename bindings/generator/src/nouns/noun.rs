@@ -39,13 +39,17 @@ pub enum Default {
     EmptyList,
 }
 
+/// Reads what the compiled library exports.
+pub fn read(library: &str) -> Result<ComponentInterface> {
+    let loader = BindgenLoader::new(BindgenPaths::default(), GlobalConfig::default());
+    let interfaces = loader.load_cis(loader.load_metadata(library.into())?)?;
+    let ours = interfaces.into_iter().find(|interface| interface.crate_name() == "undertone_ffi");
+    ours.context("that library is not Undertone's")
+}
+
 impl Noun {
-    /// Reads them from the compiled library.
-    pub fn read(library: &str) -> Result<Vec<Noun>> {
-        let loader = BindgenLoader::new(BindgenPaths::default(), GlobalConfig::default());
-        let interfaces = loader.load_cis(loader.load_metadata(library.into())?)?;
-        let interface = interfaces.iter().find(|interface| interface.crate_name() == "undertone_ffi");
-        let interface = interface.context("that library is not Undertone's")?;
+    /// Those of an engine.
+    pub fn all(interface: &ComponentInterface) -> Result<Vec<Noun>> {
         NOUNS.iter().map(|name| Noun::find(interface, &name.to_upper_camel_case())).collect()
     }
 

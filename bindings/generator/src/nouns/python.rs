@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 from typing import Awaitable, Callable, List, Optional, ParamSpec, Protocol, TypeVar
 
-from . import undertone_ffi as _ffi
+from .undertone_ffi import *  # noqa: F403
 from ._ids import CallId, ConversationId, DeviceId, MessageId, MessageKey, Role, UserId
 
 _P = ParamSpec("_P")
@@ -25,12 +25,15 @@ class _Run(Protocol):
     def __call__(self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Awaitable[_T]: ...
 "#;
 
+/// Words of Python that the engine's names may meet.
+const KEYWORDS: [&str; 7] = ["as", "class", "from", "global", "in", "is", "with"];
+
 pub fn write(nouns: &[Noun]) -> Result<String> {
     let mut text = HEAD.to_owned();
     for noun in nouns {
         let name = &noun.name;
-        text += &format!("\n\nclass {name}:\n{}", docs(&noun.about, 4));
-        text += &format!("    def __init__(self, noun: _ffi.{name}, run: _Run) -> None:\n");
+        text += &format!("\n\nclass Chat{name}:\n{}", docs(&noun.about, 4));
+        text += &format!("    def __init__(self, noun: {name}, run: _Run) -> None:\n");
         text += "        self._noun = noun\n        self._run = run\n";
         for method in &noun.methods {
             text += &write_method(method)?;
@@ -68,7 +71,12 @@ fn docs(about: &str, indent: usize) -> String {
     }
 }
 
-fn type_name(kind: &Type) -> Result<String> {
+/// A name that is no word of Python's own.
+pub fn escaped(name: &str) -> String {
+    if KEYWORDS.contains(&name) { format!("_{name}") } else { name.to_owned() }
+}
+
+pub fn type_name(kind: &Type) -> Result<String> {
     Ok(match kind {
         Type::UInt8 | Type::Int8 | Type::UInt16 | Type::Int16 | Type::UInt32 | Type::Int32 | Type::UInt64 | Type::Int64 => {
             "int".to_owned()
@@ -77,7 +85,7 @@ fn type_name(kind: &Type) -> Result<String> {
         Type::String => "str".to_owned(),
         Type::Bytes => "bytes".to_owned(),
         Type::Duration => "datetime.timedelta".to_owned(),
-        Type::Object { name, .. } | Type::Record { name, .. } | Type::Enum { name, .. } => format!("_ffi.{name}"),
+        Type::Object { name, .. } | Type::Record { name, .. } | Type::Enum { name, .. } => name.clone(),
         Type::Custom { name, .. } if name == "Time" => "datetime.datetime".to_owned(),
         Type::Custom { name, .. } => name.clone(),
         Type::Optional { inner_type } => format!("Optional[{}]", type_name(inner_type)?),

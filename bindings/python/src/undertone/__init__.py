@@ -6,27 +6,30 @@ the offline queue, in an encrypted store. :class:`Engine` is the same without an
 
 from __future__ import annotations
 
-from . import text
-from ._ids import (
-    CallId,
-    ConversationId,
-    DeliveryId,
-    DeviceId,
-    MessageId,
-    MessageKey,
-    RequestId,
-    Role,
-    SubscriptionId,
-    TransmitId,
-    UserId,
-)
-from ._time import FOREVER
+from ._ids import CallId as CallId
+from ._ids import ConversationId as ConversationId
+from ._ids import DeliveryId as DeliveryId
+from ._ids import DeviceId as DeviceId
+from ._ids import MessageId as MessageId
+from ._ids import MessageKey as MessageKey
+from ._ids import RequestId as RequestId
+from ._ids import Role as Role
+from ._ids import SubscriptionId as SubscriptionId
+from ._ids import TransmitId as TransmitId
+from ._ids import UserId as UserId
+from ._time import FOREVER as FOREVER
 from .undertone_ffi import *  # noqa: F403
 from .undertone_ffi import Message, MessageRef
 from .undertone_ffi import abi_version as _abi_version
-from .blobs import Blobs, FolderBlobs
-from .driver import Certify, Undertone
-from .transport import Fallback, Link, MailboxPage, Refused, Transport
+from .blobs import Blobs as Blobs
+from .blobs import FolderBlobs as FolderBlobs
+from .driver import Certify as Certify
+from .driver import Undertone as Undertone
+from .transport import Fallback as Fallback
+from .transport import Link as Link
+from .transport import MailboxPage as MailboxPage
+from .transport import Refused as Refused
+from .transport import Transport as Transport
 
 _ABI = 1
 if _abi_version() != _ABI:

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, AsyncIterator, Awaitable, Callable, Dict, List, Optional, ParamSpec, Set, Tuple, Type, TypeVar, Union
+from typing import Any, AsyncGenerator, Awaitable, Callable, Dict, List, Optional, ParamSpec, Set, Tuple, Type, TypeVar, Union
 
 from . import _nouns
 from ._ids import CallId, ConversationId, DeliveryId, DeviceId, MessageId, MessageKey, RequestId, TransmitId, UserId
@@ -59,7 +59,7 @@ _RETRY_FIRST = 0.5
 _RETRY_MOST = 60.0
 
 
-class Messages(_nouns.Messages):
+class Messages(_nouns.ChatMessages):
     """The messages of this user's conversations.
 
     ``async for message in chat.messages(conversation)`` gives what is unread there, oldest first, and then each message as it
@@ -76,7 +76,7 @@ class Messages(_nouns.Messages):
         """Sends a message: a text, or a draft. It is in the conversation at once, and goes out as soon as it can."""
         return await super().send(conversation, Draft(text=draft) if isinstance(draft, str) else draft)
 
-    async def __call__(self, conversation: ConversationId, *, own: bool = False) -> AsyncIterator[Message]:
+    async def __call__(self, conversation: ConversationId, *, own: bool = False) -> AsyncGenerator[Message, None]:
         """What is unread, oldest first, and then each message as it comes; with ``own`` those of this user as well, from
         now on."""
         last = await self._newest(conversation)
@@ -137,13 +137,13 @@ class Undertone:
     cancelled still comes to its end, and the engine is as it would be without that.
     """
 
-    conversations: _nouns.Conversations
+    conversations: _nouns.ChatConversations
     messages: Messages
-    attachments: _nouns.Attachments
-    calls: _nouns.Calls
-    identity: _nouns.Identity
-    privacy: _nouns.Privacy
-    notifications: _nouns.Notifications
+    attachments: _nouns.ChatAttachments
+    calls: _nouns.ChatCalls
+    identity: _nouns.ChatIdentity
+    privacy: _nouns.ChatPrivacy
+    notifications: _nouns.ChatNotifications
 
     def __init__(
         self,
@@ -190,13 +190,13 @@ class Undertone:
             self._worker = None
             raise
         engine = self._engine
-        self.conversations = _nouns.Conversations(engine.conversations(), self.run)
+        self.conversations = _nouns.ChatConversations(engine.conversations(), self.run)
         self.messages = Messages(self, self.run)
-        self.attachments = _nouns.Attachments(engine.attachments(), self.run)
-        self.calls = _nouns.Calls(engine.calls(), self.run)
-        self.identity = _nouns.Identity(engine.identity(), self.run)
-        self.privacy = _nouns.Privacy(engine.privacy(), self.run)
-        self.notifications = _nouns.Notifications(engine.notifications(), self.run)
+        self.attachments = _nouns.ChatAttachments(engine.attachments(), self.run)
+        self.calls = _nouns.ChatCalls(engine.calls(), self.run)
+        self.identity = _nouns.ChatIdentity(engine.identity(), self.run)
+        self.privacy = _nouns.ChatPrivacy(engine.privacy(), self.run)
+        self.notifications = _nouns.ChatNotifications(engine.notifications(), self.run)
         self._subscriptions = engine.subscriptions()
         self._main = asyncio.create_task(self._drive(), name="undertone")
         try:
@@ -311,7 +311,7 @@ class Undertone:
 
     # What happens.
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event, None]:
         """What happens from now on. Who cannot keep up with 10,000 events is told to read everything anew."""
         queue: asyncio.Queue[Optional[Event]] = asyncio.Queue()
         self._listeners.add(queue)
@@ -326,7 +326,7 @@ class Undertone:
         finally:
             self._listeners.discard(queue)
 
-    async def updates(self, topic: Topic) -> AsyncIterator[Update]:
+    async def updates(self, topic: Topic) -> AsyncGenerator[Update, None]:
         """What changes of a topic from now on, as it is when it is taken: who falls behind loses nothing."""
         number = await self.run(self._subscriptions.open, topic)
         ready = self._subscribers[number] = asyncio.Event()
@@ -344,7 +344,7 @@ class Undertone:
             if self._worker is not None:
                 self._worker.submit(_quietly, self._subscriptions.end, number)
 
-    async def incoming(self) -> AsyncIterator[Message]:
+    async def incoming(self) -> AsyncGenerator[Message, None]:
         """Every unread message of every conversation, oldest first in each, once, as long as this is iterated. Mark as read
         what was dealt with: what was not is given again by the next program."""
         given: Dict[ConversationId, MessageKey] = {}

@@ -151,7 +151,7 @@ public class Undertone private constructor(
         private set
 
     /** Runs calls of the engine off the threads that show things: `chat.run { usage() }`. */
-    public suspend fun <T> run(calls: Engine.() -> T): T = worker.run { engine.calls() }
+    public suspend fun <T> run(block: Engine.() -> T): T = worker.run { block(engine) }
 
     /** Sends a text. It is in the conversation at once, and goes out as soon as it can. */
     public suspend fun send(conversation: ConversationId, text: String): MessageId =
