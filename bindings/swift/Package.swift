@@ -9,6 +9,7 @@ let package = Package(
     platforms: [.iOS(.v15), .macOS(.v12)],
     products: [
         .library(name: "Undertone", targets: ["Undertone"]),
+        .library(name: "UndertoneRelay", targets: ["UndertoneRelay"]),
         .library(name: "UndertoneTesting", targets: ["UndertoneTesting"]),
     ],
     targets: [
@@ -24,7 +25,10 @@ let package = Package(
             ]
         ),
         .target(name: "Undertone", dependencies: ["UndertoneEngine"]),
+        .target(name: "UndertoneRelay", dependencies: ["Undertone"]),
         .target(name: "UndertoneTesting", dependencies: ["Undertone"]),
+        // Plays a device in the scenarios that all languages share.
+        .executableTarget(name: "player", dependencies: ["UndertoneRelay", "UndertoneTesting"]),
         .testTarget(name: "UndertoneTests", dependencies: ["Undertone", "UndertoneTesting"]),
     ]
 )

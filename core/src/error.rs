@@ -55,6 +55,9 @@ pub enum Misuse {
     /// The engine was wiped, or closed by a failure.
     #[error("the engine is closed: open it again")]
     Closed,
+    /// The engine is suspended: its files are released. Nothing was changed.
+    #[error("the engine is suspended: resume it first")]
+    Suspended,
     /// No such user: no certificate was seen yet.
     #[error("unknown user: look them up first")]
     UnknownUser,
@@ -158,6 +161,7 @@ impl Misuse {
             Misuse::AlreadyEnrolled => "misuse.already_enrolled",
             Misuse::Expired => "misuse.expired",
             Misuse::Closed => "misuse.closed",
+            Misuse::Suspended => "misuse.suspended",
             Misuse::UnknownUser => "misuse.unknown_user",
             Misuse::UnknownConversation => "misuse.unknown_conversation",
             Misuse::UnknownMessage => "misuse.unknown_message",

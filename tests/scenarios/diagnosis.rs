@@ -248,6 +248,26 @@ fn r45_an_older_copy_of_a_store_shows() {
     assert!(told.rolled_back.is_some_and(|at| at <= world.now) && !told.freezing);
 }
 
+#[test]
+fn what_is_asked_of_an_engine_that_sleeps_is_refused_and_it_wakes_unharmed() {
+    let mut world = World::new(408);
+    let (ann, bea, talk) = world.acquaint();
+    let now = world.now;
+    let engine = world.devices[ann].engine();
+    engine.suspend().unwrap();
+    engine.suspend().unwrap();
+    let asleep = Error::Misuse(Misuse::Suspended);
+    assert_eq!(engine.messages().send(talk, Draft::text("asleep"), now).err(), Some(asleep.clone()));
+    assert_eq!(engine.conversations().newest(now).err(), Some(asleep.clone()));
+    assert_eq!(engine.handle_timeout(now).err(), Some(asleep.clone()));
+    assert_eq!(engine.poll_output().err(), Some(asleep));
+    engine.resume().unwrap();
+    world.send(ann, talk, "awake");
+    world.settle();
+    assert_eq!(world.texts(bea, talk).last().map(String::as_str), Some("awake"));
+    world.check();
+}
+
 // R45
 #[test]
 fn r45_it_answers_when_the_store_has_failed_and_while_it_sleeps() {

@@ -229,3 +229,17 @@ async def test_logging_out_leaves_nothing() -> None:
         with pytest.raises(UndertoneError.Misuse) as closed:
             await ann.conversations.page()
         assert closed.value.code == "misuse.closed"
+
+
+async def test_a_chat_sleeps_and_goes_on() -> None:
+    async with Network() as network:
+        ann, bea, talk = await acquainted(network)
+        await ann.suspend()
+        with pytest.raises(UndertoneError.Misuse) as asleep:
+            await ann.messages.send(talk, "asleep")
+        assert asleep.value.code == "misuse.suspended"
+        await bea.messages.send(talk, "while she sleeps")
+        await ann.resume()
+        await ann.online()
+        await network.settle()
+        assert await texts(ann, talk) == ["Hello, Bea", "while she sleeps"]

@@ -358,12 +358,17 @@ impl Engine {
     }
 
     /// Makes everything durable and what was deleted unreadable, and releases every lock and file, so that an operating
-    /// system may freeze the process.
+    /// system may freeze the process. Until [`resume`](Engine::resume), every other call but
+    /// [`diagnose`](Engine::diagnose) and [`wipe`](Engine::wipe) is answered with [`Misuse::Suspended`], and changes
+    /// nothing. A second time it changes nothing either.
     ///
     /// # Errors
     /// Any [`StoreError`].
     pub fn suspend(&mut self) -> Result<()> {
-        self.check_open()?;
+        self.check_state()?;
+        if self.suspended {
+            return Ok(());
+        }
         self.erase_now()?;
         self.vault.suspend().map_err(|error| self.close(error.into()))?;
         self.suspended = true;
@@ -375,7 +380,7 @@ impl Engine {
     /// # Errors
     /// [`StoreError::Locked`] when another process has the store now.
     pub fn resume(&mut self) -> Result<()> {
-        self.check_open()?;
+        self.check_state()?;
         let moved = self.vault.resume()?;
         self.suspended = false;
         if moved {
@@ -395,13 +400,10 @@ impl Engine {
     /// store suspended must open it anew, with the new key: its [`Engine::resume`] answers [`StoreError::Closed`].
     ///
     /// # Errors
-    /// [`StoreError::WrongKey`] and nothing changed when `old` is not the key that opens the store; [`Misuse::State`] while
-    /// suspended; else any [`StoreError`].
+    /// [`StoreError::WrongKey`] and nothing changed when `old` is not the key that opens the store; else any
+    /// [`StoreError`].
     pub fn replace_host_key(&mut self, old: &HostKey, new: &HostKey) -> Result<()> {
         self.check_open()?;
-        if self.suspended {
-            return Err(Error::Misuse(Misuse::State));
-        }
         let mut rng = self.rng.fork("host key");
         match self.vault.replace_host_key(old, new, &mut rng) {
             Err(StoreError::WrongKey) => Err(StoreError::WrongKey.into()),
@@ -476,6 +478,13 @@ impl Engine {
     }
 
     fn check_open(&self) -> Result<()> {
+        if self.suspended && self.state == State::Open {
+            return Err(Error::Misuse(Misuse::Suspended));
+        }
+        self.check_state()
+    }
+
+    fn check_state(&self) -> Result<()> {
         if self.state == State::Open { Ok(()) } else { Err(Error::Misuse(Misuse::Closed)) }
     }
 

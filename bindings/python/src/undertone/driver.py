@@ -176,6 +176,8 @@ class Undertone:
         self._wake_at: Optional[datetime] = None
         self._calls = 0
         self._waiting = False
+        # Held by the loop while it drains, and while the engine is suspended.
+        self._turn = asyncio.Lock()
 
     # Its life.
 
@@ -291,11 +293,17 @@ class Undertone:
     async def suspend(self) -> None:
         """Releases every lock and file, so that an operating system may freeze the process. It disconnects."""
         await self.disconnect()
-        await self.run(self.engine.suspend)
+        await self._turn.acquire()
+        try:
+            await self.run(self.engine.suspend)
+        except BaseException:
+            self._turn.release()
+            raise
 
     async def resume(self) -> None:
         """Takes the locks and files back, and connects."""
         await self.run(self.engine.resume)
+        self._turn.release()
         if self._transport is not None:
             self.connect()
 
@@ -306,7 +314,11 @@ class Undertone:
     async def wipe(self, lose_unsent: bool = False) -> None:
         """Logs the user out: wipes everything that this device keeps of them, and closes the chat."""
         await self.disconnect()
-        await self.run(self.engine.wipe, lose_unsent)
+        async with self._turn:
+            await self.run(self.engine.wipe, lose_unsent)
+            # The loop would find nothing there.
+            if self._main is not None:
+                self._main.cancel()
         await self.close()
 
     # What happens.
@@ -453,8 +465,9 @@ class Undertone:
         ready: Optional[asyncio.Task[None]] = None
         try:
             while True:
-                drained = await self._off_loop(engine.drain, _BATCH)
-                await self._do(drained)
+                async with self._turn:
+                    drained = await self._off_loop(engine.drain, _BATCH)
+                    await self._do(drained)
                 if drained.more:
                     continue
                 if ready is None:
@@ -467,7 +480,8 @@ class Undertone:
                     ready.result()
                     ready = None
                 if drained.wake_at is not None and drained.wake_at <= self._now():
-                    await self._off_loop(engine.handle_timeout)
+                    async with self._turn:
+                        await self._off_loop(engine.handle_timeout)
         except asyncio.CancelledError:
             raise
         except BaseException as error:

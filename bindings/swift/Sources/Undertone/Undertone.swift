@@ -49,6 +49,8 @@ public actor Undertone {
     private var closed = false
     private var watching = false
     private var waiting = false
+    private var suspended = false
+    private var draining = false
     private let signal: AsyncStream<Void>
     private let signalled: AsyncStream<Void>.Continuation
 
@@ -137,19 +139,38 @@ public actor Undertone {
     /// Releases every lock and file, so that the system may freeze the process. It disconnects.
     public func suspend() async throws {
         await disconnect()
-        try await run { try $0.suspend() }
+        suspended = true
+        // The turn that is under way comes to its end first.
+        while draining { try await Task.sleep(nanoseconds: 1_000_000) }
+        do {
+            try await run { try $0.suspend() }
+        } catch {
+            suspended = false
+            signalled.yield()
+            throw error
+        }
     }
 
     /// Takes the locks and files back, and connects.
     public func resume() async throws {
         try await run { try $0.resume() }
+        suspended = false
+        signalled.yield()
         connect()
     }
 
     /// Logs the user out: wipes everything that this device keeps of them, and closes the chat.
     public func wipe(loseUnsent: Bool = false) async throws {
         await disconnect()
-        try await run { try $0.wipe(loseUnsent: loseUnsent) }
+        suspended = true
+        while draining { try await Task.sleep(nanoseconds: 1_000_000) }
+        do {
+            try await run { try $0.wipe(loseUnsent: loseUnsent) }
+        } catch {
+            suspended = false
+            signalled.yield()
+            throw error
+        }
         await close()
     }
 
@@ -369,10 +390,18 @@ public actor Undertone {
         var wakes = signal.makeAsyncIterator()
         do {
             while !closed {
+                // Whoever resumes the engine says so.
+                while suspended {
+                    waiting = true
+                    if await wakes.next() == nil { return }
+                }
+                draining = true
+                defer { draining = false }
                 let drained = try await run { try $0.drain(limit: Self.batch) }
                 try await perform(drained)
                 if drained.more { continue }
                 wakeAt = drained.wakeAt
+                draining = false
                 watch()
                 let timer = sleeper(until: drained.wakeAt)
                 waiting = true
@@ -380,7 +409,10 @@ public actor Undertone {
                 waiting = false
                 timer?.cancel()
                 if woken == nil { return }
-                if let at = drained.wakeAt, at <= now() { try await run { try $0.handleTimeout() } }
+                if let at = drained.wakeAt, at <= now(), !suspended {
+                    draining = true
+                    try await run { try $0.handleTimeout() }
+                }
             }
         } catch {
             if closed { return }

@@ -7,6 +7,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.channels.Channel
@@ -19,6 +20,8 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import java.nio.file.Path
@@ -97,6 +100,9 @@ public class Undertone private constructor(
     private var connecting: Job? = null
     private val work = AtomicInteger()
 
+    /** Held by the loop while it drains, and while the engine is suspended. */
+    private val turn = Mutex()
+
     @Volatile
     private var waiting = false
 
@@ -126,19 +132,30 @@ public class Undertone private constructor(
     /** Releases every lock and file, so that an operating system may freeze the process. It disconnects. */
     public suspend fun suspend() {
         disconnect()
-        worker.run { engine.suspend() }
+        turn.lock()
+        try {
+            worker.run { engine.suspend() }
+        } catch (error: Throwable) {
+            turn.unlock()
+            throw error
+        }
     }
 
     /** Takes the locks and files back, and connects. */
     public suspend fun resume() {
         worker.run { engine.resume() }
+        turn.unlock()
         if (transport != null) connect()
     }
 
     /** Logs the user out: wipes everything that this device keeps of them, and closes the chat. */
     public suspend fun wipe(loseUnsent: Boolean = false) {
         disconnect()
-        worker.run { engine.wipe(loseUnsent) }
+        turn.withLock {
+            worker.run { engine.wipe(loseUnsent) }
+            // The loop would find nothing there.
+            scope.cancel()
+        }
         withContext(Dispatchers.IO) { close() }
     }
 
@@ -285,8 +302,7 @@ public class Undertone private constructor(
     private suspend fun drive() {
         try {
             while (true) {
-                val drained = worker.run { engine.drain(BATCH) }
-                perform(drained)
+                val drained = turn.withLock { worker.run { engine.drain(BATCH) }.also { perform(it) } }
                 if (drained.more) continue
                 val wakeAt = drained.wakeAt
                 this.wakeAt = wakeAt
@@ -294,7 +310,7 @@ public class Undertone private constructor(
                 waiting = true
                 if (wait == null) engine.ready() else withTimeoutOrNull(wait) { engine.ready() }
                 waiting = false
-                if (wakeAt != null && wakeAt <= now()) worker.run { engine.handleTimeout() }
+                if (wakeAt != null && wakeAt <= now()) turn.withLock { worker.run { engine.handleTimeout() } }
             }
         } catch (cancelled: CancellationException) {
             throw cancelled

@@ -1,0 +1,99 @@
+//! Conducts scenarios that all languages share: each device is played by a program in some language, all of them over one
+//! real relay, in every pairing.
+//!
+//! `mixed --relay PROGRAM --player NAME=COMMAND… [--only SCENARIO] FOLDER` plays the files of `FOLDER`. A player reads
+//! commands and answers them, a line each (`player.rs`).
+
+mod player;
+mod relay;
+mod scenario;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use relay::Relay;
+use scenario::Scenario;
+
+/// A language, and how its player is started.
+#[derive(Clone)]
+struct Language {
+    name: String,
+    command: String,
+}
+
+/// What the arguments ask for.
+#[derive(Default)]
+struct Ask {
+    relay: String,
+    languages: Vec<Language>,
+    only: Option<String>,
+    folder: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("mixed: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let ask = Ask::read()?;
+    let scenarios = Scenario::all(&ask.folder, ask.only.as_deref())?;
+    let relay = Relay::start(&ask.relay)?;
+    let (mut passed, mut failed) = (0, Vec::new());
+    for scenario in &scenarios {
+        for cast in casts(&ask.languages, scenario.devices.len()) {
+            let names: Vec<&str> = cast.iter().map(|language| language.name.as_str()).collect();
+            match scenario.play(&cast, relay.address()) {
+                Ok(()) => passed += 1,
+                Err(why) => {
+                    println!("FAILED {} by {}: {why}", scenario.name, names.join(", "));
+                    failed.push(format!("{} by {}", scenario.name, names.join(", ")));
+                }
+            }
+        }
+        println!("{}: {}", scenario.name, scenario.about);
+    }
+    println!("{passed} passed, {} failed", failed.len());
+    if failed.is_empty() && passed > 0 { Ok(()) } else { Err(format!("failed: {}", failed.join("; "))) }
+}
+
+/// Every ordered pair of languages for the first two devices; further devices take what is left in turn.
+fn casts(languages: &[Language], devices: usize) -> Vec<Vec<Language>> {
+    let count = languages.len();
+    let pairs = (0..count).flat_map(|one| (0..count).map(move |other| (one, other)));
+    let language = |(one, other): (usize, usize), device: usize| match device {
+        0 => one,
+        1 => other,
+        further => (one + other + further) % count,
+    };
+    pairs.map(|pair| (0..devices).map(|device| languages[language(pair, device)].clone()).collect()).collect()
+}
+
+impl Ask {
+    fn read() -> Result<Ask, String> {
+        let mut ask = Ask::default();
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or(format!("{word} needs a value"));
+            match word.as_str() {
+                "--relay" => ask.relay = value()?,
+                "--only" => ask.only = Some(value()?),
+                "--player" => {
+                    let player = value()?;
+                    let (name, command) = player.split_once('=').ok_or("--player needs NAME=COMMAND")?;
+                    ask.languages.push(Language { name: name.into(), command: command.into() });
+                }
+                folder => ask.folder = folder.into(),
+            }
+        }
+        if ask.relay.is_empty() || ask.languages.is_empty() || ask.folder.as_os_str().is_empty() {
+            return Err("mixed --relay PROGRAM --player NAME=COMMAND… [--only SCENARIO] FOLDER".into());
+        }
+        Ok(ask)
+    }
+}
