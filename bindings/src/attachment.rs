@@ -158,7 +158,8 @@ mirror!(
 impl Picture {
     fn engine(self) -> Result<CorePicture> {
         let Picture { width, height, preview, blur_hash, blurred } = self;
-        let preview = preview.map(|bytes| Preview::new(bytes).ok_or_else(|| misfit("the preview is too large or no image")));
+        let preview =
+            preview.map(|bytes| Preview::new(bytes).ok_or_else(|| misfit("the preview is too large or no image")));
         let blur_hash = blur_hash.map(|text| BlurHash::new(&text).ok_or_else(|| misfit("that is no BlurHash")));
         Ok(CorePicture { width, height, preview: preview.transpose()?, blur_hash: blur_hash.transpose()?, blurred })
     }

@@ -133,7 +133,12 @@ impl Conversations {
     /// Conversations by what this user calls those who are in them, and by their ids: words in any order, the last one may
     /// be only begun. A page may have fewer than asked for, or none, and still more to come.
     #[uniffi::method(default(cursor = None, limit = 50))]
-    pub fn search(&self, text: String, cursor: Option<Arc<ConversationCursor>>, limit: u32) -> Result<ConversationPage> {
+    pub fn search(
+        &self,
+        text: String,
+        cursor: Option<Arc<ConversationCursor>>,
+        limit: u32,
+    ) -> Result<ConversationPage> {
         let query = SearchQuery::parse(&text)?;
         let cursor = cursor.as_deref().map(|cursor| &cursor.0);
         self.0.read(|engine, now| engine.conversations().search(&query, cursor, limit as usize, now)).map(Mirror::of)

@@ -146,9 +146,7 @@ impl Mirror<CoreEvent> for Event {
             CoreEvent::MessageAdded(conversation, key) => Event::MessageAdded { conversation, key },
             CoreEvent::MessageChanged(conversation, key) => Event::MessageChanged { conversation, key },
             CoreEvent::MessageRemoved(conversation, key) => Event::MessageRemoved { conversation, key },
-            CoreEvent::AttachmentProgress(transfer) => {
-                Event::AttachmentProgress { transfer: Transfer::of(*transfer) }
-            }
+            CoreEvent::AttachmentProgress(transfer) => Event::AttachmentProgress { transfer: Transfer::of(*transfer) },
             CoreEvent::CallIncoming(conversation, call) => Event::CallIncoming { conversation, call },
             CoreEvent::CallChanged(conversation, call) => Event::CallChanged { conversation, call },
             CoreEvent::CallCrossed(conversation, call) => Event::CallCrossed { conversation, call },

@@ -25,7 +25,8 @@ pub struct Delivery {
 impl Delivery {
     pub(crate) fn engine(self) -> Result<core::Delivery> {
         let Delivery { id, accepted_at, frank, envelope } = self;
-        let tag = |bytes: Vec<u8>| Hash32::from_slice(&bytes).ok_or_else(|| misuse("frank", "a franking tag has 32 bytes"));
+        let tag =
+            |bytes: Vec<u8>| Hash32::from_slice(&bytes).ok_or_else(|| misuse("frank", "a franking tag has 32 bytes"));
         Ok(core::Delivery { id, accepted_at, frank: frank.map(tag).transpose()?, envelope })
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use undertone::policy as core;
 use undertone::policy::{
-    Action as CoreAction, AttachmentKind as CoreAttachmentKind, CallKind as CoreCallKind, Decision as CoreDecision, Role,
+    Action as CoreAction, AttachmentKind as CoreAttachmentKind, CallKind as CoreCallKind, Decision as CoreDecision,
+    Role,
 };
 
 use crate::error::Result;

@@ -147,7 +147,9 @@ impl From<RefusedReason> for input::Refusal {
     fn from(from: RefusedReason) -> input::Refusal {
         match from {
             RefusedReason::Policy => input::Refusal::Policy,
-            RefusedReason::UnknownTag | RefusedReason::NotMember | RefusedReason::Recipient => input::Refusal::NotMember,
+            RefusedReason::UnknownTag | RefusedReason::NotMember | RefusedReason::Recipient => {
+                input::Refusal::NotMember
+            }
             RefusedReason::Revoked | RefusedReason::Expired => input::Refusal::Certificate,
             RefusedReason::Malformed | RefusedReason::TooLarge | RefusedReason::Stale => input::Refusal::Malformed,
             RefusedReason::RateLimited => input::Refusal::RateLimited,

@@ -36,7 +36,8 @@ impl Table {
 
 /// The number before a word, like the 12 of `12 passed`.
 pub fn before(text: &str, word: &str) -> u64 {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty()).collect();
     let found = words.windows(2).rev().find(|pair| pair[1] == word);
     found.and_then(|pair| pair[0].parse().ok()).unwrap_or(0)
 }

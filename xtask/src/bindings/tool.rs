@@ -45,7 +45,8 @@ pub fn run(command: &mut Command) -> Result<(), String> {
 pub fn output(command: &mut Command) -> Result<String, String> {
     let line = show(command);
     println!("$ {line}");
-    let output = command.stderr(Stdio::inherit()).output().map_err(|error| format!("`{line}` cannot be run: {error}"))?;
+    let output =
+        command.stderr(Stdio::inherit()).output().map_err(|error| format!("`{line}` cannot be run: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     print!("{text}");
     if output.status.success() { Ok(text) } else { Err(format!("`{line}` ended with {}", output.status)) }

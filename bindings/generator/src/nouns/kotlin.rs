@@ -6,7 +6,8 @@ use uniffi_bindgen::interface::Type;
 
 use crate::noun::{Argument, Default, Method, Noun};
 
-const HEAD: &str = "// The nouns of a chat: written from what the engine exports. Do not edit.\n\npackage dev.undertone\n";
+const HEAD: &str =
+    "// The nouns of a chat: written from what the engine exports. Do not edit.\n\npackage dev.undertone\n";
 
 pub fn write(nouns: &[Noun]) -> Result<String> {
     let mut text = HEAD.to_owned();
@@ -33,7 +34,8 @@ fn write_method(method: &Method) -> Result<String> {
         };
         given.push(format!("{}: {}{default}", name.to_lower_camel_case(), type_name(kind)?));
     }
-    let gives = method.gives.as_ref().map(type_name).transpose()?.map_or_else(String::new, |gives| format!(": {gives}"));
+    let gives =
+        method.gives.as_ref().map(type_name).transpose()?.map_or_else(String::new, |gives| format!(": {gives}"));
     let passed: Vec<String> = method.arguments.iter().map(|argument| argument.name.to_lower_camel_case()).collect();
     let name = method.name.to_lower_camel_case();
     Ok(format!(

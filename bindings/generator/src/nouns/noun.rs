@@ -6,8 +6,7 @@ use uniffi_bindgen::interface::{DefaultValue, Literal, Method as Exported, Objec
 use uniffi_bindgen::{BindgenLoader, BindgenPaths, ComponentInterface, GlobalConfig};
 
 /// Those that an engine gives, by the method that gives them. What it gives else is for the driver.
-const NOUNS: [&str; 7] =
-    ["conversations", "messages", "attachments", "calls", "identity", "privacy", "notifications"];
+const NOUNS: [&str; 7] = ["conversations", "messages", "attachments", "calls", "identity", "privacy", "notifications"];
 
 /// An object that the engine gives.
 pub struct Noun {

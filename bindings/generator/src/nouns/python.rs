@@ -78,9 +78,14 @@ pub fn escaped(name: &str) -> String {
 
 pub fn type_name(kind: &Type) -> Result<String> {
     Ok(match kind {
-        Type::UInt8 | Type::Int8 | Type::UInt16 | Type::Int16 | Type::UInt32 | Type::Int32 | Type::UInt64 | Type::Int64 => {
-            "int".to_owned()
-        }
+        Type::UInt8
+        | Type::Int8
+        | Type::UInt16
+        | Type::Int16
+        | Type::UInt32
+        | Type::Int32
+        | Type::UInt64
+        | Type::Int64 => "int".to_owned(),
         Type::Boolean => "bool".to_owned(),
         Type::String => "str".to_owned(),
         Type::Bytes => "bytes".to_owned(),

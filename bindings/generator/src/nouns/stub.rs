@@ -14,7 +14,8 @@ from undertone._ids import SubscriptionId, TransmitId, UserId\n";
 pub fn write(interface: &ComponentInterface) -> Result<String> {
     let mut text = HEAD.to_owned();
     for function in interface.function_definitions() {
-        let given = arguments(function.arguments().iter().map(|a| (a.name(), a.as_type(), a.default_value().is_some())))?;
+        let given =
+            arguments(function.arguments().iter().map(|a| (a.name(), a.as_type(), a.default_value().is_some())))?;
         text += &format!("\ndef {}({given}) -> {}: ...\n", function.name(), gives(function.return_type())?);
     }
     for record in interface.record_definitions() {

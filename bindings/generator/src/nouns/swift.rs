@@ -33,7 +33,8 @@ fn write_method(method: &Method) -> Result<String> {
         };
         given.push(format!("{}: {}{default}", name.to_lower_camel_case(), type_name(kind)?));
     }
-    let gives = method.gives.as_ref().map(type_name).transpose()?.map_or_else(String::new, |gives| format!(" -> {gives}"));
+    let gives =
+        method.gives.as_ref().map(type_name).transpose()?.map_or_else(String::new, |gives| format!(" -> {gives}"));
     let pass = |argument: &Argument| format!("{0}: {0}", argument.name.to_lower_camel_case());
     let passed: Vec<String> = method.arguments.iter().map(pass).collect();
     let name = method.name.to_lower_camel_case();
