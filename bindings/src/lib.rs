@@ -8,6 +8,8 @@
 //! that could hang at the end of a process, call into a host's runtime that is gone, or deadlock. See
 //! `docs/decisions/0028-bindings-without-threads.md`.
 
+#![allow(clippy::result_large_err, reason = "an error crosses to another language, where its size is no matter")]
+
 mod attachment;
 mod authority;
 mod call;

@@ -164,8 +164,8 @@ pub fn is_fatal(error: &Error) -> bool {
 /// Whether an error is an invariant of the engine that did not hold.
 pub fn is_bug(error: &Error) -> bool {
     match error {
-        Error::Bug(_) | Error::Store(StoreError::Corrupt(_) | StoreError::Limit(_)) => true,
-        Error::Misuse(_) | Error::Denied(_) | Error::Peer(_) | Error::Store(_) => false,
+        Error::Store(error) => matches!(error, StoreError::Corrupt(_) | StoreError::Limit(_)),
+        Error::Misuse(_) | Error::Denied(_) | Error::Peer(_) => false,
         _ => true,
     }
 }

@@ -27,7 +27,8 @@ cargo xtask requirements                  which tests ran for each requirement; 
 cargo xtask sim [--seeds N]               platforms of many devices under faults, which must heal (--help for more)
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
-cargo xtask bindings [LANGUAGE…]          build, package and test the bindings: python, kotlin; installs what is missing
+cargo xtask bindings [LANGUAGE…]          build, package and test the bindings: python, kotlin, swift; installs what is
+                                          missing, and is no stage of `test` yet
 cargo xtask bench [--quick] [--only …]    measure what a message costs; without arguments, write docs/benchmarks.md
 cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
 cargo xtask mutants [--shard 1/8] [--file PATH] [--list]

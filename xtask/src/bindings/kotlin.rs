@@ -20,6 +20,15 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     Ok(())
 }
 
+/// How the player is started.
+pub fn player() -> Result<String, String> {
+    let target = root()?.join("bindings/kotlin/player/target");
+    let classpath = target.join("classpath");
+    let libraries = std::fs::read_to_string(&classpath).map_err(|error| format!("{}: {error}", classpath.display()))?;
+    let jar = target.join("undertone-player-0.1.0.jar");
+    Ok(format!("java -cp {}:{} dev.undertone.player.MainKt", jar.display(), libraries.trim()))
+}
+
 /// How JNA calls this platform.
 fn platform() -> Result<&'static str, String> {
     match (std::env::consts::OS, std::env::consts::ARCH) {

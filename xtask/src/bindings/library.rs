@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use super::tool::{self, root};
 use crate::stage::Step;
 
+/// How the sources look.
+const CONFIG: &str = "uniffi.toml";
 /// Bytes of the stripped library at most.
 const MOST: u64 = 4 * 1_000_000;
 
 /// Builds the library and the generators.
 pub fn build() -> Result<(), String> {
     Step::cargo("rustc --locked --profile bindings --package undertone-ffi --lib --crate-type cdylib").run()?;
-    Step::cargo("build --locked --package undertone-bindgen").run()?;
-    weigh()
+    Step::cargo("build --locked --package undertone-bindgen").run()
 }
 
 /// The library with the symbols from which sources are written.
@@ -42,7 +43,20 @@ pub fn stripped(folder: &std::path::Path) -> Result<PathBuf, String> {
 pub fn generate(language: &str, out: &std::path::Path) -> Result<(), String> {
     let (library, out) = (path()?, out.to_string_lossy().into_owned());
     let library = library.to_string_lossy();
-    generator("uniffi-bindgen", &["generate", "--no-format", "--language", language, "--out-dir", &out, &library])
+    let args = ["generate", "--no-format", "--config", CONFIG, "--language", language, "--out-dir", &out, &library];
+    generator("uniffi-bindgen", &args)
+}
+
+/// Writes UniFFI's sources of Swift, and the header of the library with its map.
+pub fn swift(sources: &std::path::Path, header: &std::path::Path) -> Result<(), String> {
+    let library = path()?;
+    let library = library.to_string_lossy();
+    let (sources, header) = (sources.to_string_lossy(), header.to_string_lossy());
+    let map = ["--modulemap", "--module-name", "UndertoneFFI", "--modulemap-filename", "module.modulemap"];
+    for args in [&["--swift-sources", &library, &sources][..], &["--headers", &library, &header]] {
+        generator("uniffi-bindgen-swift", &[&["--config", CONFIG], args].concat())?;
+    }
+    generator("uniffi-bindgen-swift", &[&["--config", CONFIG], &map[..], &[&library, &header]].concat())
 }
 
 /// Writes the nouns of a language.
@@ -57,7 +71,7 @@ fn generator(name: &str, args: &[&str]) -> Result<(), String> {
 }
 
 /// An app's size is what its users download: the library may not grow without anybody noticing.
-fn weigh() -> Result<(), String> {
+pub fn weigh() -> Result<(), String> {
     let library = stripped(&tool::folder("weighed")?)?;
     let size = fs::metadata(&library).map_err(|error| format!("{}: {error}", library.display()))?.len();
     println!("stripped library: {size} bytes, at most {MOST}");

@@ -1,8 +1,11 @@
-//! `cargo xtask bindings`: builds, packages and tests the bindings of each language, and counts their tests.
+//! `cargo xtask bindings`: builds, packages and tests the bindings of each language, plays the scenarios that they share,
+//! and counts their tests.
 
 mod kotlin;
 mod library;
+mod mixed;
 mod python;
+mod swift;
 mod table;
 mod tool;
 
@@ -10,23 +13,37 @@ use std::time::Instant;
 
 use table::Table;
 
-/// The languages, by their names on the command line.
-const LANGUAGES: [(&str, fn(&mut Table) -> Result<(), String>); 2] = [("python", python::run), ("kotlin", kotlin::run)];
+/// A language: its name on the command line, what builds and tests it, and how its player is started after that.
+struct Language {
+    name: &'static str,
+    run: fn(&mut Table) -> Result<(), String>,
+    player: fn() -> Result<String, String>,
+}
 
-/// Builds, packages and tests the languages that the arguments name, or all.
+const LANGUAGES: [Language; 3] = [
+    Language { name: "python", run: python::run, player: python::player },
+    Language { name: "kotlin", run: kotlin::run, player: kotlin::player },
+    Language { name: "swift", run: swift::run, player: swift::player },
+];
+
+/// Builds, packages and tests the languages that the arguments name, or all; then lets these play the scenarios.
 pub fn run(args: &[String]) -> Result<(), String> {
-    if let Some(unknown) = args.iter().find(|name| LANGUAGES.iter().all(|(known, _)| known != *name)) {
-        return Err(format!("no language `{unknown}`; there are {}", LANGUAGES.map(|(name, _)| name).join(", ")));
+    if let Some(unknown) = args.iter().find(|name| LANGUAGES.iter().all(|known| known.name != *name)) {
+        return Err(format!("no language `{unknown}`; there are {}", LANGUAGES.map(|known| known.name).join(", ")));
     }
     library::build()?;
     let mut table = Table::default();
-    for (name, language) in LANGUAGES {
-        if args.is_empty() || args.iter().any(|wanted| wanted == name) {
-            println!("\n── bindings for {name}");
-            let start = Instant::now();
-            language(&mut table)?;
-            table.took(name, start.elapsed());
-        }
+    let wanted = |language: &&Language| args.is_empty() || args.iter().any(|name| name == language.name);
+    let languages: Vec<&Language> = LANGUAGES.iter().filter(wanted).collect();
+    for language in &languages {
+        println!("\n── bindings for {}", language.name);
+        let start = Instant::now();
+        (language.run)(&mut table)?;
+        table.took(language.name, start.elapsed());
     }
-    table.print()
+    println!("\n── scenarios");
+    let players = languages.iter().map(|language| Ok((language.name, (language.player)()?)));
+    mixed::run(&players.collect::<Result<Vec<_>, String>>()?, &mut table)?;
+    table.print()?;
+    library::weigh()
 }

@@ -8,14 +8,16 @@ use super::tool::{self, command, empty, need, output, root};
 
 /// What builds the wheel and looks at it; versions, so that the same wheel comes of the same sources.
 const TOOLS: [&str; 1] = ["maturin==1.16.0"];
-const TEST_TOOLS: [&str; 4] = ["pytest==9.2.0", "pytest-asyncio==1.4.0", "mypy==2.4.1", "websockets==17.4"];
+const TEST_TOOLS: [&str; 4] = ["pytest==9.2.0", "pytest-asyncio==1.5.0", "mypy==2.4.1", "websockets==17.4"];
 
 /// Builds the wheel, and tests it in an environment that has nothing else of this repository.
 pub fn run(table: &mut Table) -> Result<(), String> {
     need("python3", &["python3", "python3-venv"])?;
     let root = root()?;
     let folder = root.join("bindings/python");
-    library::nouns("python", &folder.join("src/undertone/_nouns.py"))?;
+    let module = folder.join("src/undertone");
+    library::nouns("python", &module.join("_nouns.py"))?;
+    library::nouns("stub", &module.join("undertone_ffi.pyi"))?;
     let tools = environment("python-tools", &TOOLS)?;
     let wheels = empty("wheels")?;
     let out = wheels.to_string_lossy();
@@ -26,7 +28,13 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     let python = bin.join("python");
     let tests = output(&mut command(&python, &["-m", "pytest", "-p", "no:cacheprovider"], &folder))?;
     table.add("python", "pytest", before(&tests, "passed"));
-    tool::run(&mut command(&python, &["-m", "mypy", "--no-error-summary", "examples", "tests"], &folder))
+    tool::run(&mut command(&python, &["-m", "mypy", "--no-error-summary", "examples", "players", "tests"], &folder))
+}
+
+/// How the player is started.
+pub fn player() -> Result<String, String> {
+    let python = tool::folder("python-tests")?.join("bin/python");
+    Ok(format!("{} {}", python.display(), root()?.join("bindings/python/players/player.py").display()))
 }
 
 /// A new environment with packages in it; its programs are in the folder that is returned.

@@ -1,0 +1,100 @@
+//! Swift: a package with the native library beside it, and its tests. Where there is no Swift, in a folder with Debian's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::library;
+use super::table::Table;
+use super::tool::{self, answers, command, folder, need, output, root};
+
+/// What a folder of Debian trixie needs for Swift.
+const PACKAGES: &str = "swiftlang,libc6-dev,libstdc++-14-dev,binutils,git,ca-certificates";
+
+/// Builds the package and tests it.
+pub fn run(table: &mut Table) -> Result<(), String> {
+    let place = package()?;
+    let sources = place.join("Sources");
+    library::swift(&sources.join("UndertoneEngine"), &sources.join("UndertoneFFI"))?;
+    library::nouns("swift", &sources.join("Undertone/Nouns.swift"))?;
+    library::stripped(&place.join("lib"))?;
+    let printed = output(&mut swift("swift build && swift test --skip-build 2>&1")?)?;
+    table.add("swift", "Swift Testing", tests(&printed));
+    Ok(())
+}
+
+/// How the player is started.
+pub fn player() -> Result<String, String> {
+    let program = ".build/debug/player";
+    Ok(if answers("swift", "--version") {
+        package()?.join(program).to_string_lossy().into_owned()
+    } else {
+        let script = folder("swift")?.join("player.sh");
+        let text = format!("#!/bin/sh\nexec {}\n", inside(&chroot()?, program));
+        fs::write(&script, text).map_err(|error| format!("{}: {error}", script.display()))?;
+        format!("sh {}", script.display())
+    })
+}
+
+/// The package: in the repository, or copied into the folder where Swift is.
+fn package() -> Result<PathBuf, String> {
+    let from = root()?.join("bindings/swift");
+    if answers("swift", "--version") {
+        return Ok(from);
+    }
+    let place = chroot()?.join("package");
+    fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+    for part in ["Package.swift", "Sources", "Tests"] {
+        let (from, to) = (from.join(part), place.to_string_lossy().into_owned());
+        tool::run(&mut command("cp", &["--recursive", "--update", &from.to_string_lossy(), &to], &root()?))?;
+    }
+    Ok(place)
+}
+
+/// A command of a shell in the package.
+fn swift(line: &str) -> Result<Command, String> {
+    Ok(if answers("swift", "--version") {
+        command("sh", &["-c", line], &package()?)
+    } else {
+        command("sh", &["-c", &inside(&chroot()?, &format!("sh -c '{line}'"))], &root()?)
+    })
+}
+
+/// A command line that runs another in the folder with Swift, with the folders of the scenarios and of the system.
+fn inside(chroot: &Path, line: &str) -> String {
+    let chroot = chroot.display();
+    let line = line.replace('\'', "\"");
+    format!(
+        "unshare --mount --pid --fork --kill-child sh -c 'mount -t proc proc {chroot}/proc && \
+         mount --bind /dev {chroot}/dev && mount --bind /tmp {chroot}/tmp && \
+         exec chroot {chroot} /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root LANG=C.UTF-8 sh -c \"cd /package && exec {}\"'",
+        line.replace('"', "\\\"")
+    )
+}
+
+/// A folder with Debian trixie and its Swift, made once.
+fn chroot() -> Result<PathBuf, String> {
+    let place = folder("swift")?.join("trixie");
+    if !place.join("usr/bin/swift").exists() {
+        need("mmdebstrap", &["mmdebstrap"])?;
+        let include = format!("--include={PACKAGES}");
+        let args = ["--variant=apt", &include, "trixie", &place.to_string_lossy()];
+        tool::run(&mut command("mmdebstrap", &args, &root()?))?;
+    }
+    Ok(place)
+}
+
+/// The number in `Test run with 6 tests passed`.
+fn tests(printed: &str) -> u64 {
+    let line = printed.lines().rev().find_map(|line| line.split_once("Test run with "));
+    line.and_then(|(_, rest)| rest.split(' ').next()?.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod unit {
+    #[test]
+    fn tests_are_counted_by_the_last_line() {
+        assert_eq!(super::tests("Executed 0 tests\n✔ Test run with 6 tests passed after 0.4 seconds."), 6);
+        assert_eq!(super::tests("error: no such module"), 0);
+    }
+}
