@@ -511,4 +511,28 @@ mod tests {
             "nobody confirms one's own"
         );
     }
+
+    #[test]
+    fn of_what_has_overtaken_its_message_delivery_counts_before_reading() {
+        let (mut engine, talk) = begun();
+        let came = engine.mutate(NOW, |ctx| {
+            for mark in [Mark::Read, Mark::Delivered] {
+                keep_early(ctx, talk, &user("bea"), NOW, vec![(mark, user("ann"), id(0))])?;
+            }
+            early::take(ctx, talk, &user("ann"), id(0))
+        });
+        let read = |early: &Early| matches!(early, Early::Receipt { read: true, .. });
+        assert_eq!(came.unwrap().iter().map(read).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn what_waited_counts_when_its_message_has_come() {
+        let (mut engine, talk) = begun();
+        written(&mut engine, talk, 1);
+        for (read, expected) in [(false, SendState::Delivered), (true, SendState::Read)] {
+            let (author, bea) = (user("ann"), user("bea"));
+            engine.mutate(NOW, |ctx| apply_early(ctx, talk, (&author, id(0)), &bea, read, NOW)).unwrap();
+            assert!(state(&mut engine, talk, 0) == expected);
+        }
+    }
 }

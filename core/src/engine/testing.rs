@@ -5,7 +5,7 @@ use crate::authority::Authority;
 use crate::config::Config;
 use crate::id::UserId;
 use crate::policy::Role;
-use crate::store::{HostKey, MemoryDisk, MemoryStore};
+use crate::store::{HostKey, MemoryDisk, MemoryStore, Vault};
 use crate::time::{DAY, Time};
 
 /// When they begin: 2027-01-15T08:00:00Z.
@@ -31,4 +31,9 @@ pub(crate) fn enrol(engine: &mut Engine) {
     let role = Role::new("client").unwrap();
     let certificate = authority().issue(&request, role, 1, NOW.minus(DAY), NOW.plus(300 * DAY)).unwrap();
     engine.identity().enrol(certificate.as_bytes(), NOW).unwrap();
+}
+
+/// What lies below an engine.
+pub(crate) fn vault(engine: &Engine) -> &Vault {
+    &engine.vault
 }
