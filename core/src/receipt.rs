@@ -330,7 +330,7 @@ mod tests {
 
     use super::*;
     use crate::engine::Engine;
-    use crate::engine::testing::{NOW, enrolled};
+    use crate::engine::testing::{NOW, enrolled, put};
     use crate::envelope::MessageRef;
     use crate::message::{Body, MessageKey};
 
@@ -358,19 +358,15 @@ mod tests {
         engine.mutate(now, |ctx| Ok(ctx.memory.receipts.get(&talk).copied())).unwrap()
     }
 
-    /// Messages of Ann's that Bea has.
+    /// Messages of Ann's to Bea.
     fn written(engine: &mut Engine, talk: ConversationId, messages: u64) {
+        let recipients = conversation::require(&engine.read().unwrap(), talk).unwrap().recipients();
         for number in 0..messages {
-            let place = |ctx: &mut Ctx<'_>| {
-                let mut row = conversation::require(&ctx.tx, talk)?;
-                let key = MessageKey::new(NOW, None, ctx.account.id, id(number));
-                let text = Body::Text("here".into());
-                let recipients = row.recipients();
-                let message = MessageRow { own: true, recipients, ..MessageRow::new(user("ann"), NOW, text) };
-                conversation::added(ctx, &mut row, key, &message)?;
-                conversation::store(&mut ctx.tx, &row)
-            };
-            engine.mutate(NOW, place).unwrap();
+            let place = MessageKey::new(NOW, None, engine.device(), id(number));
+            let text = Body::Text("here".into());
+            let recipients = recipients.clone();
+            let message = MessageRow { own: true, recipients, ..MessageRow::new(user("ann"), NOW, text) };
+            put(engine, talk, place, &message, NOW);
         }
     }
 

@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::engine::Engine;
-    use crate::engine::testing::{NOW, enrolled, vault};
+    use crate::engine::testing::{NOW, enrolled, put, vault};
     use crate::id::{DeviceId, MessageId, UserId};
     use crate::message::{Body, MessageRow};
     use crate::time::{HOUR, MINUTE};
@@ -113,12 +113,7 @@ mod tests {
             let place = MessageKey { at, device, id: MessageId::from_slice(&wide).unwrap() };
             let text = Body::Text("x".repeat(bytes));
             let message = MessageRow { period: 1, unread: true, ..MessageRow::new(bea.clone(), at, text) };
-            let add = |ctx: &mut Ctx<'_>| {
-                let mut row = conversation::require(&ctx.tx, talk)?;
-                conversation::added(ctx, &mut row, place, &message)?;
-                conversation::store(&mut ctx.tx, &row)
-            };
-            engine.mutate(NOW.minus(HOUR), add).unwrap();
+            put(&mut engine, talk, place, &message, NOW.minus(HOUR));
         }
         (engine, talk)
     }

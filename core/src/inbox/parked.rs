@@ -449,4 +449,12 @@ mod tests {
             assert_eq!((lacking.envelopes.len(), parked(&engine, 1)), (0, left));
         }
     }
+
+    #[test]
+    fn a_repeat_does_not_wait_beside_the_first() {
+        let mut engine = enrolled("ann");
+        made_up(&mut engine, 1, 1, 1, 10);
+        made_up(&mut engine, 1, 1, 1, 10);
+        assert_eq!(numbers(&engine, 1), [1]);
+    }
 }
