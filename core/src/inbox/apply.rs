@@ -353,54 +353,11 @@ mod tests {
     use super::*;
     use crate::attachment::testing::image;
     use crate::engine::Engine;
-    use crate::engine::testing::{NOW, certified, enrolled, put};
-    use crate::envelope::{Clock, EnvelopeKind, Head, PushHint};
-    use crate::id::Hash32;
-    use crate::input::DeliveryId;
+    use crate::engine::testing::{NOW, certified, put};
+    use crate::inbox::testing::{begun, envelope, newer, text};
     use crate::store::Table;
 
     const LOST: EnvelopeId = EnvelopeId::from_bytes([5; 16]);
-
-    /// Ann's engine, her conversation with Bea, and the certificate of Bea's phone.
-    fn begun() -> (Engine, ConversationId, Certificate) {
-        let mut engine = enrolled("ann");
-        let phone = certified("bea", 1);
-        let talk = engine.conversations().start(phone.user(), NOW).unwrap();
-        (engine, talk, phone)
-    }
-
-    fn envelope() -> (Envelope, Delivery) {
-        let envelope = Envelope {
-            id: EnvelopeId::from_bytes([6; 16]),
-            kind: EnvelopeKind::Message,
-            tag: SessionId::from_bytes([7; 16]),
-            sender: certified("bea", 1).device(),
-            sequence: 1,
-            recipients: Vec::new(),
-            expires_at: NOW.plus(DAY),
-            push: PushHint::None,
-            slot: None,
-            token: None,
-            commitment: None,
-            body: Vec::new(),
-        };
-        let frank = Some(Hash32::from_bytes([8; 32]));
-        (envelope, Delivery { id: DeliveryId(1), accepted_at: NOW, frank, envelope: Vec::new() })
-    }
-
-    fn text() -> Content {
-        let head = Head {
-            id: MessageId::from_bytes([9; 16]),
-            stamp: NOW,
-            period: -1,
-            clock: Clock::FromSend,
-            target: None,
-            counts: true,
-            notifies: true,
-        };
-        let body = codec::encode(&"hello").unwrap();
-        Content { head, kind: Kind::TEXT, body, opening: Hash32::from_bytes([3; 32]) }
-    }
 
     /// Inserts a text of `sender`, and gives its row and how many receipts are owed.
     fn inserted(sender: &Certificate, again: bool) -> (MessageRow, usize, Engine) {
@@ -487,10 +444,7 @@ mod tests {
         let (mut engine, talk, phone) = begun();
         let (envelope, delivery) = envelope();
         let mut sent_again = |bytes: usize| {
-            let mut padded = text().encode().unwrap();
-            padded[0] += 1;
-            padded.resize(bytes, 0);
-            let body = codec::encode(&Again(LOST, padded.into(), NOW)).unwrap();
+            let body = codec::encode(&Again(LOST, newer(bytes).into(), NOW)).unwrap();
             engine.mutate(NOW, |ctx| heal(ctx, talk, &phone, &body, &envelope, &delivery))
         };
         assert_eq!(sent_again(limits::NEWER), Ok(()));
