@@ -263,4 +263,32 @@ mod tests {
         assert_eq!(asked(limits::UNDECRYPTABLE), Ok(()));
         assert_eq!(asked(limits::UNDECRYPTABLE + 1), Err(PeerFault::TooLarge("unreadable").into()));
     }
+
+    #[test]
+    fn an_envelope_is_sent_again_so_often_and_no_more() {
+        let (mut engine, talk, phone) = begun();
+        let id = envelope().0.id;
+        let carried = Carried::Receipt(vec![1].into());
+        let note =
+            |ctx: &mut Ctx<'_>| outbox::note_sent(ctx, id, &outbox::Sent::now(ctx, talk, carried, &[phone.device()]));
+        engine.mutate(NOW, note).unwrap();
+        let body = codec::encode(&vec![(id, NOW)]).unwrap();
+        let queued = |engine: &Engine| engine.read().unwrap().scan_prefix(Table::Outbox, &[], 100).unwrap().len();
+        let before = queued(&engine);
+        for _ in 0..limits::SENT_AGAIN + 3 {
+            engine.mutate(NOW, |ctx| send_again(ctx, talk, phone.device(), &body)).unwrap();
+        }
+        assert_eq!(queued(&engine) - before, usize::from(limits::SENT_AGAIN));
+    }
+
+    #[test]
+    fn what_is_signed_names_the_session_the_device_and_the_time() {
+        let all = [
+            statement(TAG, DEVICE, NOW),
+            statement(ANY, DEVICE, NOW),
+            statement(TAG, DeviceId::from_bytes([9; 16]), NOW),
+            statement(TAG, DEVICE, NOW.plus(1)),
+        ];
+        assert!(all.iter().enumerate().all(|(at, one)| all[..at].iter().all(|other| other != one)));
+    }
 }
