@@ -22,6 +22,8 @@ use crate::tx::Tx;
 
 /// Messages that one mutation confirms: each may take some ten rows.
 const CONFIRM_STEP: usize = 16;
+/// Messages that go into one receipt: half of what it may name, for what was read may have to be told twice.
+const TOLD: usize = limits::RECEIPT_BATCH / 2;
 /// What is left of long receipts stands under this.
 const REST: &[u8] = b"receipt rest";
 /// How long receipts wait for a session.
@@ -76,10 +78,10 @@ pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Resul
         Some(at) if *at <= ctx.now => {}
         _ => return Ok(None),
     }
-    let rows = ctx.tx.scan_prefix(Table::Receipt, conversation.as_bytes(), limits::RECEIPT_BATCH / 2 + 1)?;
-    let more = rows.len() > limits::RECEIPT_BATCH / 2;
+    let rows = ctx.tx.scan_prefix(Table::Receipt, conversation.as_bytes(), TOLD + 1)?;
+    let more = rows.len() > TOLD;
     let mut marks: BTreeMap<(u8, UserId), Vec<MessageId>> = BTreeMap::new();
-    for (key, bytes) in rows.iter().take(limits::RECEIPT_BATCH / 2) {
+    for (key, bytes) in rows.iter().take(TOLD) {
         let (_, author, id): (ConversationId, UserId, MessageId) = codec::decode_row(bytes, "receipt")?;
         marks.entry((key.get(16).copied().unwrap_or(0), author)).or_default().push(id);
         ctx.tx.delete(Table::Receipt, key);
@@ -107,13 +109,10 @@ pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Resul
     Ok(Some(Due { body, own, more }))
 }
 
-/// The body of a receipt for messages of one author.
+/// The body of a receipt that says that messages of one author were delivered.
 #[cfg(feature = "sabotage")]
-pub(crate) fn body(mark: Mark, author: &UserId, ids: &[MessageId]) -> Result<Vec<u8>> {
-    let list = vec![(author.clone(), ids.to_vec())];
-    let empty = Vec::new();
-    let (delivered, read) = if mark == Mark::Read { (empty, list) } else { (list, empty) };
-    codec::encode(&Receipt { delivered, read })
+pub(crate) fn body(author: &UserId, ids: &[MessageId]) -> Result<Vec<u8>> {
+    codec::encode(&Receipt { delivered: vec![(author.clone(), ids.to_vec())], read: Vec::new() })
 }
 
 /// Receipts that are due cannot go out now: they wait a while.
@@ -230,7 +229,8 @@ fn confirm(
     if mark == Mark::Read && person::is_blocked(ctx, from)? {
         return Ok(true);
     }
-    if row.own && !own {
+    if row.own {
+        // This user is none of its recipients.
         let moved = note(&mut row, from, mark, at);
         if moved && mark == Mark::Read {
             ctx.tx.change(Change::Read(conversation, place, Box::new(row.clone()), Reader::Member));
@@ -240,7 +240,7 @@ fn confirm(
         if moved {
             conversation::changed(ctx, conversation, place, &row)?;
         }
-    } else if !row.own && own && mark == Mark::Read && row.unread {
+    } else if own && mark == Mark::Read && row.unread {
         conversation::read_elsewhere(ctx, conversation, place, &mut row)?;
     }
     Ok(true)
@@ -332,7 +332,9 @@ mod tests {
     use crate::engine::Engine;
     use crate::engine::testing::{NOW, enrolled, put};
     use crate::envelope::MessageRef;
+    use crate::event::Event;
     use crate::message::{Body, MessageKey};
+    use crate::output::Output;
 
     fn user(name: &str) -> UserId {
         UserId::new(name).unwrap()
@@ -378,7 +380,7 @@ mod tests {
     /// What Bea says of so many messages of Ann's.
     fn receipt_of(messages: u64) -> Vec<u8> {
         let delivered = vec![(user("ann"), (0..messages).map(id).collect())];
-        codec::encode(&Receipt { delivered, read: Vec::new() }).unwrap()
+        codec::encode(&Receipt { delivered, ..Receipt::default() }).unwrap()
     }
 
     #[test]
@@ -407,7 +409,7 @@ mod tests {
                 })
                 .collect::<Vec<_>>()
         };
-        let part = limits::RECEIPT_BATCH / 2;
+        let part = 128;
         assert_eq!(told(part), [(part, false)]);
         assert_eq!(told(part + 1), [(part, true), (1, false)]);
     }
@@ -530,5 +532,25 @@ mod tests {
             engine.mutate(NOW, |ctx| apply_early(ctx, talk, (&author, id(0)), &bea, read, NOW)).unwrap();
             assert!(state(&mut engine, talk, 0) == expected);
         }
+    }
+
+    #[test]
+    fn a_receipt_that_says_nothing_new_tells_nothing() {
+        let (mut engine, talk) = begun();
+        written(&mut engine, talk, 1);
+        let mut told = |mark| {
+            let confirm = |ctx: &mut Ctx<'_>| confirm(ctx, talk, &user("bea"), mark, &user("ann"), id(0), NOW);
+            engine.mutate(NOW, confirm).unwrap();
+            let mut changes = 0;
+            loop {
+                match engine.poll_output().unwrap() {
+                    Output::Event(Event::MessageChanged(..)) => changes += 1,
+                    Output::Timeout { .. } => return changes,
+                    _ => {}
+                }
+            }
+        };
+        assert_eq!([Mark::Read, Mark::Read, Mark::Delivered].map(&mut told), [1, 0, 0]);
+        assert!(state(&mut engine, talk, 0) == SendState::Read);
     }
 }

@@ -450,4 +450,21 @@ mod tests {
         assert_eq!(sent_again(limits::NEWER), Ok(()));
         assert_eq!(sent_again(limits::NEWER + 1), Err(PeerFault::TooLarge("content").into()));
     }
+
+    #[test]
+    fn a_row_stands_for_an_envelope_as_its_message_would() {
+        for (author, own) in [("ann", true), ("bea", false)] {
+            let (mut engine, talk, phone) = begun();
+            let (author, delivery) = (UserId::new(author).unwrap(), envelope().1);
+            let period = engine.conversations().get(talk, NOW).unwrap().period;
+            let row = engine.mutate(NOW, |ctx| {
+                stand_in(ctx, talk, author.clone(), phone.device(), LOST, &delivery, Cause::TooOld)?;
+                let place = message::find(&ctx.tx, talk, &author, placeholder_id(LOST))?.unwrap();
+                message::load(&ctx.tx, talk, place)
+            });
+            let row = row.unwrap().unwrap();
+            assert_eq!((row.own, row.unread, row.counts), (own, !own, true));
+            assert_eq!((row.accepted, row.period, row.envelope), (Some(NOW), period, Some(LOST)));
+        }
+    }
 }

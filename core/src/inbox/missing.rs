@@ -197,6 +197,13 @@ fn statement(tag: SessionId, device: DeviceId, at: Time) -> Vec<u8> {
     [LABEL, tag.as_bytes(), device.as_bytes(), &at.as_ms().to_be_bytes()].concat()
 }
 
+/// What a device says at `at` that has no keys for a tag.
+#[cfg(test)]
+pub(crate) fn no_session(device: &crate::authority::DeviceKey, tag: SessionId, at: Time) -> Vec<u8> {
+    let signature = device.sign(&statement(tag, DeviceId::of_key(&device.public()), at)).to_vec();
+    codec::encode(&Statement { at, signature }).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     //! R12, R13.

@@ -120,6 +120,8 @@ pub(crate) fn fetched(ctx: &mut Ctx<'_>, next: Option<DeliveryId>) -> Result<()>
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+pub(crate) use missing::no_session;
 
 #[cfg(test)]
 mod tests {

@@ -16,7 +16,7 @@ use crate::limits;
 use crate::member;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
-use crate::tx::Tx;
+use crate::tx::{Row, Tx};
 
 /// Classes of parked envelopes.
 const COMMITS: u8 = 0;
@@ -37,11 +37,11 @@ struct ParkedRow {
 
 /// Keeps an envelope until it can be taken in.
 pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<()> {
-    let (prefix, mut budget) = (prefix(envelope), Budget::new());
+    let mut budget = Budget::new();
     if delivery.envelope.len() > limits::PARKED_BYTES {
         return Ok(());
     }
-    let waiting = ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)?;
+    let waiting = waiting(ctx, envelope.tag, class(envelope), envelope.sender)?;
     let mut bytes: usize = waiting.iter().map(|(_, row)| row.len()).sum::<usize>() + delivery.envelope.len();
     let mut count = waiting.len() + 1;
     for (key, row) in &waiting {
@@ -65,7 +65,7 @@ pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) 
         parked_at: ctx.now,
         envelope: delivery.envelope.clone(),
     };
-    let key = [prefix, shelf::next(ctx)?.to_be_bytes().to_vec()].concat();
+    let key = [prefix(envelope), shelf::next(ctx)?.to_be_bytes().to_vec()].concat();
     shelf::add(ctx, &key, delivery.envelope.len())?;
     ctx.tx.put_row(Table::Parked, key, &row)
 }
@@ -116,10 +116,14 @@ pub(crate) fn retry(
     Ok(Some((key, verdict)))
 }
 
+/// What a device sent for a session and waits, oldest first: [`park`] lets no more be there.
+fn waiting(ctx: &Ctx<'_>, session: SessionId, class: u8, device: DeviceId) -> Result<Vec<Row>> {
+    ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, class, device), limits::PARKED)
+}
+
 /// Whether something that a device sent for a session waits, and not for too long already.
 pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Result<bool> {
-    let rows = ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, OTHERS, device), limits::PARKED + 1)?;
-    for (_, bytes) in rows {
+    for (_, bytes) in waiting(ctx, session, OTHERS, device)? {
         let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
         if ctx.now.since(row.parked_at) <= limits::PARKED_AGE {
             return Ok(true);
@@ -140,7 +144,7 @@ pub(super) fn other_user(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) ->
     }
     let mut asked = BTreeSet::from([device]);
     for class in [OTHERS, COMMITS] {
-        for (_, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, class, device), limits::PARKED + 1)? {
+        for (_, bytes) in waiting(ctx, session, class, device)? {
             let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
             let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
             for recipient in envelope.recipients.into_iter().filter(|recipient| asked.insert(*recipient)) {
@@ -166,8 +170,7 @@ pub(super) struct Lacking {
 pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsewhere: SessionId) -> Result<Lacking> {
     let mut lacking = Lacking { envelopes: Vec::new(), newest: Time::ZERO };
     let mut gone = 0;
-    let prefix = prefix_of(session, OTHERS, device);
-    for (key, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)? {
+    for (key, bytes) in waiting(ctx, session, OTHERS, device)? {
         let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
         let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
         if dedup::came_again(ctx, device, envelope.id)? {
