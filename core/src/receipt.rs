@@ -401,8 +401,8 @@ mod tests {
             let (mut engine, talk) = begun();
             (0..messages as u64).for_each(|number| owe_delivered(&mut engine, talk, number, NOW));
             let due = NOW.plus(limits::RECEIPT_DELAY);
-            let mut part = || engine.mutate(due, |ctx| take_due(ctx, talk)).unwrap();
-            core::iter::from_fn(|| part())
+            let part = || engine.mutate(due, |ctx| take_due(ctx, talk)).unwrap();
+            core::iter::from_fn(part)
                 .map(|due| {
                     let receipt: Receipt = codec::decode(&due.body.unwrap(), "receipt").unwrap();
                     (receipt.delivered[0].1.len(), due.more)

@@ -145,7 +145,7 @@ fn a_session_that_is_used_is_replaced_once_an_hour_when_a_member_says_that_it_ha
     let mut stage = Stage::new();
     let eve = stage.together();
     let talk = stage.conversation();
-    let mut is_replaced = |stage: &mut Stage, later| {
+    let is_replaced = |stage: &mut Stage, later| {
         stage.now = stage.now.plus(later);
         let said = no_session(&eve.signer, SESSION, stage.now);
         stage.deliver(&eve, EnvelopeKind::NoSession, None, said).unwrap();
