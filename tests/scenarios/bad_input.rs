@@ -106,6 +106,7 @@ fn foreign_damaged_and_replayed_envelopes() {
     *flipped.body.last_mut().unwrap() ^= 1;
     cut.body.truncate(20);
     let stranger = Envelope { recipients: vec![DeviceId::from_bytes([8; 16])], ..decoded.clone() };
+    let another = Envelope { sender: DeviceId::from_bytes([8; 16]), ..decoded.clone() };
     let oneself = Envelope { sender: world.devices[bea].id, ..decoded };
     let cases: Vec<(Vec<u8>, PeerFault)> = vec![
         (Vec::new(), PeerFault::Malformed("envelope")),
@@ -114,6 +115,7 @@ fn foreign_damaged_and_replayed_envelopes() {
         (vec![1; limits::ENVELOPE + 1], PeerFault::TooLarge("envelope")),
         (stranger.encode().unwrap(), PeerFault::NotForUs),
         (oneself.encode().unwrap(), PeerFault::NotForUs),
+        (another.encode().unwrap(), PeerFault::Forged),
         (flipped.encode().unwrap(), PeerFault::Forged),
         (cut.encode().unwrap(), PeerFault::Forged),
     ];

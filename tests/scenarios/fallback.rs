@@ -364,6 +364,22 @@ fn only_the_device_that_sent_it_asks() {
     world.check();
 }
 
+// R32, R17
+#[test]
+fn what_the_own_devices_do_shows_nothing_of_the_other() {
+    let (mut world, ann, bea, talk) = after_an_hour(780);
+    let tablet = world.another(ann);
+    world.settle();
+    world.disconnect(bea);
+    let id = world.send(ann, talk, "from the phone");
+    world.run(MINUTE);
+    let target = MessageRef { author: world.user(ann), id };
+    world.call(tablet, |engine, now| engine.messages().react(talk, &target, Some("👍"), now)).unwrap();
+    world.run(2 * HOUR);
+    assert_eq!(asked(&mut world, ann).len(), 1);
+    world.check();
+}
+
 // R32, R27, R25
 #[test]
 fn what_was_deleted_or_has_expired_asks_nothing() {

@@ -1,8 +1,9 @@
 //! What arrives too early, too late or not at all.
 
 use undertone::envelope::{Envelope, EnvelopeKind, MessageRef};
+use undertone::error::{Error, PeerFault};
 use undertone::event::Event;
-use undertone::id::EnvelopeId;
+use undertone::id::{ConversationId, EnvelopeId};
 use undertone::input::Delivery;
 use undertone::message::{MessageContent, SendState};
 use undertone::time::{DAY, HOUR, MINUTE, SECOND};
@@ -35,7 +36,7 @@ fn the_one_held(world: &mut World) -> Delivery {
     delivery
 }
 
-fn encrypted(world: &mut World, ix: DeviceIx, talk: undertone::id::ConversationId) -> usize {
+fn encrypted(world: &mut World, ix: DeviceIx, talk: ConversationId) -> usize {
     world.messages(ix, talk).iter().filter(|m| matches!(m.content, MessageContent::Encrypted(_))).count()
 }
 
@@ -177,13 +178,11 @@ fn a_device_that_refused_its_welcome_is_drawn_in_by_the_next_commit() {
     assert_eq!(world.texts(tablet, talk), ["is it you?"]);
 }
 
-// R12: who has no keys says so, and the session is replaced
-#[test]
-fn a_device_that_missed_its_welcome_says_so_and_gets_a_new_session() {
-    let mut world = World::new(73);
+/// Ann has started with Bea, whose store was put back to before that: she has no keys, and never sent anything.
+fn without_keys(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
+    let mut world = World::new(seed);
     let (ann, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
     world.settle();
-    // The store of the second device is put back to before the start. It never sent anything.
     let before = world.devices[bea].disk.copy();
     world.devices[bea].wants_link = false;
     let talk = world.start(ann, bea);
@@ -193,6 +192,13 @@ fn a_device_that_missed_its_welcome_says_so_and_gets_a_new_session() {
     world.devices[bea].disk = before;
     world.devices[bea].wants_link = true;
     world.restart(bea);
+    (world, ann, bea, talk)
+}
+
+// R12: who has no keys says so, and the session is replaced
+#[test]
+fn a_device_that_missed_its_welcome_says_so_and_gets_a_new_session() {
+    let (mut world, ann, bea, talk) = without_keys(73);
     world.send(ann, talk, "second");
     world.run(2 * HOUR);
     world.check();
@@ -204,6 +210,21 @@ fn a_device_that_missed_its_welcome_says_so_and_gets_a_new_session() {
     let heard = world.texts(bea, talk);
     assert_eq!(heard[heard.len() - 2..], ["third", "I hear you"], "{heard:?}");
     assert_eq!(world.texts(ann, talk).last().unwrap(), "I hear you");
+}
+
+// R12 R14
+#[test]
+fn only_a_device_itself_says_that_it_has_no_keys() {
+    let (mut world, ann, _, talk) = without_keys(74);
+    hold(&mut world, ann, EnvelopeKind::NoSession);
+    world.send(ann, talk, "second");
+    world.run(2 * MINUTE);
+    let said = the_one_held(&mut world);
+    let mut forged = Envelope::decode(&said.envelope).unwrap();
+    *forged.body.last_mut().unwrap() ^= 1;
+    let refused = world.smuggle(ann, forged.encode().unwrap());
+    assert_eq!(refused, Err(Error::Peer(PeerFault::Forged)));
+    assert_eq!(world.smuggle(ann, said.envelope), Ok(()));
 }
 
 // R12 R14: garbage in a commit's slot

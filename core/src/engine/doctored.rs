@@ -7,7 +7,6 @@ use crate::envelope::{Again, Content, EnvelopeKind, Kind};
 use crate::error::{Error, Misuse, Result};
 use crate::id::{CallId, ConversationId, EnvelopeId, Hash32, MessageId, UserId};
 use crate::outbox::{self, Item, Purpose};
-use crate::receipt::Mark;
 use crate::session;
 use crate::time::Time;
 
@@ -29,7 +28,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Bug`] when it cannot be encoded.
     pub fn receipt_for(author: &UserId, ids: &[MessageId]) -> Result<Vec<u8>> {
-        crate::receipt::body(Mark::Delivered, author, ids)
+        crate::receipt::body(author, ids)
     }
 
     /// Encrypts `content` for the members and hands it out as `kind`, with `commitment` on the envelope.

@@ -1,11 +1,14 @@
 //! Engines for unit tests.
 
 use super::Engine;
-use crate::authority::Authority;
+use crate::authority::{Authority, Certificate, DeviceKey, EnrolmentRequest, IdentityKey};
 use crate::config::Config;
-use crate::id::UserId;
+use crate::conversation;
+use crate::id::{ConversationId, UserId};
+use crate::message::{MessageKey, MessageRow};
 use crate::policy::Role;
-use crate::store::{HostKey, MemoryDisk, MemoryStore};
+use crate::rng::Rng;
+use crate::store::{HostKey, MemoryDisk, MemoryStore, Vault};
 use crate::time::{DAY, Time};
 
 /// When they begin: 2027-01-15T08:00:00Z.
@@ -31,4 +34,28 @@ pub(crate) fn enrol(engine: &mut Engine) {
     let role = Role::new("client").unwrap();
     let certificate = authority().issue(&request, role, 1, NOW.minus(DAY), NOW.plus(300 * DAY)).unwrap();
     engine.identity().enrol(certificate.as_bytes(), NOW).unwrap();
+}
+
+/// What lies below an engine.
+pub(crate) fn vault(engine: &Engine) -> &Vault {
+    &engine.vault
+}
+
+/// A certificate for device `number` of a client.
+pub(crate) fn certified(user: &str, number: u8) -> Certificate {
+    let identity = IdentityKey::generate(&mut Rng::from_seed([100; 32]));
+    let device = DeviceKey::generate(&mut Rng::from_seed([number; 32]));
+    let request = EnrolmentRequest::new(&UserId::new(user).unwrap(), &identity, &device).unwrap();
+    let role = Role::new("client").unwrap();
+    authority().issue(&request, role, number.into(), NOW.minus(DAY), NOW.plus(DAY)).unwrap()
+}
+
+/// Puts a message into a conversation.
+pub(crate) fn put(engine: &mut Engine, talk: ConversationId, place: MessageKey, message: &MessageRow, now: Time) {
+    let added = engine.mutate(now, |ctx| {
+        let mut row = conversation::require(&ctx.tx, talk)?;
+        conversation::added(ctx, &mut row, place, message)?;
+        conversation::store(&mut ctx.tx, &row)
+    });
+    added.unwrap();
 }

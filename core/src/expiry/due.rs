@@ -88,3 +88,81 @@ impl UpTo {
         KeyRange { from: &[], to: &self.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! R25.
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::testing::{NOW, enrolled, put, vault};
+    use crate::id::{DeviceId, MessageId, UserId};
+    use crate::message::{Body, MessageRow};
+    use crate::time::{HOUR, MINUTE};
+
+    /// Ann's engine with so many unread texts of Bea's, of so many bytes, that go one millisecond after the other from
+    /// `NOW` on.
+    fn going(texts: u64, bytes: usize) -> (Engine, ConversationId) {
+        let mut engine = enrolled("ann");
+        let bea = UserId::new("bea").unwrap();
+        let talk = engine.conversations().start(&bea, NOW).unwrap();
+        for number in 0..texts {
+            let wide = [number.to_be_bytes(), [7; 8]].concat();
+            let at = NOW.minus(MINUTE).plus(number);
+            let device = DeviceId::from_slice(&wide).unwrap();
+            let place = MessageKey { at, device, id: MessageId::from_slice(&wide).unwrap() };
+            let text = Body::Text("x".repeat(bytes));
+            let message = MessageRow { period: 1, unread: true, ..MessageRow::new(bea.clone(), at, text) };
+            put(&mut engine, talk, place, &message, NOW.minus(HOUR));
+        }
+        (engine, talk)
+    }
+
+    /// Steps until nothing is left: what each one said, and how many were left behind it.
+    fn steps(texts: u64, bytes: usize) -> Vec<(bool, usize)> {
+        let (mut engine, talk) = going(texts, bytes);
+        let mut steps = Vec::new();
+        while steps.last().is_none_or(|(more, _)| *more) && steps.len() < 4 {
+            let more = engine.mutate(NOW.minus(HOUR), |ctx| sweep(ctx, NOW.plus(HOUR))).unwrap();
+            let tx = engine.read().unwrap();
+            let left = tx.scan_prefix(Table::Message, talk.as_bytes(), usize::MAX).unwrap().len();
+            assert_eq!(conversation::require(&tx, talk).unwrap().missed as usize, texts as usize - left);
+            steps.push((more, left));
+        }
+        steps
+    }
+
+    #[test]
+    fn r25_a_step_deletes_so_many_and_says_whether_there_may_be_more() {
+        let step = STEP as u64;
+        assert_eq!(steps(step - 1, 10), [(false, 0)]);
+        assert_eq!(steps(step, 10), [(true, 0), (false, 0)]);
+        assert_eq!(steps(step + 1, 10), [(true, 1), (false, 0)]);
+    }
+
+    #[test]
+    fn r25_a_step_deletes_fewer_that_are_long() {
+        let steps = steps(STEP as u64, 40 * limits::STORE_VALUE);
+        assert_eq!(steps, [(true, 7), (true, 2), (false, 0)]);
+    }
+
+    #[test]
+    fn r25_what_went_at_an_instant_waits_from_that_instant_on() {
+        let (engine, _) = going(1, 10);
+        let tx = engine.read().unwrap();
+        assert_eq!(waiting(&tx, NOW.minus(1)), Ok(false));
+        assert_eq!(waiting(&tx, NOW), Ok(true));
+    }
+
+    #[test]
+    fn r25_the_next_deadline_passes_over_what_is_hidden_and_waits_for_the_relays_word() {
+        let (engine, _) = going(3, 10);
+        let next = |until, hidden| deadline(vault(&engine), until, hidden).unwrap();
+        let before = NOW.minus(1);
+        assert_eq!(next(NOW, NOW.plus(1)), Some(NOW), "it may be deleted now");
+        assert_eq!(next(before, NOW), Some(NOW.plus(1)));
+        assert_eq!(next(before, NOW.plus(1)), Some(NOW.plus(2)));
+        assert_eq!(next(before, NOW.plus(2)), None, "all of it is hidden");
+        assert_eq!(next(before, before), Some(NOW), "nothing is");
+    }
+}

@@ -32,7 +32,11 @@ pub(crate) struct Terms {
 impl Terms {
     /// Whether the instant depends on reading.
     pub fn depends_on_reading(&self) -> bool {
-        self.period == 0 || self.period > 0 && self.clock == Clock::FromRead
+        match self.period {
+            0 => true,
+            1.. => self.clock == Clock::FromRead,
+            _ => false,
+        }
     }
 
     /// When the message goes, as far as is known: what depends on reading goes at a limit until it was read. `None` for

@@ -126,3 +126,139 @@ fn start(
     ctx.tx.effect(Effect::Expire);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    //! R25.
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::testing::{NOW, certified, enrolled, put};
+    use crate::id::MessageId;
+    use crate::message::{Body, Recipient};
+    use crate::time::SECOND;
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
+    fn id(number: u8) -> MessageId {
+        MessageId::from_bytes([number; 16])
+    }
+
+    fn place(number: u8) -> MessageKey {
+        MessageKey::new(NOW, None, certified("bea", 1).device(), id(number))
+    }
+
+    fn named(author: &str, number: u8) -> MessageRef {
+        MessageRef { author: user(author), id: id(number) }
+    }
+
+    /// Ann's engine, and her conversation with Bea.
+    fn begun() -> (Engine, ConversationId) {
+        let mut engine = enrolled("ann");
+        let talk = engine.conversations().start(&user("bea"), NOW).unwrap();
+        (engine, talk)
+    }
+
+    /// A message that goes when it was read: of Ann's to Bea and Cat, or of Bea's.
+    fn message(author: &str) -> MessageRow {
+        let own = author == "ann";
+        let recipient = |name| Recipient { user: user(name), delivered: None, read: None };
+        let recipients = if own { ["bea", "cat"].map(recipient).to_vec() } else { Vec::new() };
+        MessageRow { own, recipients, period: 0, ..MessageRow::new(user(author), NOW, Body::Text("once".into())) }
+    }
+
+    /// What becomes of a message when these have read it, one second after the other.
+    fn read_by(message: MessageRow, readers: &[&str]) -> MessageRow {
+        let (mut engine, talk) = begun();
+        put(&mut engine, talk, place(1), &message, NOW);
+        let target = named(message.author.as_str(), 1);
+        let result = engine.mutate(NOW, |ctx| {
+            for (reader, second) in readers.iter().zip(1..) {
+                assert_eq!(noticed(ctx, talk, &target, &user(reader), NOW.plus(second * SECOND)), Ok(true));
+            }
+            message::load(&ctx.tx, talk, place(1))
+        });
+        result.unwrap().unwrap()
+    }
+
+    #[test]
+    fn r25_it_counts_from_when_the_last_recipient_has_read_it() {
+        assert_eq!(read_by(message("ann"), &["bea", "bea"]).read, None);
+        assert_eq!(read_by(message("ann"), &["bea", "bea"]).readers, [(user("bea"), NOW.plus(SECOND))]);
+        assert_eq!(read_by(message("ann"), &["bea", "eve", "cat"]).read, Some(NOW.plus(3 * SECOND)));
+    }
+
+    #[test]
+    fn r25_it_counts_from_when_this_user_has_read_it_for_the_first_time() {
+        assert_eq!(read_by(message("bea"), &["ann", "ann"]).read, Some(NOW.plus(SECOND)));
+    }
+
+    #[test]
+    fn r25_that_somebody_reads_their_own_or_what_does_not_depend_on_it_changes_nothing() {
+        assert_eq!(read_by(message("ann"), &["ann"]).read, None);
+        assert_eq!(read_by(message("bea"), &["bea"]).read, None);
+        let stays = MessageRow { period: -1, ..message("ann") };
+        assert_eq!(read_by(stays, &["bea", "cat"]).readers, []);
+    }
+
+    #[test]
+    fn r25_what_this_user_reads_here_is_told_if_it_depends_on_that_and_once() {
+        let (mut engine, talk) = begun();
+        let mut told = |row: MessageRow| {
+            let result = engine.mutate(NOW, |ctx| {
+                message::place(&ctx.tx, talk, place(1), &row)?;
+                read(ctx, talk, place(1), &row)
+            });
+            result.unwrap()
+        };
+        assert_eq!(told(message("bea")), Some(named("bea", 1)));
+        assert_eq!(told(MessageRow { read: Some(NOW), ..message("bea") }), None);
+        assert_eq!(told(MessageRow { period: -1, ..message("bea") }), None);
+        assert_eq!(told(message("ann")), None);
+    }
+
+    /// Takes in a notice of Bea's, with what waits for its message afterwards.
+    fn notice(engine: &mut Engine, talk: ConversationId, messages: Vec<MessageRef>) -> Result<Vec<Early>> {
+        let (bea, target) = (certified("bea", 1), messages[0].clone());
+        let body = codec::encode(&Notice { read: NOW, messages })?;
+        engine.mutate(NOW, |ctx| {
+            let act = Received {
+                conversation: talk,
+                author: bea.user(),
+                role: bea.role(),
+                device: bea.device(),
+                at: NOW,
+                id: id(9),
+                target: None,
+                body: &body,
+                padded: &[],
+                frank: None,
+            };
+            received(ctx, &act)?;
+            early::take(ctx, talk, &target.author, target.id)
+        })
+    }
+
+    #[test]
+    fn r25_a_notice_that_has_overtaken_its_message_waits_for_it() {
+        let (mut engine, talk) = begun();
+        put(&mut engine, talk, place(1), &message("ann"), NOW);
+        assert!(notice(&mut engine, talk, vec![named("ann", 1)]).unwrap().is_empty());
+        let waiting = notice(&mut engine, talk, vec![named("ann", 2)]).unwrap();
+        assert!(matches!(waiting.as_slice(), [Early::Notice { .. }]));
+        put(&mut engine, talk, place(2), &message("ann"), NOW);
+        engine.mutate(NOW, |ctx| apply_early(ctx, talk, &named("ann", 2), &user("bea"), NOW)).unwrap();
+        let row = message::load(&engine.read().unwrap(), talk, place(2)).unwrap().unwrap();
+        assert_eq!(row.readers, [(user("bea"), NOW)]);
+    }
+
+    #[test]
+    fn r25_a_notice_names_so_many_messages_and_no_more() {
+        let (mut engine, talk) = begun();
+        let mut named = |messages| notice(&mut engine, talk, vec![named("ann", 1); messages]).map(drop);
+        assert_eq!(named(limits::NOTICE), Ok(()));
+        assert_eq!(named(limits::NOTICE + 1), Err(PeerFault::TooLarge("expiry notice").into()));
+    }
+}

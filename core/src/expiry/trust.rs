@@ -82,6 +82,7 @@ mod tests {
     //! R25.
 
     use super::*;
+    use crate::engine::testing::{NOW, enrolled};
     use crate::time::{DAY, HOUR};
 
     const NOON: Time = Time::from_ms(1_800_000_000_000);
@@ -161,5 +162,31 @@ mod tests {
         trust.confirm(NOON.plus(HOUR), ahead);
         assert_eq!(trust.destroys_until(ahead), NOON.plus(HOUR));
         assert_eq!(trust.hides_until(ahead), ahead);
+    }
+
+    #[test]
+    fn r25_nothing_is_shown_again_while_the_clock_is_far_from_the_relays() {
+        for (now, relay) in [(MINUTE, 9 * DAY), (2 * DAY, HOUR)] {
+            let mut trust = at_noon();
+            trust.tick(NOON.plus(5 * DAY));
+            trust.confirm(NOON.plus(relay), NOON.plus(now));
+            assert_eq!(trust.hides_until(NOON.plus(now)), NOON.plus(5 * DAY));
+        }
+    }
+
+    #[test]
+    fn r25_what_is_believed_is_kept_in_the_store_when_it_has_moved_far_enough() {
+        let mut engine = enrolled("ann");
+        let mut kept = |now| {
+            engine.handle_timeout(now).unwrap();
+            load(&engine.read().unwrap()).unwrap()
+        };
+        let first = kept(NOW);
+        assert_eq!(first.seen, NOW);
+        assert_eq!(kept(NOW.plus(10 * MINUTE - 1)), first);
+        let second = kept(NOW.plus(10 * MINUTE));
+        assert_eq!(second, Trust { seen: NOW.plus(10 * MINUTE), shown: NOW.plus(10 * MINUTE) });
+        let jumped = kept(NOW.plus(3 * DAY));
+        assert_eq!(jumped, Trust { shown: NOW.plus(3 * DAY), ..second }, "what is hidden, though it is not believed");
     }
 }

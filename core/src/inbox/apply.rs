@@ -345,3 +345,126 @@ fn placeholder_id(envelope: EnvelopeId) -> MessageId {
     id.copy_from_slice(&digest[..MessageId::LEN]);
     MessageId::from_bytes(id)
 }
+
+#[cfg(test)]
+mod tests {
+    //! R14, R19.
+
+    use super::*;
+    use crate::attachment::testing::image;
+    use crate::engine::Engine;
+    use crate::engine::testing::{NOW, certified, put};
+    use crate::inbox::testing::{begun, envelope, newer, text};
+    use crate::store::Table;
+
+    const LOST: EnvelopeId = EnvelopeId::from_bytes([5; 16]);
+
+    /// Inserts a text of `sender`, and gives its row and how many receipts are owed.
+    fn inserted(sender: &Certificate, again: bool) -> (MessageRow, usize, Engine) {
+        let (mut engine, talk, _) = begun();
+        let (envelope, delivery) = envelope();
+        let (content, padded) = (text(), text().encode().unwrap());
+        let id = content.head.id;
+        let frank = Frank::of(&envelope, &delivery);
+        let carrier = Carrier { envelope: envelope.id, accepted: NOW, frank, padded: &padded, again };
+        engine.mutate(NOW, |ctx| insert(ctx, talk, sender, content, carrier)).unwrap();
+        let tx = engine.read().unwrap();
+        let place = message::find(&tx, talk, sender.user(), id).unwrap().unwrap();
+        let row = message::load(&tx, talk, place).unwrap().unwrap();
+        let owed = tx.scan_prefix(Table::Receipt, &[], 10).unwrap().len();
+        (row, owed, engine)
+    }
+
+    #[test]
+    fn what_a_row_gives_again_is_not_kept_beside_it() {
+        let (row, _, engine) = inserted(&certified("bea", 1), false);
+        assert!(row.content(text().head.id).unwrap() == Some(text()));
+        assert!(row.envelope == Some(envelope().0.id) && row.frank.is_some());
+        assert!(engine.read().unwrap().scan_prefix(Table::Evidence, &[], 10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn it_is_told_once_that_a_message_of_another_came() {
+        let (ann, bea) = (certified("ann", 2), certified("bea", 1));
+        let owed = |sender, again| inserted(sender, again).1;
+        assert_eq!([owed(&bea, false), owed(&bea, true), owed(&ann, false), owed(&ann, true)], [1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_kind_is_known_if_it_is_not_shown_as_unknown() {
+        let (mut engine, ..) = begun();
+        for kind in (0..32).map(Kind).filter(|kind| ![Kind::CALL, Kind::MARKED, Kind::SYSTEM].contains(kind)) {
+            let unknown = engine.mutate(NOW, |ctx| Ok(matches!(unmarked(ctx, kind, &[]), Ok((Body::Unknown(..), _)))));
+            assert_eq!(unknown, Ok(!is_known(kind)), "{kind:?}");
+        }
+        assert!(is_known(Kind::CALL) && is_known(Kind::MARKED));
+    }
+
+    #[test]
+    fn an_attachment_counts_as_changed_if_its_texts_were_cleaned() {
+        let (mut engine, ..) = begun();
+        let mut changed = |caption: &str| {
+            let attachment = attachment::Attachment { caption: caption.into(), ..image() };
+            let bytes = attachment::testing::body(attachment).encode().unwrap();
+            engine.mutate(NOW, |ctx| Ok(unmarked(ctx, Kind::IMAGE, &bytes)?.1)).unwrap()
+        };
+        assert!(!changed("for Bea"));
+        assert!(changed("for\u{202e} Bea"));
+    }
+
+    #[test]
+    fn only_a_row_that_stands_for_an_envelope_of_this_very_device_is_replaced() {
+        let (phone, tablet) = (certified("bea", 1), certified("bea", 2));
+        let stands = |body: Body, envelope, device: &Certificate| {
+            let (mut engine, talk, _) = begun();
+            let place = MessageKey { at: NOW, device: device.device(), id: placeholder_id(LOST) };
+            let message = MessageRow { envelope, ..MessageRow::new(phone.user().clone(), NOW, body) };
+            put(&mut engine, talk, place, &message, NOW);
+            engine.mutate(NOW, |ctx| stand_in_of(ctx, talk, &phone, LOST)).unwrap() == Some(place)
+        };
+        let lost = Body::Encrypted(Cause::TooOld);
+        assert!(stands(lost.clone(), Some(LOST), &phone));
+        assert!(!stands(lost.clone(), Some(LOST), &tablet));
+        assert!(!stands(lost, Some(EnvelopeId::from_bytes([1; 16])), &phone));
+        assert!(!stands(Body::Text("said".into()), Some(LOST), &phone));
+    }
+
+    #[test]
+    fn a_certificate_is_renewed_by_its_own_device_and_for_its_own_user() {
+        let (mut engine, _, phone) = begun();
+        let mut renewed = |with: Certificate| engine.mutate(NOW, |ctx| renewed(ctx, &phone, with.as_bytes()));
+        assert_eq!(renewed(certified("bea", 1)), Ok(()));
+        for other in [certified("bea", 2), certified("cat", 1)] {
+            assert_eq!(renewed(other), Err(PeerFault::Certificate.into()));
+        }
+    }
+
+    #[test]
+    fn what_a_newer_version_sends_again_may_be_as_long_as_a_message_that_is_kept() {
+        let (mut engine, talk, phone) = begun();
+        let (envelope, delivery) = envelope();
+        let mut sent_again = |bytes: usize| {
+            let body = codec::encode(&Again(LOST, newer(bytes).into(), NOW)).unwrap();
+            engine.mutate(NOW, |ctx| heal(ctx, talk, &phone, &body, &envelope, &delivery))
+        };
+        assert_eq!(sent_again(limits::NEWER), Ok(()));
+        assert_eq!(sent_again(limits::NEWER + 1), Err(PeerFault::TooLarge("content").into()));
+    }
+
+    #[test]
+    fn a_row_stands_for_an_envelope_as_its_message_would() {
+        for (author, own) in [("ann", true), ("bea", false)] {
+            let (mut engine, talk, phone) = begun();
+            let (author, delivery) = (UserId::new(author).unwrap(), envelope().1);
+            let period = engine.conversations().get(talk, NOW).unwrap().period;
+            let row = engine.mutate(NOW, |ctx| {
+                stand_in(ctx, talk, author.clone(), phone.device(), LOST, &delivery, Cause::TooOld)?;
+                let place = message::find(&ctx.tx, talk, &author, placeholder_id(LOST))?.unwrap();
+                message::load(&ctx.tx, talk, place)
+            });
+            let row = row.unwrap().unwrap();
+            assert_eq!((row.own, row.unread, row.counts), (own, !own, true));
+            assert_eq!((row.accepted, row.period, row.envelope), (Some(NOW), period, Some(LOST)));
+        }
+    }
+}

@@ -97,3 +97,45 @@ pub(super) fn key(envelope: &Envelope) -> Vec<u8> {
     let digest: [u8; 32] = hash.finalize().into();
     [&envelope.sender.as_bytes()[..], &digest[..16]].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    //! R13, R19.
+
+    use super::*;
+    use crate::engine::testing::{NOW, enrolled};
+
+    const DEVICE: DeviceId = DeviceId::from_bytes([1; 16]);
+    const ENVELOPE: EnvelopeId = EnvelopeId::from_bytes([2; 16]);
+    const SESSION: SessionId = SessionId::from_bytes([3; 16]);
+
+    #[test]
+    fn what_is_noted_lasts_as_long_as_it_may_matter() {
+        let lasts = |note: fn(&Ctx<'_>) -> Result<()>| {
+            let mut engine = enrolled("ann");
+            engine.mutate(NOW, |ctx| note(ctx)).unwrap();
+            let rows = engine.read().unwrap().scan_prefix(Table::Seen, &[], 2).unwrap();
+            let [(_, row)] = rows.as_slice() else { panic!("{} rows", rows.len()) };
+            crate::codec::decode_row::<Time>(row, "seen").unwrap().since(NOW)
+        };
+        assert_eq!(lasts(|ctx| note(ctx, vec![1])), limits::MAILBOX_AGE);
+        assert_eq!(lasts(|ctx| note_again(ctx, DEVICE, ENVELOPE)), limits::PARKED_AGE);
+        assert_eq!(lasts(|ctx| note_asked(ctx, DEVICE, ENVELOPE, SESSION).map(drop)), limits::PARKED_AGE);
+        let wanted = limits::MAILBOX_AGE + limits::PARKED_AGE;
+        assert_eq!(lasts(|ctx| note_wanted(ctx, DEVICE, ENVELOPE)), wanted, "for as long as it may be asked, and come");
+    }
+
+    #[test]
+    fn what_was_wanted_is_wanted_until_it_comes() {
+        let mut engine = enrolled("ann");
+        let mut wanted = |step: fn(&Ctx<'_>) -> Result<()>| {
+            engine.mutate(NOW, |ctx| step(ctx).and_then(|()| wanted(ctx, DEVICE, ENVELOPE))).unwrap()
+        };
+        assert!(!wanted(|_| Ok(())));
+        assert!(wanted(|ctx| note_wanted(ctx, DEVICE, ENVELOPE)));
+        assert!(!wanted(|ctx| {
+            forget_wanted(ctx, DEVICE, ENVELOPE);
+            Ok(())
+        }));
+    }
+}

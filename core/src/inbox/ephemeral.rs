@@ -47,3 +47,26 @@ pub(super) fn receive(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Deliver
     }
     Ok(Verdict::Done)
 }
+
+#[cfg(test)]
+mod tests {
+    //! R24.
+
+    use super::*;
+    use crate::engine::testing::NOW;
+    use crate::envelope::EnvelopeKind;
+    use crate::inbox::testing::{begun, envelope};
+
+    #[test]
+    fn a_word_is_taken_in_until_it_expires_and_lasts_for_a_moment_only() {
+        let expired = |lasts| {
+            let (mut engine, ..) = begun();
+            let (envelope, delivery) = envelope();
+            let envelope = Envelope { kind: EnvelopeKind::Ephemeral, expires_at: NOW.plus(lasts), ..envelope };
+            let verdict = engine.mutate(NOW, |ctx| receive(ctx, &envelope, &delivery)).unwrap();
+            matches!(verdict, Verdict::Late(PeerFault::Expired))
+        };
+        let longest = limits::EPHEMERAL_AHEAD;
+        assert_eq!([0, 1, longest, longest + 1].map(expired), [true, false, false, true]);
+    }
+}

@@ -396,3 +396,105 @@ fn prefix() -> [u8; 17] {
     prefix[16] = CLASS;
     prefix
 }
+
+#[cfg(test)]
+mod tests {
+    //! R46.
+
+    use super::*;
+    use crate::engine::testing::{NOW, enrolled};
+    use crate::inbox::testing::{begun, envelope as enveloped, newer, text};
+    use crate::session::Phase;
+
+    #[test]
+    fn r46_an_envelope_that_cannot_be_read_is_kept_if_it_is_not_too_long() {
+        for (bytes, kept_now) in [(limits::PARKED_BYTES, 1), (limits::PARKED_BYTES + 1, 0)] {
+            let mut engine = enrolled("ann");
+            let delivery = Delivery { envelope: vec![2; bytes], ..enveloped().1 };
+            assert_eq!(engine.receive(&delivery, NOW).is_ok(), kept_now == 1);
+            assert_eq!(kept(&engine.read().unwrap()), Ok(kept_now));
+        }
+    }
+
+    /// Keeps what Bea's phone sent as `kind`, and gives what is kept beside messages and what the newest message says.
+    fn keep_as(kind: EnvelopeKind, plaintext: &[u8]) -> (Option<LaterRow>, Option<Body>) {
+        let (mut engine, talk, phone) = begun();
+        let (envelope, delivery) = enveloped();
+        let envelope = Envelope { kind, body: vec![1; 100], ..envelope };
+        let session = SessionRow {
+            id: envelope.tag,
+            conversation: talk,
+            generation: 0,
+            phase: Phase::Live,
+            pending: None,
+            parent: Hash32::from_bytes([0; 32]),
+            refused: 0,
+            epoch_at: NOW,
+            updated_at: NOW,
+            updated_next: 0,
+            reconciled: (0, NOW),
+        };
+        let keep = |ctx: &mut Ctx<'_>| keep_content(ctx, session, phone, &envelope, &delivery, plaintext);
+        assert!(matches!(engine.mutate(NOW, keep), Ok(Verdict::Done)));
+        let tx = engine.read().unwrap();
+        let beside = tx.scan_prefix(Table::Parked, &prefix(), 1).unwrap();
+        let place = message::newest(&tx, talk).unwrap();
+        let message = place.map(|place| message::load(&tx, talk, place).unwrap().unwrap().body);
+        (beside.first().map(|(_, row)| codec::decode_row(row, "kept").unwrap()), message)
+    }
+
+    #[test]
+    fn r46_what_engines_tell_each_other_is_kept_once_as_it_was_decrypted() {
+        let (Some(row), None) = keep_as(EnvelopeKind::Receipt, b"newer") else { panic!("not beside messages") };
+        let envelope = Envelope::decode(&row.envelope).unwrap();
+        assert!(envelope.kind == EnvelopeKind::Receipt && envelope.body.is_empty());
+        assert_eq!(row.opened.unwrap().plaintext, b"newer".as_slice());
+    }
+
+    #[test]
+    fn r46_a_message_of_a_newer_version_is_kept_whole_if_it_is_not_too_long() {
+        let kept = |bytes| keep_as(EnvelopeKind::Message, &newer(bytes)).1;
+        assert!(matches!(kept(limits::NEWER), Some(Body::Unknown(Kind::NEWER, _))));
+        assert!(matches!(kept(limits::NEWER + 1), Some(Body::Encrypted(Cause::NewerVersion))));
+    }
+
+    #[test]
+    fn r46_a_message_is_understood_when_its_kind_and_what_is_inside_are_known() {
+        let (mut engine, talk, phone) = begun();
+        let place = MessageKey { at: NOW, device: phone.device(), id: text().head.id };
+        let mut understood = |body: Body| {
+            let row = MessageRow::new(phone.user().clone(), NOW, body);
+            let understood = engine.mutate(NOW, |ctx| understood(ctx, talk, place, &row)).unwrap();
+            understood.map(|(content, _)| content.kind)
+        };
+        let marked = |kind| {
+            let marks = Marks { forwarded: true, ..Marks::default() };
+            let (kind, body) = marks.wrap(kind, text().body).unwrap();
+            Body::Unknown(kind, body.into())
+        };
+        let (unknown, newer) = (Kind(12), Err(PeerFault::NewerVersion));
+        assert_eq!(understood(Body::Unknown(Kind::TEXT, text().body.into())), Ok(Kind::TEXT));
+        assert_eq!(understood(Body::Unknown(Kind::EDIT, text().body.into())), Ok(Kind::EDIT));
+        assert_eq!(understood(marked(Kind::TEXT)), Ok(Kind::MARKED));
+        assert_eq!(understood(Body::Unknown(unknown, text().body.into())), newer);
+        assert_eq!(understood(marked(unknown)), newer);
+        assert_eq!(understood(Body::Text("read already".into())), newer);
+    }
+
+    #[test]
+    fn r46_what_stood_for_a_message_is_what_its_envelope_committed_to() {
+        let (mut engine, ..) = begun();
+        let mut unwrapped = |content: &Content, commitment: Option<Hash32>, id| {
+            let padded = content.encode().unwrap();
+            let commitment = commitment.unwrap_or(content.commitment(&padded));
+            let body = codec::encode(&Newer(Some(commitment), padded.into())).unwrap();
+            let place = MessageKey { at: NOW, device: NOBODY, id };
+            engine.mutate(NOW, |ctx| Ok(unwrapped(ctx, place, &body).map(|(content, _)| content.kind))).unwrap()
+        };
+        let (id, wrong) = (text().head.id, Err(PeerFault::Commitment));
+        assert_eq!(unwrapped(&text(), None, id), Ok(Kind::TEXT));
+        assert_eq!(unwrapped(&text(), Some(Hash32::from_bytes([1; 32])), id), wrong);
+        assert_eq!(unwrapped(&text(), None, crate::id::MessageId::from_bytes([1; 16])), wrong);
+        assert_eq!(unwrapped(&Content { kind: Kind::RECEIPT, ..text() }, None, id), wrong);
+    }
+}

@@ -196,3 +196,106 @@ pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, asker:
 fn statement(tag: SessionId, device: DeviceId, at: Time) -> Vec<u8> {
     [LABEL, tag.as_bytes(), device.as_bytes(), &at.as_ms().to_be_bytes()].concat()
 }
+
+/// What a device says at `at` that has no keys for a tag.
+#[cfg(test)]
+pub(crate) fn no_session(device: &crate::authority::DeviceKey, tag: SessionId, at: Time) -> Vec<u8> {
+    let signature = device.sign(&statement(tag, DeviceId::of_key(&device.public()), at)).to_vec();
+    codec::encode(&Statement { at, signature }).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    //! R12, R13.
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::testing::NOW;
+    use crate::inbox::testing::{begun, envelope};
+    use crate::store::Table;
+    use crate::time::SECOND;
+
+    const TAG: SessionId = SessionId::from_bytes([7; 16]);
+    const DEVICE: DeviceId = DeviceId::from_bytes([8; 16]);
+
+    #[test]
+    fn one_timer_runs_for_a_tag_and_device_and_only_ever_an_earlier_one() {
+        let (mut engine, ..) = begun();
+        let mut timers = |now: u64, at: u64| {
+            let (now, at) = (NOW.plus(now * SECOND), NOW.plus(at * SECOND));
+            engine.mutate(now, |ctx| wait(ctx, TAG, DEVICE, at)).unwrap();
+            let rows = engine.read().unwrap().scan_prefix(Table::Timer, &[], 100).unwrap();
+            let timers = rows.iter().map(|(key, _)| timer::deadline(key).unwrap());
+            let missing = timers.filter(|(_, wake)| *wake == Wake::Missing);
+            missing.map(|(at, _)| at.since(NOW) / SECOND).collect::<Vec<_>>()
+        };
+        assert_eq!(timers(0, 60), [60]);
+        assert_eq!(timers(0, 90), [60]);
+        assert_eq!(timers(0, 30), [30]);
+        assert_eq!(timers(30, 100), [30, 100], "the first is over");
+    }
+
+    fn flights(engine: &mut Engine, now: Time) -> usize {
+        engine.mutate(now, |ctx| Ok(ctx.memory.flights.len())).unwrap()
+    }
+
+    #[test]
+    fn that_there_are_no_keys_is_said_once_an_hour() {
+        let (mut engine, ..) = begun();
+        let reference = [*TAG.as_bytes(), *DEVICE.as_bytes()].concat();
+        let mut said = |later| {
+            engine.mutate(NOW.plus(later), |ctx| due(ctx, &reference)).unwrap();
+            flights(&mut engine, NOW.plus(later))
+        };
+        let hour = limits::NO_SESSION_EVERY;
+        assert_eq!([0, 1, hour - 1, hour].map(&mut said), [1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_device_that_goes_on_under_the_old_tag_does_not_heed_the_other_session() {
+        let (mut engine, ..) = begun();
+        let mut heeded = |later| engine.mutate(NOW, |ctx| heeded(ctx, TAG, DEVICE, NOW.plus(later))).unwrap();
+        assert!(heeded(0), "it was asked for the first time");
+        assert!(heeded(2 * PATIENCE), "what it sends meanwhile it may have sent before");
+        assert!(!heeded(2 * PATIENCE + 1));
+    }
+
+    #[test]
+    fn so_many_envelopes_are_asked_for_at_a_time_and_no_more() {
+        let (mut engine, talk, phone) = begun();
+        let mut asked = |envelopes| {
+            let body = codec::encode(&vec![(envelope().0.id, NOW); envelopes]).unwrap();
+            engine.mutate(NOW, |ctx| send_again(ctx, talk, phone.device(), &body))
+        };
+        assert_eq!(asked(limits::UNDECRYPTABLE), Ok(()));
+        assert_eq!(asked(limits::UNDECRYPTABLE + 1), Err(PeerFault::TooLarge("unreadable").into()));
+    }
+
+    #[test]
+    fn an_envelope_is_sent_again_so_often_and_no_more() {
+        let (mut engine, talk, phone) = begun();
+        let id = envelope().0.id;
+        let carried = Carried::Receipt(vec![1].into());
+        let note =
+            |ctx: &mut Ctx<'_>| outbox::note_sent(ctx, id, &outbox::Sent::now(ctx, talk, carried, &[phone.device()]));
+        engine.mutate(NOW, note).unwrap();
+        let body = codec::encode(&vec![(id, NOW)]).unwrap();
+        let queued = |engine: &Engine| engine.read().unwrap().scan_prefix(Table::Outbox, &[], 100).unwrap().len();
+        let before = queued(&engine);
+        for _ in 0..limits::SENT_AGAIN + 3 {
+            engine.mutate(NOW, |ctx| send_again(ctx, talk, phone.device(), &body)).unwrap();
+        }
+        assert_eq!(queued(&engine) - before, usize::from(limits::SENT_AGAIN));
+    }
+
+    #[test]
+    fn what_is_signed_names_the_session_the_device_and_the_time() {
+        let all = [
+            statement(TAG, DEVICE, NOW),
+            statement(ANY, DEVICE, NOW),
+            statement(TAG, DeviceId::from_bytes([9; 16]), NOW),
+            statement(TAG, DEVICE, NOW.plus(1)),
+        ];
+        assert!(all.iter().enumerate().all(|(at, one)| all[..at].iter().all(|other| other != one)));
+    }
+}

@@ -117,3 +117,42 @@ pub(crate) fn fetched(ctx: &mut Ctx<'_>, next: Option<DeliveryId>) -> Result<()>
         }
     }
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+pub(crate) use missing::no_session;
+
+#[cfg(test)]
+mod tests {
+    //! R19.
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::engine::testing::{NOW, certified, enrolled};
+
+    fn fallbacks(engine: &mut Engine) -> usize {
+        let mut requests = 0;
+        loop {
+            match engine.poll_output().unwrap() {
+                Output::Request(_, Request::Fallback { .. }) => requests += 1,
+                Output::Timeout { .. } => return requests,
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn what_waits_for_the_end_of_the_mailbox_is_handed_out_once() {
+        let mut engine = enrolled("ann");
+        let bea = certified("bea", 1).user().clone();
+        let conversation = engine.conversations().start(&bea, NOW).unwrap();
+        let request = Request::Fallback { conversation, user: bea, since: NOW, count: 1 };
+        engine.mutate(NOW, |ctx| request::make(ctx, Purpose::Fallback(conversation), request)).unwrap();
+        assert_eq!(fallbacks(&mut engine), 0);
+        for handed_out in [1, 0] {
+            engine.mutate(NOW, |ctx| fetched(ctx, None)).unwrap();
+            assert_eq!(fallbacks(&mut engine), handed_out);
+        }
+    }
+}

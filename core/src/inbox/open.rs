@@ -129,3 +129,27 @@ fn lost(ctx: &mut Ctx<'_>, session: &session::SessionRow, envelope: &Envelope, d
     }
     Ok(verdict)
 }
+
+#[cfg(test)]
+mod tests {
+    //! R46, R14.
+
+    use super::*;
+    use crate::codec;
+    use crate::engine::testing::NOW;
+    use crate::envelope::{Again, Kind};
+    use crate::id::Hash32;
+    use crate::inbox::testing::{envelope, newer, text};
+
+    #[test]
+    fn what_a_newer_version_sends_again_is_committed_to_though_that_cannot_be_checked_yet() {
+        let fits = |commitment: Option<Hash32>| {
+            let body = codec::encode(&Again(envelope().0.id, newer(500).into(), NOW)).unwrap();
+            let content = Content { kind: Kind::AGAIN, body, ..text() };
+            let envelope = Envelope { kind: EnvelopeKind::Receipt, commitment, ..envelope().0 };
+            fits(&envelope, &content, &content.encode().unwrap())
+        };
+        assert_eq!(fits(Some(Hash32::from_bytes([1; 32]))), Ok(()));
+        assert_eq!(fits(None), Err(PeerFault::NewerVersion));
+    }
+}

@@ -16,7 +16,7 @@ use crate::limits;
 use crate::member;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
-use crate::tx::Tx;
+use crate::tx::{Row, Tx};
 
 /// Classes of parked envelopes.
 const COMMITS: u8 = 0;
@@ -37,11 +37,11 @@ struct ParkedRow {
 
 /// Keeps an envelope until it can be taken in.
 pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) -> Result<()> {
-    let (prefix, mut budget) = (prefix(envelope), Budget::new());
+    let mut budget = Budget::new();
     if delivery.envelope.len() > limits::PARKED_BYTES {
         return Ok(());
     }
-    let waiting = ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)?;
+    let waiting = waiting(ctx, envelope.tag, class(envelope), envelope.sender)?;
     let mut bytes: usize = waiting.iter().map(|(_, row)| row.len()).sum::<usize>() + delivery.envelope.len();
     let mut count = waiting.len() + 1;
     for (key, row) in &waiting {
@@ -65,7 +65,7 @@ pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) 
         parked_at: ctx.now,
         envelope: delivery.envelope.clone(),
     };
-    let key = [prefix, shelf::next(ctx)?.to_be_bytes().to_vec()].concat();
+    let key = [prefix(envelope), shelf::next(ctx)?.to_be_bytes().to_vec()].concat();
     shelf::add(ctx, &key, delivery.envelope.len())?;
     ctx.tx.put_row(Table::Parked, key, &row)
 }
@@ -116,10 +116,14 @@ pub(crate) fn retry(
     Ok(Some((key, verdict)))
 }
 
+/// What a device sent for a session and waits, oldest first: [`park`] lets no more be there.
+fn waiting(ctx: &Ctx<'_>, session: SessionId, class: u8, device: DeviceId) -> Result<Vec<Row>> {
+    ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, class, device), limits::PARKED)
+}
+
 /// Whether something that a device sent for a session waits, and not for too long already.
 pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Result<bool> {
-    let rows = ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, OTHERS, device), limits::PARKED + 1)?;
-    for (_, bytes) in rows {
+    for (_, bytes) in waiting(ctx, session, OTHERS, device)? {
         let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
         if ctx.now.since(row.parked_at) <= limits::PARKED_AGE {
             return Ok(true);
@@ -140,7 +144,7 @@ pub(super) fn other_user(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) ->
     }
     let mut asked = BTreeSet::from([device]);
     for class in [OTHERS, COMMITS] {
-        for (_, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, class, device), limits::PARKED + 1)? {
+        for (_, bytes) in waiting(ctx, session, class, device)? {
             let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
             let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
             for recipient in envelope.recipients.into_iter().filter(|recipient| asked.insert(*recipient)) {
@@ -166,8 +170,7 @@ pub(super) struct Lacking {
 pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsewhere: SessionId) -> Result<Lacking> {
     let mut lacking = Lacking { envelopes: Vec::new(), newest: Time::ZERO };
     let mut gone = 0;
-    let prefix = prefix_of(session, OTHERS, device);
-    for (key, bytes) in ctx.tx.scan_prefix(Table::Parked, &prefix, limits::PARKED + 1)? {
+    for (key, bytes) in waiting(ctx, session, OTHERS, device)? {
         let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
         let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
         if dedup::came_again(ctx, device, envelope.id)? {
@@ -221,30 +224,49 @@ mod tests {
     use crate::engine::Engine;
     use crate::engine::testing::{NOW, enrolled};
     use crate::envelope::PushHint;
+    use crate::id::SlotName;
     use crate::output::Wake;
     use crate::time::DAY;
     use crate::timer;
 
+    fn wide(number: u64) -> Vec<u8> {
+        [number.to_be_bytes(), [7; 8]].concat()
+    }
+
+    fn tag(number: u64) -> SessionId {
+        SessionId::from_slice(&wide(number)).unwrap()
+    }
+
+    fn device(number: u64) -> DeviceId {
+        DeviceId::from_slice(&wide(number)).unwrap()
+    }
+
     /// An envelope of a device that may not exist, for a session that nobody has.
-    fn made_up(engine: &mut Engine, number: u64, device: u64, tag: u64, bytes: usize) {
-        let wide = |n: u64| [n.to_be_bytes(), [7; 8]].concat();
+    fn made_up(engine: &mut Engine, number: u64, device: u64, tag: u64, bytes: usize) -> usize {
+        made_up_as(EnvelopeKind::Message, engine, number, device, tag, bytes)
+    }
+
+    /// The same of any kind. Gives its length.
+    fn made_up_as(kind: EnvelopeKind, engine: &mut Engine, number: u64, from: u64, of: u64, bytes: usize) -> usize {
         let envelope = Envelope {
             id: EnvelopeId::from_slice(&wide(number)).unwrap(),
-            kind: EnvelopeKind::Message,
-            tag: SessionId::from_slice(&wide(tag)).unwrap(),
-            sender: DeviceId::from_slice(&wide(device)).unwrap(),
+            kind,
+            tag: tag(of),
+            sender: device(from),
             sequence: 1,
             recipients: vec![engine.device()],
             expires_at: NOW.plus(DAY),
             push: PushHint::None,
-            slot: None,
+            slot: (kind == EnvelopeKind::Commit).then_some(SlotName::from_bytes([7; 32])),
             token: None,
             commitment: None,
             body: [number.to_be_bytes().to_vec(), vec![1; bytes]].concat(),
         };
         let envelope = envelope.encode().unwrap();
+        let length = envelope.len();
         let delivery = Delivery { id: DeliveryId(number), accepted_at: NOW, frank: None, envelope };
         engine.receive(&delivery, NOW).unwrap();
+        length
     }
 
     fn rows(engine: &Engine, table: Table) -> Vec<crate::tx::Row> {
@@ -252,9 +274,15 @@ mod tests {
     }
 
     fn parked(engine: &Engine, device: u64) -> usize {
+        numbers(engine, device).len()
+    }
+
+    /// The numbers of a device's envelopes that wait.
+    fn numbers(engine: &Engine, from: u64) -> Vec<u64> {
         let of = |row: &[u8]| Envelope::decode(&crate::codec::decode_row::<ParkedRow>(row, "parked").unwrap().envelope);
-        let sender = |row: &[u8]| of(row).unwrap().sender.as_bytes()[..8] == device.to_be_bytes();
-        rows(engine, Table::Parked).iter().filter(|(_, row)| sender(row)).count()
+        let envelopes = rows(engine, Table::Parked).into_iter().map(|(_, row)| of(&row).unwrap());
+        let number = |envelope: Envelope| u64::from_be_bytes(envelope.id.as_bytes()[..8].try_into().unwrap());
+        envelopes.filter(|envelope| envelope.sender == device(from)).map(number).collect()
     }
 
     #[test]
@@ -305,5 +333,131 @@ mod tests {
         }
         let missing = |(key, _): &&crate::tx::Row| timer::deadline(key).unwrap().1 == Wake::Missing;
         assert_eq!(rows(&engine, Table::Timer).iter().filter(missing).count(), 1);
+    }
+
+    #[test]
+    fn of_what_waits_for_a_session_the_oldest_go_when_there_are_too_many() {
+        let mut engine = enrolled("ann");
+        let most = limits::PARKED as u64;
+        for n in 0..most + 5 {
+            made_up(&mut engine, n, 1, 1, 10);
+        }
+        assert_eq!(numbers(&engine, 1), (5..most + 5).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn of_what_waits_for_a_session_the_oldest_go_when_it_is_too_long() {
+        let mut engine = enrolled("ann");
+        let quarter = limits::PARKED_BYTES / 4 - 1_024;
+        for n in 0..5 {
+            made_up(&mut engine, n, 1, 1, quarter);
+        }
+        assert_eq!(numbers(&engine, 1), [1, 2, 3, 4]);
+        made_up(&mut engine, 5, 1, 1, 2 * quarter);
+        assert_eq!(numbers(&engine, 1), [3, 4, 5]);
+    }
+
+    #[test]
+    fn an_envelope_longer_than_all_that_may_wait_for_a_session_does_not_wait() {
+        let around = made_up(&mut enrolled("ann"), 1, 1, 1, 100_000) - 100_000;
+        for (longer, waiting) in [(0, 1), (1, 0)] {
+            let mut engine = enrolled("ann");
+            made_up(&mut engine, 1, 1, 1, limits::PARKED_BYTES - around + longer);
+            assert_eq!(parked(&engine, 1), waiting);
+        }
+    }
+
+    #[test]
+    fn commits_are_counted_apart_and_sessions_found_at_a_start() {
+        let mut engine = enrolled("ann");
+        for (n, of) in [(1, 1), (2, 2), (3, 1)] {
+            made_up(&mut engine, n, 1, of, 10);
+        }
+        made_up_as(EnvelopeKind::Commit, &mut engine, 4, 1, 3, 10);
+        let tx = engine.read().unwrap();
+        assert_eq!(counts(&tx), Ok((4, 1)));
+        assert_eq!(sessions(&tx), Ok(vec![tag(1), tag(2), tag(3)]));
+    }
+
+    #[test]
+    fn what_waits_is_tried_again_until_it_is_too_old_or_given_up() {
+        let again = |now, give_up| {
+            let mut engine = enrolled("ann");
+            made_up(&mut engine, 1, 1, 1, 10);
+            let tried = engine.mutate(now, |ctx| retry(ctx, tag(1), None, give_up)).unwrap().unwrap();
+            (matches!(tried.1, Verdict::Park), parked(&engine, 1))
+        };
+        let last = NOW.plus(limits::PARKED_AGE);
+        assert_eq!(again(last, false), (true, 1));
+        assert_eq!(again(last.plus(1), false), (false, 0));
+        assert_eq!(again(NOW, true), (false, 0));
+    }
+
+    #[test]
+    fn what_is_kept_for_a_newer_version_waits_for_no_session() {
+        let mut engine = enrolled("ann");
+        let newer = Delivery { id: DeliveryId(1), accepted_at: NOW, frank: None, envelope: vec![2; 40] };
+        engine.receive(&newer, NOW).unwrap();
+        assert_eq!(rows(&engine, Table::Parked).len(), 1);
+        let none = SessionId::from_bytes([0; 16]);
+        assert!(engine.mutate(NOW, |ctx| retry(ctx, none, None, false)).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_device_is_waited_for_until_what_it_sent_is_too_old() {
+        let mut engine = enrolled("ann");
+        made_up(&mut engine, 1, 1, 1, 10);
+        let last = NOW.plus(limits::PARKED_AGE);
+        let mut waits = |from, now| engine.mutate(now, |ctx| waits(ctx, tag(1), device(from))).unwrap();
+        assert!(waits(1, NOW) && !waits(2, NOW));
+        assert!(waits(1, last) && !waits(1, last.plus(1)));
+    }
+
+    #[test]
+    fn what_waited_too_long_is_swept_and_nothing_before() {
+        let mut engine = enrolled("ann");
+        made_up(&mut engine, 1, 1, 1, 10);
+        let last = NOW.plus(limits::PARKED_AGE);
+        for (now, left) in [(last, 1), (last.plus(1), 0)] {
+            assert_eq!(engine.mutate(now, |ctx| sweep(ctx)), Ok(false));
+            assert_eq!(parked(&engine, 1), left);
+        }
+    }
+
+    #[test]
+    fn each_envelope_is_asked_for_once_in_a_session() {
+        let mut engine = enrolled("ann");
+        for n in 0..6 {
+            made_up(&mut engine, n, 1, 1, 10);
+        }
+        let mut lacking = |elsewhere| {
+            let lacking = engine.mutate(NOW, |ctx| lacking(ctx, tag(1), device(1), tag(elsewhere))).unwrap();
+            (lacking.envelopes.len(), lacking.newest)
+        };
+        assert_eq!(lacking(8), (6, NOW));
+        assert_eq!(lacking(8), (0, NOW));
+        assert_eq!(lacking(9), (6, NOW));
+    }
+
+    #[test]
+    fn what_came_again_is_not_asked_for_and_goes_some_at_a_time() {
+        let mut engine = enrolled("ann");
+        for n in 0..GONE_STEP as u64 + 2 {
+            made_up(&mut engine, n, 1, 1, 10);
+            let id = EnvelopeId::from_slice(&wide(n)).unwrap();
+            engine.mutate(NOW, |ctx| dedup::note_again(ctx, device(1), id)).unwrap();
+        }
+        for left in [2, 0] {
+            let lacking = engine.mutate(NOW, |ctx| lacking(ctx, tag(1), device(1), tag(9))).unwrap();
+            assert_eq!((lacking.envelopes.len(), parked(&engine, 1)), (0, left));
+        }
+    }
+
+    #[test]
+    fn a_repeat_does_not_wait_beside_the_first() {
+        let mut engine = enrolled("ann");
+        made_up(&mut engine, 1, 1, 1, 10);
+        made_up(&mut engine, 1, 1, 1, 10);
+        assert_eq!(numbers(&engine, 1), [1]);
     }
 }

@@ -202,3 +202,19 @@ fn parse(key: &[u8]) -> Result<(u8, DeviceId, u64)> {
         _ => Err(CORRUPT),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! R14.
+
+    use super::*;
+
+    #[test]
+    fn long_rows_take_more_of_a_budget_and_one_too_long_takes_the_rest() {
+        let mut budget = Budget(20);
+        assert!(budget.take(0));
+        assert!(budget.take(8 * INLINE as u64));
+        assert!(!budget.take(INLINE as u64), "four are left");
+        assert!(!budget.take(0));
+    }
+}

@@ -116,10 +116,8 @@ impl Policy {
     /// `_`, like `client_escort`; for any other number `group`. Roles that the policy does not have come last.
     pub fn conversation_type(&self, roles: &[Role]) -> String {
         let [one, other] = roles else { return "group".to_owned() };
-        let place = |role: &Role| self.index.get(role).copied().unwrap_or(usize::MAX);
-        let swap = (place(other), other) < (place(one), one);
-        let (first, second) = if swap { (other, one) } else { (one, other) };
-        format!("{first}_{second}")
+        let [one, other] = [one, other].map(|role| (self.index.get(role).copied().unwrap_or(usize::MAX), role));
+        format!("{}_{}", one.min(other).1, one.max(other).1)
     }
 
     /// Whether the policy has this role.

@@ -43,4 +43,6 @@ pub(crate) use open::{opened, refused};
 pub(crate) use pages::MlsRows;
 pub(crate) use provider::{Crypto, Provider};
 pub(crate) use pursue::{acts_first, add, compared, looked_up, pursue, sendable};
+#[cfg(test)]
+pub(crate) use row::Phase;
 pub(crate) use row::{SessionRow, freeze_all, freeze_some, is_freezing, load, sweep};

@@ -85,6 +85,13 @@ fn r43_a_token_takes_back_its_own_pair_and_no_other() {
 }
 
 #[test]
+fn r43_a_token_counts_for_its_pair_whichever_of_the_two_comes_in() {
+    assert_eq!(denied("e2", "c1 e2", "e1", Some("c1 e1"), 2), ["e1-e2"]);
+    assert_eq!(denied("e2", "c1 e2", "e1", Some("c1 e3"), 2), ["e1-c1", "e1-e2"]);
+    assert_eq!(denied("e2", "c1 e2", "e1", Some("c2 e1"), 2), ["e1-c1", "e1-e2"]);
+}
+
+#[test]
 fn r17_another_device_brings_no_new_pair_together() {
     assert_eq!(denied("e1", "e1 c1 c1", "c1 e1", None, 0), NONE);
     assert_eq!(denied("e1", "e1", "e1 s1 s1", None, 1), NONE);
@@ -132,4 +139,14 @@ fn r9_every_combination_of_roles_is_judged_by_the_two_sentences() {
 fn triples(roles: &[Role]) -> Vec<(&Role, &Role, &Role)> {
     let pairs = roles.iter().flat_map(|a| roles.iter().map(move |b| (a, b)));
     pairs.flat_map(|(a, b)| roles.iter().map(move |c| (a, b, c))).collect()
+}
+
+#[test]
+fn debug_output_shows_roles_and_no_users() {
+    let (policy, user) = (Policy::companion(), UserId::new("ann").unwrap());
+    let [client, escort] = ["client", "escort"].map(role);
+    let [newcomer, existing] = [&client, &escort].map(|role| Member { user: &user, role });
+    let link = Link { newcomer, existing, decision: Decision::Allow };
+    assert_eq!(format!("{link:?}"), "Link(Member(client), Member(escort), Allow)");
+    assert_eq!(format!("{policy:?}"), format!("Policy({:?})", policy.id()));
 }

@@ -1,15 +1,19 @@
 //! What the engine does about sessions by itself: it must come to an end, and never work against itself.
 
 use super::Stage;
+use crate::conversation;
+use crate::ctx::Ctx;
 use crate::envelope::EnvelopeKind;
 use crate::event::Event;
+use crate::id::SessionId;
+use crate::inbox::no_session;
 use crate::input::{Refusal, TransmitResult};
 use crate::intent::{self, Intent};
 use crate::session::open::Add;
 use crate::session::pursue;
 use crate::session::row::Phase;
 use crate::session::testing::SESSION;
-use crate::time::{MINUTE, SECOND};
+use crate::time::{HOUR, MINUTE, SECOND};
 
 /// Eve and bea in one session, after everything that follows a welcome, and then bea's certificate renewed.
 fn renewed() -> (Stage, super::Device, u64) {
@@ -133,4 +137,33 @@ fn one_bad_key_package_keeps_nobody_else_out() {
     let welcome = crate::envelope::Envelope::decode(&welcome.envelopes[1]).unwrap();
     assert_eq!(welcome.recipients, [crate::id::DeviceId::of_key(&tablet.signer.public())]);
     assert_eq!(welcome.tag, SESSION);
+}
+
+// R12
+#[test]
+fn a_session_that_is_used_is_replaced_once_an_hour_when_a_member_says_that_it_has_no_keys() {
+    let mut stage = Stage::new();
+    let eve = stage.together();
+    let talk = stage.conversation();
+    let is_replaced = |stage: &mut Stage, later| {
+        stage.now = stage.now.plus(later);
+        let said = no_session(&eve.signer, SESSION, stage.now);
+        stage.deliver(&eve, EnvelopeKind::NoSession, None, said).unwrap();
+        let wanted = |ctx: &mut Ctx<'_>| {
+            let wanted = intent::get(&ctx.tx, talk, Intent::Open)?.is_some();
+            intent::drop_intent(&ctx.tx, talk, Intent::Open);
+            Ok(wanted)
+        };
+        stage.engine.mutate(stage.now, wanted).unwrap()
+    };
+    assert!(is_replaced(&mut stage, 0));
+    assert!(!is_replaced(&mut stage, HOUR - 1));
+    assert!(is_replaced(&mut stage, 1));
+    let use_another = |ctx: &mut Ctx<'_>| {
+        let mut row = conversation::require(&ctx.tx, talk)?;
+        row.session = Some(SessionId::from_bytes([1; 16]));
+        conversation::store(&mut ctx.tx, &row)
+    };
+    stage.engine.mutate(stage.now, use_another).unwrap();
+    assert!(!is_replaced(&mut stage, HOUR));
 }
