@@ -4,7 +4,7 @@
 //! behind one lock, and tells a host when there is something to drain. Every exported noun is one file.
 //!
 //! **It has no thread, timer or callback.** No code of a host is ever called from here, but for the continuation of
-//! [`Engine::ready`](engine::Engine::ready), and that only from within another call of the same host. So there is nothing
+//! `Engine::ready`, and that only from within another call of the same host. So there is nothing
 //! that could hang at the end of a process, call into a host's runtime that is gone, or deadlock. See
 //! `docs/decisions/0028-bindings-without-threads.md`.
 
