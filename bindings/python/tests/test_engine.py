@@ -1,0 +1,191 @@
+"""The engine without an event loop: bad input, many threads, and ends at any moment."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import textwrap
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+from undertone import (
+    Authority,
+    Config,
+    ConversationId,
+    Cursor,
+    Delivery,
+    DeliveryId,
+    Draft,
+    Engine,
+    Login,
+    MemoryDisk,
+    Policy,
+    Role,
+    Store,
+    TransmitId,
+    TransmitResult,
+    UndertoneError,
+    UserId,
+)
+
+KEY = bytes(32)
+NOW = datetime.now(timezone.utc)
+
+
+def opened(store: Any = None, **config: Any) -> Engine:
+    authority = Authority.from_seed(bytes(range(32)))
+    engine = Engine.open(
+        Config(user=UserId("ann"), authorities=[authority.public_key()], **config),
+        store or Store.MEMORY(disk=MemoryDisk()),
+        KEY,
+    )
+    request = engine.identity().enrolment_request()
+    certificate = authority.issue(request, Role("client"), 1, NOW - timedelta(minutes=1), NOW + timedelta(days=90))
+    engine.identity().enrol(certificate)
+    return engine
+
+
+def code(call: Any, *arguments: Any) -> str:
+    with pytest.raises(UndertoneError) as error:
+        call(*arguments)
+    assert error.value.text
+    return str(error.value.code)
+
+
+def test_bad_input_is_an_error_with_a_code_and_harms_nothing() -> None:
+    engine = opened()
+    talk = engine.conversations().start(UserId("bea"))
+    messages = engine.messages()
+    assert code(engine.conversations().start, UserId("")) == "misuse.user_id"
+    assert code(engine.conversations().start, UserId("x" * 129)) == "misuse.user_id"
+    assert code(engine.conversations().start, UserId("ann")) == "misuse.oneself"
+    assert code(messages.send, ConversationId("no hex"), Draft(text="x")) == "misuse.id"
+    assert code(messages.send, ConversationId("00" * 16), Draft(text="x")) == "misuse.unknown_conversation"
+    assert code(messages.send, talk, Draft(text="")) == "misuse.empty"
+    assert code(messages.send, talk, Draft(text="x" * 1_000_000)) == "misuse.too_large"
+    assert code(messages.send, talk, Draft(text="x", period=-2)) == "misuse.config"
+    assert code(messages.page, talk, Cursor.NEWEST(), 0) == "misuse.too_large"
+    assert code(engine.transmit_done, TransmitId(77), TransmitResult.FAILED()) == "misuse.unknown_request"
+    assert code(engine.identity().enrol, b"\x01no certificate") == "peer.malformed"
+    assert code(engine.identity().answer_challenge, b"short") == "misuse.challenge"
+    assert code(Engine.open, Config(user=UserId("ann"), authorities=[]), Store.MEMORY(disk=MemoryDisk()), KEY) == "misuse.config"
+    assert code(Policy.from_toml, "roles = 7") == "misuse.policy"
+    messages.send(talk, Draft(text="still here"))
+    assert len(messages.page(talk, Cursor.NEWEST(), 50).messages) == 1
+
+
+def test_wrong_types_are_told_before_anything_happens() -> None:
+    engine: Any = opened()
+    talk = engine.conversations().start(UserId("bea"))
+    for wrong in (None, 7, b"bytes", "no draft"):
+        with pytest.raises((TypeError, AttributeError)):
+            engine.messages().send(talk, wrong)
+    with pytest.raises((TypeError, AttributeError)):
+        engine.conversations().start(None)
+    with pytest.raises(ValueError, match="zone"):
+        engine.conversations().mute(talk, datetime(2030, 1, 1))
+    with pytest.raises(ValueError):
+        engine.messages().page(talk, Cursor.NEWEST(), -1)
+    assert engine.messages().page(talk, Cursor.NEWEST(), 50).messages == []
+
+
+def test_bytes_that_are_no_envelope_are_acknowledged_and_counted() -> None:
+    engine = opened()
+    engine.connected(Login())
+    deliveries = [
+        Delivery(id=DeliveryId(number), accepted_at=NOW, envelope=garbage)
+        for number, garbage in enumerate([b"", b"\x00", b"\x01garbage" * 100, bytes(70_000)], 1)
+    ]
+    engine.receive(deliveries)
+    outputs: List[Any] = engine.drain(1_000).outputs
+    assert [output.delivery for output in outputs if output.is_ACKNOWLEDGE()] == [1, 2, 3, 4]
+    assert sum(refused.count for refused in engine.diagnose().refused) == 4
+    assert code(engine.receive, [Delivery(id=DeliveryId(5), accepted_at=NOW, frank=b"x", envelope=b"")]) == "misuse.frank"
+
+
+def test_a_store_is_open_once_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    store = Store.SLED(path=str(tmp_path / "store"))
+    engine = opened(store)
+    assert code(opened, store) == "store.locked"
+    engine.shut_down()
+    engine.shut_down()
+    assert code(engine.usage) == "misuse.closed"
+    assert code(engine.messages().page, ConversationId("00" * 16), Cursor.NEWEST(), 5) == "misuse.closed"
+    again = Engine.open(Config(user=UserId("ann"), authorities=[bytes(32)]), store, KEY)
+    again.shut_down()
+    assert code(Engine.open, Config(user=UserId("ann"), authorities=[bytes(32)]), store, bytes([1] * 32)) == "store.wrong_key"
+    assert code(Engine.open, Config(user=UserId("ann"), authorities=[bytes(32)]), store, b"short") == "misuse.key_length"
+
+
+def test_eight_threads_do_what_one_would() -> None:
+    engine = opened()
+    talks = [engine.conversations().start(UserId(f"user {number}")) for number in range(8)]
+    failures: List[BaseException] = []
+
+    def work(talk: ConversationId) -> None:
+        try:
+            for number in range(150):
+                engine.messages().send(talk, Draft(text=f"{number} of {talk}"))
+                engine.messages().page(talk, Cursor.NEWEST(), 20)
+                engine.conversations().page()
+                engine.drain(50)
+                engine.diagnose()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(talk,)) for talk in talks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=120)
+    assert not failures and not any(thread.is_alive() for thread in threads)
+    for talk in talks:
+        page: List[Any] = engine.messages().page(talk, Cursor.NEWEST(), 200).messages
+        assert [message.content.text for message in reversed(page)] == [f"{number} of {talk}" for number in range(150)]
+
+
+def test_what_is_collected_takes_nothing_with_it() -> None:
+    engine = opened()
+    talk = engine.conversations().start(UserId("bea"))
+    for number in range(200):
+        engine.messages().send(talk, Draft(text=str(number)))
+        page = engine.conversations().page()
+        del page
+        gc.collect()
+    messages = engine.messages()
+    del engine
+    gc.collect()
+    assert len(messages.page(talk, Cursor.NEWEST(), 200).messages) == 200
+
+
+ENDS = [
+    "pass",
+    "raise SystemExit(0)",
+    "asyncio.get_running_loop().call_soon(lambda: (_ for _ in ()).throw(SystemExit(0)))\n    await asyncio.sleep(1)",
+    "threading.Thread(target=lambda: [chat.engine.usage() for _ in range(10_000)], daemon=True).start()",
+    "await chat.__aenter__()\n    tasks.append(asyncio.create_task(chat.run(chat.engine.ready)))\n    raise SystemExit(0)",
+]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_program_ends_whatever_is_under_way(end: str) -> None:
+    program = """
+    import asyncio, threading
+    from undertone import *
+    tasks = []
+    async def main():
+        config = Config(user=UserId("ann"), authorities=[bytes(32)])
+        chat = Undertone(config, Store.MEMORY(disk=MemoryDisk()), bytes(32))
+        if "__aenter__" not in END:
+            await chat.__aenter__()
+        END_HERE
+    asyncio.run(main())
+    """
+    text = textwrap.dedent(program).replace("END_HERE", end).replace("END", repr(end), 1)
+    done = subprocess.run([sys.executable, "-c", text], timeout=30, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
