@@ -44,7 +44,7 @@ pub fn generate(language: &str, out: &std::path::Path) -> Result<(), String> {
     let (library, out) = (path()?, out.to_string_lossy().into_owned());
     let library = library.to_string_lossy();
     let args = ["generate", "--no-format", "--config", CONFIG, "--language", language, "--out-dir", &out, &library];
-    generator("uniffi-bindgen", &args)
+    generator("undertone-bindgen", &args)
 }
 
 /// Writes UniFFI's sources of Swift, and the header of the library with its map.
@@ -54,15 +54,23 @@ pub fn swift(sources: &std::path::Path, header: &std::path::Path) -> Result<(), 
     let (sources, header) = (sources.to_string_lossy(), header.to_string_lossy());
     let map = ["--modulemap", "--module-name", "UndertoneFFI", "--modulemap-filename", "module.modulemap"];
     for args in [&["--swift-sources", &library, &sources][..], &["--headers", &library, &header]] {
-        generator("uniffi-bindgen-swift", &[&["--config", CONFIG], args].concat())?;
+        generator("undertone-bindgen-swift", &[&["--config", CONFIG], args].concat())?;
     }
-    generator("uniffi-bindgen-swift", &[&["--config", CONFIG], &map[..], &[&library, &header]].concat())
+    generator("undertone-bindgen-swift", &[&["--config", CONFIG], &map[..], &[&library, &header]].concat())
 }
 
 /// Writes the nouns of a language.
 pub fn nouns(language: &str, file: &std::path::Path) -> Result<(), String> {
     let library = path()?;
     generator("undertone-nouns", &[language, &library.to_string_lossy(), &file.to_string_lossy()])
+}
+
+/// A folder with UniFFI's generator under the name by which maturin looks for it.
+pub fn generator_for_maturin() -> Result<PathBuf, String> {
+    let folder = tool::folder("bin")?;
+    let (from, to) = (root()?.join("target/debug/undertone-bindgen"), folder.join("uniffi-bindgen"));
+    fs::copy(&from, &to).map_err(|error| format!("{}: {error}", to.display()))?;
+    Ok(folder)
 }
 
 fn generator(name: &str, args: &[&str]) -> Result<(), String> {

@@ -22,7 +22,9 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     let wheels = empty("wheels")?;
     let out = wheels.to_string_lossy();
     let build = ["build", "--quiet", "--locked", "--profile", "bindings", "--out", &out];
-    tool::run(&mut command(tools.join("maturin"), &build, &folder))?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", library::generator_for_maturin()?.display());
+    tool::run(command(tools.join("maturin"), &build, &folder).env("PATH", path))?;
     let wheel = only(&wheels)?;
     let bin = environment("python-tests", &[&TEST_TOOLS[..], &[&*wheel.to_string_lossy()]].concat())?;
     let python = bin.join("python");
