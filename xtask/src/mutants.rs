@@ -6,6 +6,7 @@
 
 mod survivors;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -23,9 +24,8 @@ const FILES: [&str; 5] = [
 ];
 /// Where all of it is built and told. Within the repository, so that the second run finds what the first has built.
 const FOLDER: &str = "target/mutants";
-/// A test that hangs is given up after three times what all of them take without a mutant, and no sooner than this:
-/// within a minute for those within the engine, within a few for the scenarios.
-const PATIENCE: &str = "--timeout-multiplier 3 --minimum-test-timeout 45 --build-timeout 600";
+/// A build that hangs is given up after so long.
+const PATIENCE: &str = "--build-timeout 600";
 /// What cargo-mutants ends with when it has tried everything: all was noticed, some was not, some ran out of time.
 const DONE: [i32; 3] = [0, 2, 3];
 /// What makes one mutant cheap: no optimisation and no lines of backtraces for what is built anew each time.
@@ -51,10 +51,13 @@ const BESIDE: &str = "-- -- --skip failing_store:: --skip calls_by_chance:: --sk
 
 /// The tests that must notice, those of the first pass and those of the second: the name of the pass, the package and
 /// the program of the tests, and what is left out. The program is an argument of every call of cargo, so that no other
-/// is built.
-const WITHIN: (&str, &str, &str) = ("within", "--test-package undertone --cargo-arg=--lib", BELOW);
+/// is built. A test that hangs is given up after three times what all of them take without a mutant, and no sooner than
+/// 45 seconds. The scenarios are not tried without one, for cargo-mutants would look for them in the package that is
+/// broken; they take a minute or two.
+const WITHIN: (&str, &str, &str) =
+    ("within", "--test-package undertone --cargo-arg=--lib --timeout-multiplier 3 --minimum-test-timeout 45", BELOW);
 const OUTSIDE: (&str, &str, &str) =
-    ("scenarios", "--test-package undertone-tests --cargo-arg=--test=scenarios", BESIDE);
+    ("scenarios", "--test-package undertone-tests --cargo-arg=--test=scenarios --baseline skip --timeout 400", BESIDE);
 
 /// What the arguments ask for.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,7 +77,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let missed = pass(WITHIN, |step| ask.choose(step))?;
     let missed = match missed.as_slice() {
         [] => Vec::new(),
-        missed => pass(OUTSIDE, |step| these(step, missed))?,
+        missed => among(pass(OUTSIDE, |step| these(step, missed))?, missed),
     };
     Survivors::read()?.judge(&missed)
 }
@@ -115,10 +118,18 @@ fn shard(text: &str) -> Result<String, String> {
     }
 }
 
-/// Mutants by their names.
+/// Mutants by their names, and some more of their files: cargo-mutants chooses no fields by name.
 fn these(step: Step, names: &[String]) -> Step {
+    let file = |name: &String| name.split(':').next().unwrap_or_default().to_owned();
+    let files: BTreeSet<String> = names.iter().map(file).collect();
+    let files: Vec<String> = files.into_iter().flat_map(|file| ["--file".into(), file]).collect();
     let chosen: Vec<String> = names.iter().flat_map(|name| ["--re".into(), format!("^{}$", literal(name))]).collect();
-    step.args(&["--package", "undertone"]).args(&chosen)
+    step.args(&["--package", "undertone"]).args(&files).args(&chosen)
+}
+
+/// Those that the first pass has missed as well.
+fn among(missed: Vec<String>, before: &[String]) -> Vec<String> {
+    missed.into_iter().filter(|name| before.contains(name)).collect()
 }
 
 /// A text as a regular expression.
@@ -185,6 +196,13 @@ mod tests {
         assert_eq!(ask("").unwrap().files, FILES);
         assert_eq!(ask("--file a.rs --list").unwrap(), Ask { files: vec!["a.rs".into()], shard: None, list: true });
         assert!(ask("--other").is_err() && ask("--file").is_err());
+    }
+
+    #[test]
+    fn what_the_first_pass_has_noticed_does_not_survive_the_second() {
+        let [one, other] = ["a.rs:1:2: replace f".to_owned(), "a.rs:3:4: delete field g".to_owned()];
+        let before = [one.clone()];
+        assert_eq!(among(vec![one, other], &before), before);
     }
 
     #[test]
