@@ -18,6 +18,7 @@ use crate::id::MessageRef;
 use crate::message::Draft;
 use crate::mirror::{Mirror, mirror};
 use crate::shared::Shared;
+use crate::time::ms;
 
 mirror!(
     /// What a message says of its file. The key of the file is no part of this.
@@ -121,7 +122,6 @@ impl Mirror<core::Details> for Details {
 
 impl Details {
     fn engine(self) -> Result<core::Details> {
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Ok(match self {
             Details::File => core::Details::File,
             Details::Image { picture } => core::Details::Image(picture.engine()?),

@@ -9,6 +9,7 @@ use undertone::id::UserId;
 use crate::error::Result;
 use crate::id::key;
 use crate::policy::Policy;
+use crate::time::ms;
 
 /// What a host decides when it opens an engine.
 #[derive(Clone, uniffi::Record)]
@@ -65,9 +66,4 @@ impl Config {
         config.fallback_after = self.fallback_after.map(ms);
         Ok(config)
     }
-}
-
-/// A span in milliseconds; one that is longer than can be counted is as long as can be.
-fn ms(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

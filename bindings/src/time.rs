@@ -1,5 +1,7 @@
 //! Instants.
 
+use std::time::Duration;
+
 use undertone::error::Misuse;
 use undertone::time::Time;
 
@@ -26,6 +28,11 @@ fn time(ms: i64) -> Result<Time, UndertoneError> {
         Ok(ms) => Ok(Time::from_ms(ms)),
         Err(_) => Err(Misuse::Clock.into()),
     }
+}
+
+/// A span in milliseconds; one that is longer than can be counted is as long as can be.
+pub(crate) fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
