@@ -1,19 +1,55 @@
 //! A session by itself, without engine, store or network: for groups that other implementations of MLS take part in.
+//! And bodies of contents that only engines make, for the vectors.
 //!
 //! Hidden and behind the feature `interop`, which no product has.
 
 use core::cell::RefCell;
 use std::collections::BTreeMap;
 
+use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
 use crate::authority::DeviceKey;
+use crate::call::{Record, Signal};
+use crate::codec;
+use crate::conversation::Settings;
+use crate::envelope::{Again, Kind};
 use crate::error::{Error, Result};
-use crate::id::SessionId;
+use crate::expiry::Notice;
+use crate::id::{EnvelopeId, SessionId};
+use crate::message::{Edit, Marked, Reacted};
+use crate::receipt::Receipt;
 use crate::rng::Rng;
 use crate::session::pages::MlsRows;
 use crate::session::provider::{Crypto, Provider};
 use crate::session::{Changes, Group, Received, StagedCommit, key_package};
+use crate::structured::Said;
+use crate::time::Time;
+
+/// Reads the body of a content that only engines make, and writes it again; `None` for other kinds.
+///
+/// # Errors
+/// What makes the engine refuse the body; [`Error::Bug`] when it cannot be written again.
+pub fn read_and_write(kind: Kind, body: &[u8]) -> Option<Result<Vec<u8>>> {
+    Some(match kind {
+        Kind::CALL => Record::decode(body).map_err(Error::from).and_then(|record| record.encode()),
+        Kind::CALL_SIGNAL => Signal::decode(body).map_err(Error::from).and_then(|signal| signal.encode()),
+        Kind::MARKED => again::<Marked>(body),
+        Kind::EDIT => again::<Edit>(body),
+        Kind::REACTION => again::<Reacted>(body),
+        Kind::RECEIPT => again::<Receipt>(body),
+        Kind::UNREADABLE => again::<Vec<(EnvelopeId, Time)>>(body),
+        Kind::AGAIN => again::<Again>(body),
+        Kind::EXPIRY_NOTICE => again::<Notice>(body),
+        Kind::SETTINGS => again::<Settings>(body),
+        Kind::PAYMENT_STATE => again::<Said>(body),
+        _ => return None,
+    })
+}
+
+fn again<T: Serialize + DeserializeOwned>(body: &[u8]) -> Result<Vec<u8>> {
+    codec::encode(&codec::decode::<T>(body, "body")?)
+}
 
 /// One device in at most one group, with its rows in memory.
 ///

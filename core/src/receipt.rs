@@ -39,7 +39,7 @@ pub(crate) enum Mark {
 
 /// The body of [`Kind::RECEIPT`](crate::envelope::Kind::RECEIPT): messages by author.
 #[derive(Default, Serialize, Deserialize)]
-struct Receipt {
+pub(crate) struct Receipt {
     delivered: Vec<(UserId, Vec<MessageId>)>,
     read: Vec<(UserId, Vec<MessageId>)>,
 }

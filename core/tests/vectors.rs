@@ -99,6 +99,19 @@ fn r28_every_card_reads_and_is_written_to_the_same_bytes() {
     }
 }
 
+/// These were written from `docs/wire.md`, by no code of the engine.
+#[cfg(feature = "interop")]
+#[test]
+fn r46_what_only_engines_make_reads_and_is_written_to_the_same_bytes() {
+    let vectors = vectors("engines.toml");
+    assert_eq!(vectors.len(), 25);
+    for vector in vectors {
+        let (kind, bytes) = (Kind(vector.kind.unwrap()), unhex(&vector.bytes));
+        let again = undertone::interop::read_and_write(kind, &bytes);
+        assert_eq!(again, Some(Ok(bytes)), "{}", vector.name);
+    }
+}
+
 /// What another implementation made of the vectors' files opens here.
 #[test]
 fn r35_every_encrypted_file_opens() {

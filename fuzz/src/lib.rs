@@ -9,3 +9,5 @@ pub mod envelope;
 pub mod policy_file;
 pub mod receive;
 pub mod relay_frame;
+pub mod said;
+mod scene;

@@ -6,6 +6,10 @@
 mod receive;
 #[path = "../../fuzz/src/relay_frame.rs"]
 mod relay_frame;
+#[path = "../../fuzz/src/said.rs"]
+mod said;
+#[path = "../../fuzz/src/scene.rs"]
+mod scene;
 
 use std::path::Path;
 
@@ -17,6 +21,11 @@ fn r14_deliveries_of_the_corpus_hold() {
 #[test]
 fn r14_relay_frames_of_the_corpus_hold() {
     replay("relay_frame", relay_frame::check);
+}
+
+#[test]
+fn r14_what_members_say_in_the_corpus_holds() {
+    replay("said", said::check);
 }
 
 fn replay(target: &str, check: fn(&[u8])) {

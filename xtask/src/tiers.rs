@@ -189,7 +189,7 @@ fn cargo_test(targets: &str) -> Step {
 fn sim(tier: Tier) -> Step {
     let seeds = match tier {
         Tier::One => "10",
-        Tier::Full => "200",
+        Tier::Full => "500",
     };
     Step::program("sim").args(&["--seeds", seeds])
 }

@@ -11,6 +11,9 @@ const SIGNATURE: usize = 66;
 /// What the target that receives takes for the kind of an ephemeral envelope, in front of a body.
 const EPHEMERAL: u8 = 4;
 
+/// What the target of what members say takes for a content about the first message, in front of a body.
+const ABOUT_HELLO: u8 = 1;
+
 /// Which files of vectors a target reads.
 const TARGETS: [(&str, &[&str]); 4] = [
     ("attachment", &["attachment"]),
@@ -37,6 +40,13 @@ pub fn write(vectors: &Path, corpus: &Path) -> Result<(), Box<dyn Error>> {
     for (at, body) in bytes_in(&vectors.join("ephemeral.toml"), None)?.into_iter().enumerate() {
         std::fs::write(folder.join(format!("seed-ephemeral-{at:02}")), [vec![EPHEMERAL], body].concat())?;
     }
+    let folder = corpus.join("said");
+    std::fs::create_dir_all(&folder)?;
+    for format in ["engines", "structured", "attachment"] {
+        for (at, (kind, body)) in bodies_in(&vectors.join(format!("{format}.toml")))?.into_iter().enumerate() {
+            std::fs::write(folder.join(format!("seed-{format}-{at:02}")), [vec![kind, ABOUT_HELLO], body].concat())?;
+        }
+    }
     let folder = corpus.join("policy_file");
     std::fs::create_dir_all(&folder)?;
     Ok(std::fs::write(folder.join("seed-companion"), Policy::COMPANION_TOML)?)
@@ -47,6 +57,17 @@ fn body(bytes: &[u8]) -> Vec<u8> {
     // A version, an array's header, and a bin with one byte of length or two.
     let start = if bytes[2] == 0xc4 { 4 } else { 5 };
     bytes[start..bytes.len() - SIGNATURE].to_vec()
+}
+
+/// Kinds and bodies of a file's vectors.
+fn bodies_in(path: &Path) -> Result<Vec<(u8, Vec<u8>)>, Box<dyn Error>> {
+    let file: toml::Table = std::fs::read_to_string(path)?.parse()?;
+    let vectors = file.get("vector").and_then(toml::Value::as_array).ok_or("no vectors")?;
+    let kinds = vectors.iter().map(|vector| vector.get("kind").and_then(toml::Value::as_integer));
+    let kinds: Vec<u8> = kinds
+        .map(|kind| u8::try_from(kind.ok_or("no kind")?).map_err(Into::into))
+        .collect::<Result<_, Box<dyn Error>>>()?;
+    Ok(kinds.into_iter().zip(bytes_in(path, None)?).collect())
 }
 
 /// The bytes of a file's vectors; of those of one format when it says so.

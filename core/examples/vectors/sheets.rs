@@ -2,6 +2,8 @@
 
 #[path = "cards.rs"]
 mod cards;
+#[path = "engines.rs"]
+mod engines;
 #[path = "files.rs"]
 mod files;
 
@@ -30,6 +32,7 @@ pub fn all() -> Result<Vec<(&'static str, String)>, Failure> {
         ("attachment_file.toml", files::ciphertexts()?),
         ("certificate.toml", certificates(&cast)?),
         ("content.toml", contents(&cast)?),
+        ("engines.toml", engines::bodies()?),
         ("enrolment.toml", enrolments(&cast)?),
         ("envelope.toml", envelopes(&cast)?),
         ("ephemeral.toml", ephemerals(&cast)?),

@@ -25,4 +25,6 @@ pub(crate) use history::{
 pub(crate) use key::Share;
 pub(crate) use queue::{conversations as conversations_with_signals, note_offered, take_some as take_signals};
 pub(crate) use receive::{receive, take_payloads};
+#[cfg(feature = "interop")]
+pub(crate) use signal::{Record, Signal};
 pub(crate) use state::Input;

@@ -13,4 +13,6 @@ pub(crate) use row::{
     ConversationRow, MemberRow, State, added, changed, first_live, load, moved, new, pin, read_elsewhere, removed,
     require, store, touch, write,
 };
+#[cfg(feature = "interop")]
+pub(crate) use settings::Settings;
 pub(crate) use settings::{received as settings_received, set as set_period, tell_again as tell_settings_again};

@@ -19,7 +19,7 @@ use crate::time::Time;
 
 /// The body of [`Kind::SETTINGS`].
 #[derive(Serialize, Deserialize)]
-struct Settings {
+pub(crate) struct Settings {
     count: u64,
     /// The act that set it first: it is told again to devices that come later.
     id: MessageId,

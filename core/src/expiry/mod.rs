@@ -10,6 +10,8 @@ mod notice;
 mod trust;
 
 pub(crate) use due::{deadline, sweep, waiting};
+#[cfg(feature = "interop")]
+pub(crate) use notice::Notice;
 pub(crate) use notice::{apply_early, read, received, tell};
 pub(crate) use trust::{Trust, load, save};
 

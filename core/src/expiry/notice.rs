@@ -19,7 +19,7 @@ use crate::time::Time;
 
 /// The body of [`Kind::EXPIRY_NOTICE`]: what was read, and when.
 #[derive(Serialize, Deserialize)]
-struct Notice {
+pub(crate) struct Notice {
     read: Time,
     messages: Vec<MessageRef>,
 }

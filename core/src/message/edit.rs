@@ -24,7 +24,7 @@ use crate::text;
 
 /// The body of [`Kind::EDIT`].
 #[derive(Serialize, Deserialize)]
-struct Edit {
+pub(crate) struct Edit {
     count: u64,
     text: String,
     mentions: Vec<WireMention>,

@@ -34,11 +34,11 @@ pub(crate) struct Marks {
 
 /// The body of [`Kind::MARKED`]: kind and body of the message that is marked, whether it was forwarded, its mentions.
 #[derive(Serialize, Deserialize)]
-struct Marked(Kind, ByteBuf, bool, Vec<WireMention>);
+pub(crate) struct Marked(Kind, ByteBuf, bool, Vec<WireMention>);
 
 /// Start and end in bytes, user.
 #[derive(Serialize, Deserialize)]
-pub(super) struct WireMention(u32, u32, UserId);
+pub(crate) struct WireMention(u32, u32, UserId);
 
 impl Marks {
     fn are_none(&self) -> bool {

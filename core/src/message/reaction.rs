@@ -40,7 +40,7 @@ pub(crate) struct ReactionRow {
 
 /// The body of [`Kind::REACTION`].
 #[derive(Serialize, Deserialize)]
-struct Reacted {
+pub(crate) struct Reacted {
     count: u64,
     emoji: Option<String>,
 }

@@ -13,6 +13,8 @@ pub use event::CalendarEvent;
 pub use payment::{PaymentRequest, PaymentState};
 pub use place::Place;
 
+#[cfg(feature = "interop")]
+pub(crate) use payment::Said;
 pub(crate) use payment::{received as payment_received, set as set_payment};
 
 use serde::{Deserialize, Serialize};

@@ -110,7 +110,7 @@ impl PaymentRequest {
 
 /// The body of [`Kind::PAYMENT_STATE`].
 #[derive(Serialize, Deserialize)]
-struct Said {
+pub(crate) struct Said {
     state: PaymentState,
 }
 
