@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::id::MessageId;
 use crate::limits;
 
@@ -17,6 +18,16 @@ impl Decided {
     /// The count of the decision after this one.
     pub fn next(self) -> u64 {
         self.0.saturating_add(1)
+    }
+
+    /// Whether it holds instead of the one that is known.
+    pub fn replaces(self, known: Decided, config: &Config) -> bool {
+        #[cfg(feature = "sabotage")]
+        if config.sabotaged(crate::sabotage::Sabotage::LastToArriveHolds) {
+            return self != known;
+        }
+        let _ = config;
+        self > known
     }
 
     /// Whether it counts further ahead of what is known here than decisions under way explain.

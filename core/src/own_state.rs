@@ -130,7 +130,7 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     match codec::decode(&plain, "own state")? {
         OwnState::Kept { decided, archived, muted_until, pinned } => {
             let mut row = conversation::require(&ctx.tx, act.conversation)?;
-            if newer(decided, row.kept) {
+            if newer(ctx, decided, row.kept) {
                 row.kept = decided;
                 (row.archived, row.muted_until) = (archived, muted_until);
                 conversation::pin(&ctx.tx, &mut row, pinned)?;
@@ -139,7 +139,7 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         }
         OwnState::Blocked { decided, user, blocked } => {
             let mut row = person::load(&ctx.tx, &user)?;
-            if user != ctx.account.user && row.blocking.is_none_or(|known| newer(decided, known)) {
+            if user != ctx.account.user && row.blocking.is_none_or(|known| newer(ctx, decided, known)) {
                 row.blocking = Some(decided);
                 row.blocked = blocked;
                 person::store(&ctx.tx, &user, &row)?;
@@ -160,8 +160,8 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     Ok(Taken::Done)
 }
 
-fn newer(decided: Decided, known: Decided) -> bool {
-    decided > known && !decided.is_absurd_after(known)
+fn newer(ctx: &Ctx<'_>, decided: Decided, known: Decided) -> bool {
+    decided.replaces(known, ctx.config) && !decided.is_absurd_after(known)
 }
 
 fn open(identity: &IdentityKey, conversation: ConversationId, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, PeerFault> {

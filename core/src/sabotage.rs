@@ -35,11 +35,25 @@ pub enum Sabotage {
     EncryptsOffline,
     /// A garbage winner is not skipped: its slot is waited for.
     GarbageInSlotBlocks,
+    /// Of several edits, reactions and settings, the last to arrive holds.
+    LastToArriveHolds,
+    /// Whoever speaks last of a payment is right.
+    PaymentBackwards,
+    /// The search index keeps the words of what is gone.
+    WordsLeftInIndex,
+    /// A call that has stopped ringing rings again.
+    RingsAgain,
+    /// It rings for somebody who is blocked.
+    BlockedRings,
+    /// What a blocked user says is shown.
+    BlockedShown,
+    /// What is gone is shown for a minute more.
+    ShownAfterItsTime,
 }
 
 impl Sabotage {
     /// All faults.
-    pub const ALL: [Sabotage; 14] = [
+    pub const ALL: [Sabotage; 21] = [
         Sabotage::OutputBeforeCommit,
         Sabotage::DedupOff,
         Sabotage::AuthorizeSkipped,
@@ -54,6 +68,13 @@ impl Sabotage {
         Sabotage::SmallestSessionOnly,
         Sabotage::EncryptsOffline,
         Sabotage::GarbageInSlotBlocks,
+        Sabotage::LastToArriveHolds,
+        Sabotage::PaymentBackwards,
+        Sabotage::WordsLeftInIndex,
+        Sabotage::RingsAgain,
+        Sabotage::BlockedRings,
+        Sabotage::BlockedShown,
+        Sabotage::ShownAfterItsTime,
     ];
 }
 

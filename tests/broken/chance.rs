@@ -70,6 +70,49 @@ fn outbox_order_swapped() {
 }
 
 #[test]
+fn the_last_edit_to_arrive_holds() {
+    engines(Sabotage::LastToArriveHolds, &[" says \"quokka e"]);
+}
+
+#[test]
+fn the_last_setting_to_arrive_holds() {
+    engines(Sabotage::LastToArriveHolds, &[" have periods "]);
+}
+
+#[test]
+fn what_was_kept_last_to_arrive_holds() {
+    engines(Sabotage::LastToArriveHolds, &[" keep a conversation "]);
+}
+
+#[test]
+fn a_payment_goes_backwards() {
+    engines(
+        Sabotage::PaymentBackwards,
+        &[" shows Some(Declined), not", " shows Some(Cancelled), not", " shows Some(Paid), not"],
+    );
+}
+
+#[test]
+fn a_call_rings_again() {
+    engines(Sabotage::RingsAgain, &["says once more: RingtoneStart"]);
+}
+
+#[test]
+fn it_rings_for_somebody_who_is_blocked() {
+    engines(Sabotage::BlockedRings, &["rings for somebody whom it blocks"]);
+}
+
+#[test]
+fn what_a_blocked_user_says_is_shown() {
+    engines(Sabotage::BlockedShown, &["whom it blocks: ", "shows what a blocked user says"]);
+}
+
+#[test]
+fn what_is_gone_is_shown_for_a_minute_more() {
+    engines(Sabotage::ShownAfterItsTime, &["still shows what is gone"]);
+}
+
+#[test]
 fn a_slot_that_conflicts_with_its_holder() {
     let broken = |options| Options { relay_conflicts: true, ..options };
     caught(|options| options, broken, &["is told that another holds its own slot"]);

@@ -3,6 +3,7 @@
 
 mod chance;
 mod commits;
+mod erasing;
 mod offline;
 mod repeat;
 mod repeats;

@@ -4,11 +4,10 @@
 use undertone::engine::Draft;
 use undertone::envelope::MessageRef;
 use undertone::id::{ConversationId, MessageId};
-use undertone::rng::Rng;
 use undertone::search::{Scope, SearchQuery};
-use undertone::store::{MemoryDisk, MemoryStore, Op, Table, Vault};
+use undertone::store::Table;
 use undertone::time::{MINUTE, SECOND};
-use undertone_tests::sim::device::host_key;
+use undertone_tests::sim::device::readable;
 use undertone_tests::sim::{DeviceIx, World};
 
 /// Two who have talked, and disks that remember.
@@ -17,23 +16,6 @@ fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
     let (ann, bea, talk) = world.acquaint();
     [ann, bea].iter().for_each(|ix| world.devices[*ix].disk.remember());
     (world, ann, bea, talk)
-}
-
-/// Which tables a word can be read in, with the host's key and all that it opens, whenever it was written there.
-fn readable(disk: &MemoryDisk, word: &str) -> Vec<Table> {
-    let store = MemoryStore::open(&disk.copy()).unwrap();
-    let vault = Vault::open(Box::new(store), &host_key(), &mut Rng::from_seed([0; 32])).unwrap();
-    let mut tables: Vec<Table> = Vec::new();
-    for batch in disk.history() {
-        let says = |row: &&Op| {
-            let plain = vault.open_remembered(&batch, row);
-            plain.is_some_and(|plain| plain.windows(word.len()).any(|bytes| bytes == word.as_bytes()))
-        };
-        tables.extend(batch.iter().filter(says).map(|row| row.table));
-    }
-    tables.sort_unstable();
-    tables.dedup();
-    tables
 }
 
 fn is_shown(world: &mut World, ix: DeviceIx, talk: ConversationId, word: &str) -> bool {

@@ -11,8 +11,9 @@ use undertone::id::{DeviceId, UserId};
 use undertone::input::{RequestId, TransmitId};
 use undertone::output::Request;
 use undertone::policy::{Policy, Role};
+use undertone::rng::Rng;
 use undertone::sabotage::{Older, Sabotage};
-use undertone::store::{HostKey, MemoryDisk, MemoryStore};
+use undertone::store::{HostKey, MemoryDisk, MemoryStore, Op, Table, Vault};
 use undertone::time::Time;
 
 /// The state of a host's connection.
@@ -180,4 +181,21 @@ pub const AUTHORITY_SEED: [u8; 32] = [9; 32];
 
 fn profile_authority() -> [u8; 32] {
     undertone::authority::Authority::from_seed(AUTHORITY_SEED).public_key()
+}
+
+/// Which tables a word can be read in, with the host's key and all that it opens, whenever it was written there.
+pub fn readable(disk: &MemoryDisk, word: &str) -> Vec<Table> {
+    let store = MemoryStore::open(&disk.copy()).unwrap();
+    let vault = Vault::open(Box::new(store), &host_key(), &mut Rng::from_seed([0; 32])).unwrap();
+    let mut tables: Vec<Table> = Vec::new();
+    for batch in disk.history() {
+        let says = |row: &&Op| {
+            let plain = vault.open_remembered(&batch, row);
+            plain.is_some_and(|plain| plain.windows(word.len()).any(|bytes| bytes == word.as_bytes()))
+        };
+        tables.extend(batch.iter().filter(says).map(|row| row.table));
+    }
+    tables.sort_unstable();
+    tables.dedup();
+    tables
 }

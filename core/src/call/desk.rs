@@ -183,7 +183,13 @@ pub(super) fn land(
             Action::Say(say) => speak(ctx, call, &mut row, say, description)?,
             Action::Incoming => ctx.tx.event(Event::CallIncoming(row.conversation, call)),
             Action::RingStart => ctx.tx.event(Event::RingtoneStart(call)),
-            Action::RingStop => ctx.tx.event(Event::RingtoneStop(call)),
+            Action::RingStop => {
+                ctx.tx.event(Event::RingtoneStop(call));
+                #[cfg(feature = "sabotage")]
+                if ctx.config.sabotaged(crate::sabotage::Sabotage::RingsAgain) {
+                    ctx.tx.event(Event::RingtoneStart(call));
+                }
+            }
             Action::AcceptAtOnce => ctx.tx.event(Event::CallCrossed(row.conversation, call)),
             Action::Missed => ctx.tx.event(Event::CallMissed(row.conversation, call)),
             Action::Record => history::record(ctx, call, &mut row)?,

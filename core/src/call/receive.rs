@@ -16,7 +16,7 @@ use crate::ctx::Ctx;
 use crate::envelope::Content;
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
-use crate::id::{CallId, ConversationId, DeviceId, SessionId};
+use crate::id::{CallId, ConversationId, DeviceId, SessionId, UserId};
 use crate::input::Delivery;
 use crate::limits;
 use crate::person;
@@ -58,7 +58,7 @@ pub(crate) fn receive(
     };
     let row = row::load(&ctx.tx, call)?;
     // Whom this user has blocked calls into the void, and cannot tell: nothing rings, nothing is said, nothing stays.
-    if row.as_ref().is_none_or(|row| row.facts.is_none()) && person::is_blocked(ctx, sender.user())? {
+    if row.as_ref().is_none_or(|row| row.facts.is_none()) && is_dropped(ctx, sender.user())? {
         return Ok(());
     }
     if row.as_ref().is_some_and(|row| row.conversation != conversation) {
@@ -68,6 +68,15 @@ pub(crate) fn receive(
         Word::Offer { kind, description, share } => offer(ctx, &said, row, kind, (description, share)),
         word => other(ctx, &said, row, word),
     }
+}
+
+/// Whether a call of this user is not heard of.
+fn is_dropped(ctx: &Ctx<'_>, caller: &UserId) -> Result<bool> {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::BlockedRings) {
+        return Ok(false);
+    }
+    person::is_blocked(ctx, caller)
 }
 
 fn offer(

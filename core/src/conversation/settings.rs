@@ -66,7 +66,7 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     if setting.period < -1 || setting.count == 0 || ahead {
         return Err(PeerFault::Malformed("settings").into());
     }
-    if decided > row.settings {
+    if decided.replaces(row.settings, ctx.config) {
         apply(ctx, &mut row, &setting, (act.author, act.device, act.at))?;
         row::store(&mut ctx.tx, &row)?;
     }

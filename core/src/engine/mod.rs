@@ -442,6 +442,10 @@ impl Engine {
 
     /// Messages that went by this instant are invisible to queries at `now`.
     pub(crate) fn hidden(&self, now: Time) -> Time {
+        #[cfg(feature = "sabotage")]
+        if self.config.sabotaged(crate::sabotage::Sabotage::ShownAfterItsTime) {
+            return self.memory.trust.hides_until(now).minus(crate::time::MINUTE);
+        }
         self.memory.trust.hides_until(now)
     }
 

@@ -168,6 +168,15 @@ pub(super) struct Carrier<'a> {
     pub again: bool,
 }
 
+/// Whether what a user says is not shown.
+fn is_dropped(ctx: &Ctx<'_>, author: &UserId) -> Result<bool> {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::BlockedShown) {
+        return Ok(false);
+    }
+    person::is_blocked(ctx, author)
+}
+
 /// Puts a message in its place, unless it is there: the first one stays.
 pub(super) fn insert(
     ctx: &mut Ctx<'_>,
@@ -181,7 +190,7 @@ pub(super) fn insert(
     if message::find(&ctx.tx, conversation, &author, id)?.is_some() {
         return Ok(());
     }
-    if !carrier.again && person::is_blocked(ctx, &author)? {
+    if !carrier.again && is_dropped(ctx, &author)? {
         // They cannot tell: it counts as delivered.
         return receipt::owe(ctx, conversation, Mark::Delivered, &author, id);
     }

@@ -84,7 +84,7 @@ pub(crate) fn edited(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     if decided.is_absurd_after(row.edits) {
         return Err(PeerFault::Malformed("edit").into());
     }
-    if matches!(row.body, Body::Text(_)) && decided > row.edits {
+    if matches!(row.body, Body::Text(_)) && decided.replaces(row.edits, ctx.config) {
         let row = kept_for_report(ctx, row, act, target.id)?;
         rewrite(ctx, act.conversation, place, row, (text, mentions), decided)?;
     }

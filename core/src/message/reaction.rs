@@ -112,7 +112,7 @@ pub(crate) fn reacted(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     if decided.is_absurd_after(known) {
         return Err(malformed());
     }
-    if decided > known && may_be_reacted_to(&row) {
+    if decided.replaces(known, ctx.config) && may_be_reacted_to(&row) {
         note(&mut row, ReactionRow { user: act.author.clone(), emoji, decided });
         conversation::changed(ctx, act.conversation, place, &row)?;
     }

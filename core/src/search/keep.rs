@@ -104,6 +104,10 @@ pub(crate) fn removed(
     if Said::by(&row.body).is_none() {
         return Ok(());
     }
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::WordsLeftInIndex) {
+        return Ok(());
+    }
     let place = Place { key, conversation };
     let fresh = fresh_key(&ctx.tx, &place);
     if let Some(row) = ctx.tx.row::<Fresh>(Table::Search, &fresh, "search")? {

@@ -84,3 +84,35 @@ pub(crate) fn forget(ctx: &mut Ctx<'_>, session: &SessionRow) -> Result<()> {
     let provider = super::Provider::new(ctx.crypto, &ctx.tx);
     Group::delete(&provider, session.id)
 }
+
+#[cfg(test)]
+mod tests {
+    //! R10, R17.
+
+    use super::*;
+    use crate::conversation;
+    use crate::engine::Engine;
+    use crate::engine::testing::{NOW, authority, certified, enrolled};
+
+    // With it, no session would hold all that is listed, and devices with lists of other ages would choose differently.
+    #[test]
+    fn r10_a_listed_device_that_was_revoked_since_need_not_be_in_a_session() {
+        let mut engine = enrolled("ann");
+        let (kept, stolen) = (certified("bea", 2), certified("bea", 3));
+        let talk = engine.conversations().start(kept.user(), NOW).unwrap();
+        let listed = |engine: &mut Engine| {
+            engine.mutate(NOW, |ctx| {
+                let mut row = conversation::require(&ctx.tx, talk)?;
+                row.devices = vec![kept.device(), stolen.device()];
+                for certificate in [&kept, &stolen] {
+                    member::learn(ctx, certificate)?;
+                }
+                live(ctx, &row)
+            })
+        };
+        assert_eq!(listed(&mut engine), Ok([kept.device(), stolen.device()].into()));
+        let list = authority().revoke(1, NOW, &[stolen.serial()].into()).unwrap();
+        engine.identity().revoke(list.as_bytes(), NOW).unwrap();
+        assert_eq!(listed(&mut engine), Ok([kept.device()].into()));
+    }
+}

@@ -151,10 +151,20 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         // What a newer version makes of it, this is said of.
         return Ok(Taken::Early);
     }
-    if is_request(&row) && state > row.payment {
+    if is_request(&row) && goes_further(ctx, state, row.payment) {
         conversation::changed(ctx, act.conversation, place, &MessageRow { payment: state, ..row })?;
     }
     Ok(Taken::Done)
+}
+
+/// Of what both sides say, the furthest holds.
+fn goes_further(ctx: &Ctx<'_>, said: PaymentState, known: PaymentState) -> bool {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::PaymentBackwards) {
+        return said != known;
+    }
+    let _ = ctx;
+    said > known
 }
 
 fn is_request(row: &MessageRow) -> bool {

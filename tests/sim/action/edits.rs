@@ -2,21 +2,30 @@
 
 use undertone::envelope::MessageRef;
 use undertone::error::{Error, Misuse};
+use undertone::id::ConversationId;
 use undertone::message::{Message, SendState};
 
-use super::{Done, done, place};
+use super::{Done, at_once, done, place};
 use crate::sim::check;
 use crate::sim::model::{Doubt, Fate, Model, NEEDLE, Wording};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
-/// An own text gets another wording.
+/// An own text gets another wording, or two at once on two devices.
 pub(super) fn edit(sim: &mut Sim) {
-    let Some((ix, _, talk)) = place(sim) else { return };
+    let Some((ix, pair, talk)) = place(sim) else { return };
     let Some((message, at)) = some(sim, ix, talk, |sim, m, at| m.own && sim.model.lines[at].payment.is_none()) else {
         return;
     };
-    let Some(before) = check::text(&message).map(str::to_owned) else { return };
+    reword(sim, ix, talk, &message, at);
+    let Some(other) = at_once(sim, ix, pair, false) else { return };
+    if let Some((message, at)) = some(sim, other, talk, |_, m, same| m.own && same == at) {
+        reword(sim, other, talk, &message, at);
+    }
+}
+
+fn reword(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, message: &Message, at: usize) {
+    let Some(before) = check::text(message).map(str::to_owned) else { return };
     sim.tally.action("edit");
     let text = new_text(sim, ix);
     let edited = sim.world.call(ix, |engine, now| engine.messages().edit(talk, message.key.id, text.clone(), now));
@@ -119,7 +128,7 @@ pub(super) fn delete_here(sim: &mut Sim) {
 fn some(
     sim: &mut Sim,
     ix: DeviceIx,
-    talk: undertone::id::ConversationId,
+    talk: ConversationId,
     wanted: impl Fn(&Sim, &Message, usize) -> bool,
 ) -> Option<(Message, usize)> {
     let messages = check::recent(sim, ix, talk)?;

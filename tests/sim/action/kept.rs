@@ -2,47 +2,63 @@
 
 use undertone::envelope::Clock;
 use undertone::error::Error;
+use undertone::id::ConversationId;
 use undertone::time::{HOUR, Time};
 
 use super::talk::PERIODS;
-use super::{done, place};
+use super::{at_once, done, place};
+use crate::sim::model::Pair;
 use crate::sim::run::Sim;
+use crate::sim::world::DeviceIx;
 
 pub(super) fn archive(sim: &mut Sim) {
-    let Some((ix, _, talk)) = place(sim) else { return };
-    sim.tally.action("archive");
-    let archived = sim.draw(2) == 0;
-    let kept = sim.world.call(ix, |engine, now| engine.conversations().archive(talk, archived, now));
-    done(sim, ix, "archive", kept, is_unknown);
+    decide(sim, false, |sim, ix, _, talk| {
+        sim.tally.action("archive");
+        let archived = sim.draw(2) == 0;
+        let kept = sim.world.call(ix, |engine, now| engine.conversations().archive(talk, archived, now));
+        done(sim, ix, "archive", kept, is_unknown);
+    });
 }
 
 pub(super) fn mute(sim: &mut Sim) {
-    let Some((ix, _, talk)) = place(sim) else { return };
-    sim.tally.action("mute");
-    let until = [None, Some(sim.world.now.plus(HOUR)), Some(Time::NEVER)][sim.draw(3)];
-    let kept = sim.world.call(ix, |engine, now| engine.conversations().mute(talk, until, now));
-    done(sim, ix, "mute", kept, is_unknown);
+    decide(sim, false, |sim, ix, _, talk| {
+        sim.tally.action("mute");
+        let until = [None, Some(sim.world.now.plus(HOUR)), Some(Time::NEVER)][sim.draw(3)];
+        let kept = sim.world.call(ix, |engine, now| engine.conversations().mute(talk, until, now));
+        done(sim, ix, "mute", kept, is_unknown);
+    });
 }
 
 pub(super) fn pin(sim: &mut Sim) {
-    let Some((ix, _, talk)) = place(sim) else { return };
-    sim.tally.action("pin");
-    let pinned = sim.draw(2) == 0;
-    let kept = sim.world.call(ix, |engine, now| engine.conversations().pin(talk, pinned, now));
-    done(sim, ix, "pin", kept, is_unknown);
+    decide(sim, false, |sim, ix, _, talk| {
+        sim.tally.action("pin");
+        let pinned = sim.draw(2) == 0;
+        let kept = sim.world.call(ix, |engine, now| engine.conversations().pin(talk, pinned, now));
+        done(sim, ix, "pin", kept, is_unknown);
+    });
 }
 
 /// Sets for how long new messages stay.
 pub(super) fn set_period(sim: &mut Sim) {
+    decide(sim, true, |sim, ix, pair, talk| {
+        sim.tally.action("set period");
+        let period = if sim.draw(2) == 0 { -1 } else { PERIODS[sim.draw(PERIODS.len())] };
+        let clock = [Clock::FromSend, Clock::FromRead][sim.draw(2)];
+        if period >= 0 {
+            sim.model.mortal.insert(pair);
+        }
+        let set = sim.world.call(ix, |engine, now| engine.conversations().set_period(talk, period, clock, now));
+        done(sim, ix, "set the period", set, is_unknown);
+    });
+}
+
+/// A device decides, and perhaps another one at the same moment: one of the same user, or of either.
+fn decide(sim: &mut Sim, either: bool, deed: fn(&mut Sim, DeviceIx, Pair, ConversationId)) {
     let Some((ix, pair, talk)) = place(sim) else { return };
-    sim.tally.action("set period");
-    let period = if sim.draw(2) == 0 { -1 } else { PERIODS[sim.draw(PERIODS.len())] };
-    let clock = [Clock::FromSend, Clock::FromRead][sim.draw(2)];
-    if period >= 0 {
-        sim.model.mortal.insert(pair);
+    deed(sim, ix, pair, talk);
+    if let Some(other) = at_once(sim, ix, pair, either) {
+        deed(sim, other, pair, talk);
     }
-    let set = sim.world.call(ix, |engine, now| engine.conversations().set_period(talk, period, clock, now));
-    done(sim, ix, "set the period", set, is_unknown);
 }
 
 fn is_unknown(error: &Error) -> bool {

@@ -154,6 +154,21 @@ fn place(sim: &mut Sim) -> Option<(DeviceIx, Pair, ConversationId)> {
     Some((ix, pair, talk))
 }
 
+/// One time in three, another running device that may decide about the same thing at the same moment: of the same user, or
+/// of either.
+fn at_once(sim: &mut Sim, ix: DeviceIx, pair: Pair, either: bool) -> Option<DeviceIx> {
+    if sim.draw(3) != 0 {
+        return None;
+    }
+    let user = sim.user(ix);
+    let fits = |other: &DeviceIx| {
+        let owner = sim.user(*other);
+        *other != ix && (owner == user || either && owner == Model::other(pair, user))
+    };
+    let others: Vec<DeviceIx> = sim.running().into_iter().filter(fits).collect();
+    sim.pick(&others)
+}
+
 /// Whether somebody who may has started the conversation, and the device knows it: until then it may be an attempt of its
 /// own that the rules deny, and what is written there fails.
 fn is_allowed(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) -> bool {

@@ -3,14 +3,16 @@
 use undertone::engine::Draft;
 use undertone::envelope::MessageRef;
 use undertone::error::{Error, Misuse};
+use undertone::id::ConversationId;
 use undertone::message::{Message, SendState};
 use undertone::structured::{PaymentRequest, PaymentState, Structured};
 
 use super::talk::write;
-use super::{Done, done, may_refuse, place};
+use super::{Done, at_once, done, may_refuse, place};
 use crate::sim::check;
-use crate::sim::model::{Doubt, NEEDLE, Terms};
+use crate::sim::model::{Doubt, NEEDLE, Pair, Terms};
 use crate::sim::run::Sim;
+use crate::sim::world::DeviceIx;
 
 /// Somebody asks for a payment.
 pub(super) fn ask(sim: &mut Sim) {
@@ -28,9 +30,17 @@ pub(super) fn ask(sim: &mut Sim) {
     }
 }
 
-/// Somebody says what became of it. Each side has its own words, and none goes back.
+/// Somebody says what became of it, or two at once.
 pub(super) fn say(sim: &mut Sim) {
     let Some((ix, pair, talk)) = place(sim) else { return };
+    say_at(sim, ix, pair, talk);
+    if let Some(other) = at_once(sim, ix, pair, true) {
+        say_at(sim, other, pair, talk);
+    }
+}
+
+/// Each side has its own words, and none goes back.
+fn say_at(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) {
     let Some(messages) = check::recent(sim, ix, talk) else { return };
     let known = |m: &&Message| !m.own || matches!(m.state, SendState::Sent | SendState::Delivered | SendState::Read);
     let requests: Vec<&Message> = messages.iter().filter(|m| m.payment.is_some()).filter(known).collect();
