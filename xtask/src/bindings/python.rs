@@ -17,7 +17,7 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     let folder = root.join("bindings/python");
     let module = folder.join("src/undertone");
     library::nouns("python", &module.join("_nouns.py"))?;
-    library::nouns("stub", &module.join("undertone_ffi.pyi"))?;
+    library::nouns("stub", &module.join("_native/undertone_ffi.pyi"))?;
     let tools = environment("python-tools", &TOOLS)?;
     let wheels = empty("wheels")?;
     let out = wheels.to_string_lossy();

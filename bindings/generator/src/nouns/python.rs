@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 from typing import Awaitable, Callable, List, Optional, ParamSpec, Protocol, TypeVar
 
-from .undertone_ffi import *  # noqa: F403
+from ._native.undertone_ffi import *  # noqa: F403
 from ._ids import CallId, ConversationId, DeviceId, MessageId, MessageKey, Role, UserId
 
 _P = ParamSpec("_P")

@@ -18,9 +18,9 @@ from ._ids import SubscriptionId as SubscriptionId
 from ._ids import TransmitId as TransmitId
 from ._ids import UserId as UserId
 from ._time import FOREVER as FOREVER
-from .undertone_ffi import *  # noqa: F403
-from .undertone_ffi import Message, MessageRef
-from .undertone_ffi import abi_version as _abi_version
+from ._native.undertone_ffi import *  # noqa: F403
+from ._native.undertone_ffi import Message, MessageRef
+from ._native.undertone_ffi import abi_version as _abi_version
 from .blobs import Blobs as Blobs
 from .blobs import FolderBlobs as FolderBlobs
 from .driver import Certify as Certify

@@ -17,7 +17,7 @@ from . import _nouns
 from ._ids import CallId, ConversationId, DeliveryId, DeviceId, MessageId, MessageKey, RequestId, TransmitId, UserId
 from .blobs import Blobs
 from .transport import Fallback, Link, Refused, Transport
-from .undertone_ffi import (
+from ._native.undertone_ffi import (
     Answer,
     Attachment,
     Config,

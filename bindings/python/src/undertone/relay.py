@@ -7,7 +7,7 @@ from typing import Any, AsyncIterator, Awaitable, Callable, Dict, List, Optional
 
 from ._ids import DeliveryId, Role, UserId
 from .transport import Link, MailboxPage, Refused
-from .undertone_ffi import (
+from ._native.undertone_ffi import (
     Answer,
     DirectoryUser,
     FrameDown,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .undertone_ffi import TextRange
+from ._native.undertone_ffi import TextRange
 
 
 def part(text: str, place: TextRange) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Awaitable, Callable, List, Optional, Protocol, runtime_checkable
 
 from ._ids import DeliveryId, UserId
-from .undertone_ffi import Answer, Delivery, Login, Request, TransmitResult
+from ._native.undertone_ffi import Answer, Delivery, Login, Request, TransmitResult
 
 __all__ = ["Link", "MailboxPage", "Refused", "Transport"]
 

@@ -15,7 +15,7 @@ from ..blobs import Blobs
 from ..driver import Undertone
 from ..relay import FrameTransport
 from ..transport import Fallback
-from ..undertone_ffi import Authority, Config, ManualClock, MemoryDisk, Policy, Store, TestRelay
+from .._native.undertone_ffi import Authority, Config, ManualClock, MemoryDisk, Policy, Store, TestRelay
 
 __all__ = ["Network"]
 
