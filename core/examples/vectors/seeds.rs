@@ -59,14 +59,16 @@ fn body(bytes: &[u8]) -> Vec<u8> {
     bytes[start..bytes.len() - SIGNATURE].to_vec()
 }
 
+/// A kind and a body.
+type Body = (u8, Vec<u8>);
+
 /// Kinds and bodies of a file's vectors.
-fn bodies_in(path: &Path) -> Result<Vec<(u8, Vec<u8>)>, Box<dyn Error>> {
+fn bodies_in(path: &Path) -> Result<Vec<Body>, Box<dyn Error>> {
     let file: toml::Table = std::fs::read_to_string(path)?.parse()?;
     let vectors = file.get("vector").and_then(toml::Value::as_array).ok_or("no vectors")?;
-    let kinds = vectors.iter().map(|vector| vector.get("kind").and_then(toml::Value::as_integer));
-    let kinds: Vec<u8> = kinds
-        .map(|kind| u8::try_from(kind.ok_or("no kind")?).map_err(Into::into))
-        .collect::<Result<_, Box<dyn Error>>>()?;
+    let kind = |vector: &toml::Value| vector.get("kind").and_then(toml::Value::as_integer);
+    let kinds = vectors.iter().map(|vector| Ok(u8::try_from(kind(vector).ok_or("no kind")?)?));
+    let kinds: Vec<u8> = kinds.collect::<Result<_, Box<dyn Error>>>()?;
     Ok(kinds.into_iter().zip(bytes_in(path, None)?).collect())
 }
 
