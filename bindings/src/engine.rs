@@ -14,6 +14,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::config::Config;
 use crate::conversation::Conversations;
 use crate::diagnosis::Diagnosis;
+use crate::entropy;
 use crate::error::Result;
 use crate::id::key;
 use crate::identity::Identity;
@@ -43,11 +44,8 @@ impl Engine {
     fn start(config: &Config, store: &Store, host_key: &[u8], clock: Clock) -> Result<Arc<Engine>> {
         let (user, host_key) = (config.user.clone(), HostKey::from_bytes(key(host_key)?));
         let config = config.engine()?;
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed)
-            .map_err(|_| crate::error::misuse("entropy", "the operating system gives no randomness: try again"))?;
         let now = clock.now()?;
-        let engine = undertone::Engine::open(config, store.open()?, &host_key, seed, now)?;
+        let engine = undertone::Engine::open(config, store.open()?, &host_key, entropy::seed()?, now)?;
         let device = engine.device();
         Ok(Arc::new(Engine { shared: Shared::new(engine, clock), user, device }))
     }

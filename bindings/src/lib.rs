@@ -18,6 +18,7 @@ mod config;
 mod conversation;
 mod diagnosis;
 mod engine;
+mod entropy;
 mod error;
 mod event;
 mod id;
@@ -31,6 +32,7 @@ mod notification;
 mod output;
 mod policy;
 mod privacy;
+#[cfg(feature = "relay")]
 mod relay;
 mod report;
 mod search;
@@ -38,6 +40,7 @@ mod shared;
 mod store;
 mod structured;
 mod subscription;
+#[cfg(feature = "testing")]
 mod testing;
 mod text;
 mod time;

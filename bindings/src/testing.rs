@@ -10,6 +10,7 @@ use undertone_relay::store::{MemoryStore, StoreError};
 
 use crate::authority::keys;
 use crate::clock::ManualClock;
+use crate::entropy;
 use crate::error::{Result, UndertoneError, misuse};
 use crate::policy::Policy;
 
@@ -47,9 +48,7 @@ impl TestRelay {
     ) -> Result<Arc<TestRelay>> {
         let policy = policy.map_or_else(undertone::policy::Policy::companion, |policy| policy.rules().clone());
         let config = Config { authorities: keys(&authorities)?, policy, limits: Limits::default(), sights: 0 };
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|_| misuse("entropy", "the operating system gives no randomness"))?;
-        let relay = Relay::open(config, MemoryStore::default(), seed)?;
+        let relay = Relay::open(config, MemoryStore::default(), entropy::seed()?)?;
         let desk = Desk { gateway: Gateway::new(relay), waiting: BTreeMap::new(), next: 1 };
         Ok(Arc::new(TestRelay { clock, desk: Mutex::new(desk) }))
     }

@@ -30,6 +30,8 @@ pub struct Actor {
     /// To whom the next words go.
     pub partner: String,
     folder: PathBuf,
+    /// Where encrypted files are, for all phones.
+    files: PathBuf,
     rows: &'static str,
     relay: String,
     process: Option<Process>,
@@ -51,6 +53,7 @@ impl Actor {
             view: View::default(),
             partner: if name == "ann" { "bea".into() } else { "ann".into() },
             folder: folder.join(name),
+            files: folder.join("files"),
             rows,
             relay: relay.into(),
             process: None,
@@ -71,6 +74,7 @@ impl Actor {
             .arg(phone::FLAG)
             .arg(&self.folder)
             .args([&self.relay, self.name, self.role, self.rows])
+            .arg(&self.files)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -115,7 +119,7 @@ impl Actor {
                 Ok(())
             }
             Report::Failed(why) => Err(io::Error::other(why)),
-            Report::Done | Report::Denied(_) => Err(io::Error::other("no view")),
+            Report::Done | Report::Said(_) | Report::Denied(_) => Err(io::Error::other("no view")),
         }
     }
 }

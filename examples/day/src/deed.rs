@@ -1,23 +1,38 @@
 //! What a phone does in a conversation, beside writing.
 
+use undertone::attachment::{Attachment, Details, FileName, MediaType};
+use undertone::call::Outcome;
 use undertone::engine::Draft;
 use undertone::envelope::MessageRef;
 use undertone::error::Misuse;
-use undertone::id::ConversationId;
+use undertone::id::{CallId, ConversationId};
 use undertone::message::{Cursor, Message, MessageContent};
+use undertone::policy::CallKind;
+use undertone::search::{Scope, SearchQuery};
 use undertone::structured::{PaymentRequest, PaymentState, Structured};
 use undertone::{Engine, Error, Time};
 
 use crate::wire::Deed;
 
+/// What phones with sound tell each other instead: a session description.
+const DESCRIPTION: &[u8] = b"no sound today";
 /// Messages among which the one is that something is done with.
 const NEWEST: usize = 20;
 
-/// Does it.
+/// Does it; what comes back is for people to read.
 ///
 /// # Errors
 /// What the engine says; [`Misuse::UnknownMessage`] when there is nothing to do it with.
-pub fn perform(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -> Result<(), Error> {
+pub fn perform(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -> Result<Option<String>, Error> {
+    match deed {
+        Deed::Search(words) => return found(engine, id, &words, now).map(Some),
+        Deed::Verify => return verified(engine, id, now).map(Some),
+        deed => act(engine, id, deed, now)?,
+    }
+    Ok(None)
+}
+
+fn act(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -> Result<(), Error> {
     match deed {
         Deed::React(emoji) => {
             let message = last(engine, id, now, |message| !message.own)?;
@@ -42,6 +57,75 @@ pub fn perform(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -
             engine.messages().set_payment(id, &request, PaymentState::Paid, now)
         }
         Deed::Type => engine.conversations().set_typing(id, true, now),
+        Deed::Delete => {
+            let message = last(engine, id, now, |message| message.own)?;
+            engine.messages().delete_for_everyone(id, &message, now)
+        }
+        Deed::Call => engine.calls().start(id, CallKind::Voice, DESCRIPTION, now).map(drop),
+        Deed::Accept => {
+            let call = active(engine)?;
+            engine.calls().accept(call, DESCRIPTION, now)
+        }
+        Deed::HangUp => {
+            let call = active(engine)?;
+            engine.calls().hang_up(call, now)
+        }
+        // These are done before, or around the engine.
+        Deed::Search(_) | Deed::Verify | Deed::File(_) | Deed::Save => Ok(()),
+    }
+}
+
+/// The one call that a device can be in.
+fn active(engine: &mut Engine) -> Result<CallId, Error> {
+    let active = engine.calls().active()?;
+    active.first().map(|call| call.id).ok_or(Error::Misuse(Misuse::UnknownCall))
+}
+
+fn found(engine: &mut Engine, id: ConversationId, words: &str, now: Time) -> Result<String, Error> {
+    let query = SearchQuery::parse(words).map_err(Error::Misuse)?;
+    let page = engine.messages().search(&query, Scope::Conversation(id), None, NEWEST, now)?;
+    let texts: Vec<String> = page.hits.iter().map(|hit| text(&hit.message)).collect();
+    Ok(format!("“{words}” is in {} of the messages: {}", texts.len(), texts.join(" · ")))
+}
+
+/// What two people do who meet: each reads the number that the other shows.
+fn verified(engine: &mut Engine, id: ConversationId, now: Time) -> Result<String, Error> {
+    let others = engine.conversations().get(id, now)?.others;
+    let user = others.first().ok_or(Error::Misuse(Misuse::UnknownUser))?.user.clone();
+    let number = engine.identity().safety_number(&user)?.ok_or(Error::Misuse(Misuse::UnknownUser))?;
+    engine.identity().set_verified(&user, true, now)?;
+    let digits = number.digits();
+    Ok(format!("the safety number with {}: {} … {}", user.as_str(), &digits[..10], &digits[50..]))
+}
+
+/// A file that is sent with a caption: its kind and what it is.
+///
+/// # Errors
+/// [`Misuse::Attachment`] when there is no such type.
+pub fn describe_file(name: &str, size: u64) -> Result<Attachment, Error> {
+    let media_type = MediaType::new("text/plain").ok_or(Error::Misuse(Misuse::Attachment("a type of files")))?;
+    let name = Some(FileName::clean(name));
+    Ok(Attachment { name, ..Attachment::new(Details::File, media_type, size) })
+}
+
+/// What a message says.
+pub fn text(message: &Message) -> String {
+    match &message.content {
+        MessageContent::Text(text) => text.clone(),
+        MessageContent::Attachment(file) => {
+            let name = file.name.as_ref().map_or("", |name| name.as_str());
+            format!("[{}] {name}: {}", file.kind().name(), file.caption)
+        }
+        MessageContent::Structured(card) => match &**card {
+            Structured::Payment(request) => describe(request),
+            card => format!("[card] {}", card.words()),
+        },
+        MessageContent::Call(call) => match call.outcome {
+            Outcome::Completed => format!("[call] {} s", call.duration),
+            _ => "[call] nobody talked".into(),
+        },
+        MessageContent::Encrypted(_) => "[Encrypted Message]".into(),
+        _ => "[made by a newer version]".into(),
     }
 }
 
@@ -53,7 +137,10 @@ pub fn describe(request: &PaymentRequest) -> String {
 }
 
 /// The newest message that is such a one.
-fn last(
+///
+/// # Errors
+/// [`Misuse::UnknownMessage`] when there is none.
+pub fn last(
     engine: &mut Engine,
     id: ConversationId,
     now: Time,

@@ -2,20 +2,22 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use undertone::call::Stage;
 use undertone::engine::Draft;
 use undertone::id::{ConversationId, UserId};
 use undertone::message::{Cursor, Message, MessageContent, SendState};
 use undertone::output::Wake;
 use undertone::policy::Role;
-use undertone::structured::{PaymentState, Structured};
+use undertone::structured::PaymentState;
 use undertone::time::SECOND;
 use undertone::{Engine, Error, Event, Time};
-use undertone_host::{Host, Notice, Profile, Rows, Status, now, start};
+use undertone_host::{FileError, Folder, Host, Notice, Profile, Rows, Status, now, start};
 
 use crate::deed;
-use crate::wire::{self, Chat, Line, Order, Report, Ticks, View};
+use crate::wire::{self, Chat, Deed, Line, Order, Report, Ticks, View};
 
 /// The argument that makes this program a phone.
 pub const FLAG: &str = "--phone";
@@ -28,7 +30,7 @@ const LINES: usize = 20;
 /// # Errors
 /// What it cannot start for, or that the day is gone.
 pub fn run(arguments: &[String]) -> Result<(), String> {
-    let [folder, relay, user, role, rows] = arguments else { return Err("a phone has five arguments".into()) };
+    let [folder, relay, user, role, rows, files] = arguments else { return Err("a phone has six arguments".into()) };
     let user = UserId::new(user.as_str()).ok_or("a bad user id")?;
     let role = Role::new(role).ok_or("a bad role")?;
     let rows = if rows == "sled" { Rows::Sled } else { Rows::Sqlite };
@@ -37,7 +39,9 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     let engine = runtime.block_on(profile.open(relay, &user, &role, None)).map_err(|e| e.to_string())?;
     let (host, notices) = start(engine, relay.clone()).map_err(|e| e.to_string())?;
     host.connect(true).map_err(|e| e.to_string())?;
-    let mut phone = Phone { host, notices, warnings: VecDeque::new() };
+    let place = PathBuf::from(folder);
+    let files = Folder::at(files).map_err(|e| e.to_string())?;
+    let mut phone = Phone { host, notices, place, files, warnings: VecDeque::new() };
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     while let Ok(order) = wire::read::<Order>(&mut input) {
         let report = runtime.block_on(phone.obey(order));
@@ -49,6 +53,10 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
 struct Phone {
     host: Host,
     notices: UnboundedReceiver<Notice>,
+    /// Where its user keeps files.
+    place: PathBuf,
+    /// Where encrypted files are, for all phones.
+    files: Folder,
     warnings: VecDeque<String>,
 }
 
@@ -65,19 +73,56 @@ impl Phone {
                 };
                 self.engine(send).await
             }
+            Order::Do { with, deed: Deed::File(caption) } => return self.send_file(with, caption).await,
+            Order::Do { with, deed: Deed::Save } => return self.save_file(with).await,
             Order::Read(user) => self.engine(move |engine, now| read(engine, &user, now)).await,
             Order::Do { with, deed } => {
                 let perform = move |engine: &mut Engine, now| {
                     let conversation = conversation(engine, &with, now)?;
                     deed::perform(engine, conversation, deed, now)
                 };
-                self.engine(perform).await
+                return match self.engine(perform).await {
+                    Ok(Some(said)) => Report::Said(said),
+                    done => report(done.map(drop)),
+                };
             }
         };
-        match done {
-            Ok(()) => Report::Done,
-            Err(Error::Denied(reason)) => Report::Denied(reason.to_string()),
-            Err(error) => failed(error),
+        report(done)
+    }
+
+    /// Writes a small file and sends it.
+    async fn send_file(&self, with: String, caption: String) -> Report {
+        let path = self.place.join("menu.txt");
+        let text = "Soup of the day\nSole with potatoes\nLemon tart\n";
+        if let Err(error) = std::fs::write(&path, text) {
+            return failed(error);
+        }
+        let sent = async {
+            let id = self.engine(move |engine, now| conversation(engine, &with, now)).await?;
+            let file = deed::describe_file("menu.txt", text.len() as u64)?;
+            self.host.send_file(&self.files, id, file, &path, Draft::text(caption), |_| ()).await
+        };
+        filed(sent.await.map(drop))
+    }
+
+    /// Saves the other's last file, and reads it.
+    async fn save_file(&self, with: String) -> Report {
+        let path = self.place.join("saved.txt");
+        let saved = async {
+            let is_file = |message: &Message| !message.own && matches!(message.content, MessageContent::Attachment(_));
+            let find = move |engine: &mut Engine, now| {
+                let id = conversation(engine, &with, now)?;
+                Ok((id, deed::last(engine, id, now, is_file)?))
+            };
+            let (id, message) = self.engine(find).await?;
+            self.host.save_file(&self.files, id, message, &path, |_| ()).await
+        };
+        match saved.await {
+            Ok(()) => match std::fs::read_to_string(&path) {
+                Ok(text) => Report::Said(format!("it says: {}", text.lines().collect::<Vec<_>>().join(", "))),
+                Err(error) => failed(error),
+            },
+            Err(error) => filed(Err(error)),
         }
     }
 
@@ -93,8 +138,9 @@ impl Phone {
             self.warnings.extend(warning(notice));
         }
         let Ok(status) = self.host.status().await else { return failed(undertone_host::Stopped) };
-        match self.engine(chats).await {
-            Ok(chats) => Report::View(View {
+        match self.engine(|engine, now| Ok((chats(engine, now)?, call(engine)?))).await {
+            Ok((chats, call)) => Report::View(View {
+                call,
                 online: status.online,
                 busy: busy(&status),
                 chats,
@@ -103,6 +149,35 @@ impl Phone {
             Err(error) => failed(error),
         }
     }
+}
+
+fn report(done: Result<(), Error>) -> Report {
+    match done {
+        Ok(()) => Report::Done,
+        Err(Error::Denied(reason)) => Report::Denied(reason.to_string()),
+        Err(error) => failed(error),
+    }
+}
+
+fn filed(done: Result<(), FileError>) -> Report {
+    match done {
+        Ok(()) => Report::Done,
+        Err(FileError::Engine(error)) => report(Err(error)),
+        Err(error) => failed(error),
+    }
+}
+
+/// What there is of a call.
+fn call(engine: &mut Engine) -> Result<Option<String>, Error> {
+    let call = engine.calls().active()?.into_iter().next();
+    Ok(call.map(|call| {
+        let other = if call.own { call.receiver.as_str() } else { call.caller.as_str() };
+        match call.stage {
+            Stage::RingingIn => format!("♪ {other} calls"),
+            Stage::RingingOut => format!("calling {other} …"),
+            _ => format!("in a call with {other}"),
+        }
+    }))
 }
 
 fn failed(error: impl ToString) -> Report {
@@ -153,22 +228,9 @@ fn line(engine: &mut Engine, message: &Message, now: Time) -> Line {
     let answered = target.and_then(|target| engine.messages().get(message.conversation, target, now).ok());
     Line {
         ticks: message.own.then_some(ticks),
-        text: text(message),
-        answers: answered.as_ref().map(text),
+        text: deed::text(message),
+        answers: answered.as_ref().map(deed::text),
         marks: marks(message),
-    }
-}
-
-fn text(message: &Message) -> String {
-    match &message.content {
-        MessageContent::Text(text) => text.clone(),
-        MessageContent::Attachment(file) => format!("[{}] {}", file.kind().name(), file.caption),
-        MessageContent::Structured(card) => match &**card {
-            Structured::Payment(request) => deed::describe(request),
-            card => format!("[card] {}", card.words()),
-        },
-        MessageContent::Encrypted(_) => "[Encrypted Message]".into(),
-        _ => "[made by a newer version]".into(),
     }
 }
 

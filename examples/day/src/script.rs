@@ -42,6 +42,11 @@ text                the client and the escort say it in turn
 /once bea ann text          bea writes what goes when ann has read it
 /ask bea ann 80 EUR text    bea asks ann for a payment
 /paid ann bea       ann says that what bea asked for is paid
+/file bea ann text  bea sends ann a file; /save ann bea saves it
+/delete bea ann     bea deletes her own last message to ann, for everyone
+/search ann bea words       ann searches what is between her and bea
+/verify ann bea     ann compares the safety number with bea
+/call ann bea       ann calls bea; /accept bea ann answers, /hangup ann bea ends the call
 /offline bea        bea's phone loses its connection; /online bea has it back
 /kill bea           bea's app is killed; /restart bea opens it again
 /forge ann          a doctored app of an escort starts with ann whatever the rules say";
@@ -97,6 +102,14 @@ fn parse_deed(verb: &str, rest: &[&str]) -> Option<Deed> {
     Some(match (verb, rest) {
         ("typing", []) => Deed::Type,
         ("paid", []) => Deed::Paid,
+        ("delete", []) => Deed::Delete,
+        ("verify", []) => Deed::Verify,
+        ("call", []) => Deed::Call,
+        ("accept", []) => Deed::Accept,
+        ("hangup", []) => Deed::HangUp,
+        ("save", []) => Deed::Save,
+        ("file", [_, ..]) => Deed::File(text),
+        ("search", [_, ..]) => Deed::Search(text),
         ("react", [emoji]) => Deed::React((*emoji).into()),
         ("answer", [_, ..]) => Deed::Answer(text),
         ("edit", [_, ..]) => Deed::Edit(text),
@@ -157,6 +170,14 @@ mod tests {
         let cases = [
             ("/typing bea ann", Deed::Type),
             ("/paid bea ann", Deed::Paid),
+            ("/delete bea ann", Deed::Delete),
+            ("/verify bea ann", Deed::Verify),
+            ("/call bea ann", Deed::Call),
+            ("/accept bea ann", Deed::Accept),
+            ("/hangup bea ann", Deed::HangUp),
+            ("/save bea ann", Deed::Save),
+            ("/file bea ann the menu", Deed::File("the menu".into())),
+            ("/search bea ann red coat", Deed::Search("red coat".into())),
             ("/react bea ann ♥", Deed::React("♥".into())),
             ("/answer bea ann at seven", Deed::Answer("at seven".into())),
             ("/edit bea ann at eight", Deed::Edit("at eight".into())),

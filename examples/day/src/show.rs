@@ -104,6 +104,9 @@ impl Screen {
         let colour = if state == "online" { "32" } else { "33" };
         let rest = "─".repeat((WIDTH - 1).saturating_sub(head.chars().count()));
         let mut lines = vec![format!("╭─{}{rest}╮", self.paint(colour, &head))];
+        if let Some(call) = &actor.view.call {
+            lines.push(self.row(call, "1;35"));
+        }
         if actor.view.chats.is_empty() {
             lines.push(self.row("no conversations", "2"));
         }

@@ -145,15 +145,31 @@ impl Stage {
             Deed::Ask { note, .. } => format!("{who} asks {with} for a payment: {note}"),
             Deed::Paid => format!("{who} says that what {with} asked for is paid"),
             Deed::Type => format!("{who} types to {with}"),
+            Deed::Delete => format!("{who} deletes what she wrote last, for everyone"),
+            Deed::Search(words) => format!("{who} searches for “{words}”"),
+            Deed::Verify => format!("{who} compares safety numbers with {with}"),
+            Deed::Call => format!("{who} calls {with}"),
+            Deed::Accept => format!("{who} answers"),
+            Deed::HangUp => format!("{who} hangs up"),
+            Deed::File(caption) => format!("{who} → {with}, a file: {caption}"),
+            Deed::Save => format!("{who} saves the file that {with} sent"),
         });
         self.tell(who, &Order::Do { with: with.to_owned(), deed: deed.clone() })?;
-        if *deed == Deed::Type && self.actor(who)?.view.online && self.actor(with)?.view.online {
-            // Nothing waits for what is said for the moment: it is there, or it is not.
-            wait_for(self.actor(with)?, |view| {
-                view.chats.iter().any(|chat| chat.typing.iter().any(|user| user == who))
-            })?;
+        if !self.actor(who)?.view.online || !self.actor(with)?.view.online {
+            return Ok(());
         }
-        Ok(())
+        // Nothing waits for what is said for the moment: it is there, or it is not.
+        match deed {
+            Deed::Type => wait_for(self.actor(with)?, |view| {
+                view.chats.iter().any(|chat| chat.typing.iter().any(|user| user == who))
+            }),
+            Deed::Call => wait_for(self.actor(with)?, |view| view.call.is_some()),
+            Deed::Accept => {
+                wait_for(self.actor(with)?, |view| view.call.as_ref().is_some_and(|c| c.starts_with("in ")))
+            }
+            Deed::HangUp => wait_for(self.actor(with)?, |view| view.call.is_none()),
+            _ => Ok(()),
+        }
     }
 
     fn connect(&mut self, who: &str, wanted: bool) -> io::Result<()> {
@@ -182,6 +198,7 @@ impl Stage {
         }
         match self.actor(who)?.tell(order)? {
             Report::Done | Report::View(_) => {}
+            Report::Said(what) => self.screen.happened(&what),
             Report::Denied(reason) => self.screen.refused(&format!("{who}’s engine does not allow it: {reason}")),
             Report::Failed(why) => self.screen.refused(&format!("{who}: {why}")),
         }

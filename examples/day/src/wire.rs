@@ -38,6 +38,22 @@ pub enum Deed {
     Paid,
     /// Type.
     Type,
+    /// Delete the own last message, for everyone.
+    Delete,
+    /// Search the conversation: how many messages have these words.
+    Search(String),
+    /// Look whether the other's safety number is the same, as two people do who meet.
+    Verify,
+    /// Call.
+    Call,
+    /// Answer the call that rings.
+    Accept,
+    /// End the call.
+    HangUp,
+    /// Send a file with this caption.
+    File(String),
+    /// Save the other's last file.
+    Save,
 }
 
 /// What a phone answers.
@@ -45,6 +61,8 @@ pub enum Deed {
 pub enum Report {
     /// It was done.
     Done,
+    /// It was done, and this came of it.
+    Said(String),
     /// The rules forbid it: what a button would show.
     Denied(String),
     /// It failed.
@@ -62,6 +80,8 @@ pub struct View {
     pub busy: bool,
     /// Its conversations, newest activity first.
     pub chats: Vec<Chat>,
+    /// What there is of a call: who calls, or with whom it goes on.
+    pub call: Option<String>,
     /// Warnings since the last view.
     pub warnings: Vec<String>,
 }

@@ -5,12 +5,14 @@
 //! keeps a [`Host`] to run commands and queries on the engine, and gets [`Notice`]s.
 //!
 //! [`Profile`] is a folder with everything that a device keeps: the engine's store, and what stands in for the
-//! platform's keystore.
+//! platform's keystore. [`Folder`] stands in for a platform's storage of files.
 
 mod driver;
+mod files;
 mod link;
 mod profile;
 
+pub use files::{FileError, Folder};
 pub use profile::{Profile, ProfileError, Rows};
 pub use undertone_relay::client::ClientError;
 

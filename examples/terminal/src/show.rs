@@ -72,7 +72,10 @@ pub fn content(message: &Message) -> String {
     let mentions: Vec<Range<usize>> = message.mentions.iter().map(|mention| mention.range.clone()).collect();
     match &message.content {
         MessageContent::Text(text) => marked(text, &mentions),
-        MessageContent::Attachment(file) => format!("[{}] {}", file.kind().name(), marked(&file.caption, &mentions)),
+        MessageContent::Attachment(file) => {
+            let name = file.name.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default();
+            format!("[{}] {}", file.kind().name(), joined([marked(&file.caption, &mentions), name]))
+        }
         MessageContent::Structured(structured) => card(structured),
         MessageContent::Call(summary) => call(summary),
         MessageContent::System(note) => system(note),
@@ -149,15 +152,19 @@ fn call(summary: &CallSummary) -> String {
         CallKind::Voice => "call",
         CallKind::Video => "video call",
     };
-    let how = match summary.outcome {
-        Outcome::Completed => date::span(summary.duration * SECOND),
+    format!("[{kind}] {}", outcome(summary.outcome, summary.duration))
+}
+
+/// How a call has ended, which lasted so many seconds.
+pub fn outcome(outcome: Outcome, duration: u64) -> String {
+    match outcome {
+        Outcome::Completed => date::span(duration * SECOND),
         Outcome::Cancelled => "cancelled".into(),
         Outcome::ConnectionLost => "connection lost".into(),
         Outcome::Declined => "declined".into(),
         Outcome::Busy => "busy".into(),
         Outcome::Missed => "missed".into(),
-    };
-    format!("[{kind}] {how}")
+    }
 }
 
 fn system(note: &SystemNote) -> String {

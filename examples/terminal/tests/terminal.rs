@@ -55,6 +55,8 @@ impl Terminal {
         let mut child = Command::new(env!("CARGO_BIN_EXE_undertone-terminal"))
             .args(["--relay", relay, "--user", user, "--role", role, "--data"])
             .arg(folder.join(user))
+            .arg("--files")
+            .arg(folder.join("files"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -266,6 +268,89 @@ fn a_conversation_is_kept_as_its_user_wants() {
     }
     ann.types("Hello again");
     bea.shows("ann: Hello again");
+    drop((ann, bea));
+    platform.end();
+}
+
+#[test]
+fn a_file_is_sent_found_and_saved() {
+    let platform = Platform::start();
+    let (mut ann, mut bea) = acquainted(&platform);
+    let place = |name: &str| platform.folder.path().join(name);
+    let given: Vec<u8> = (0..2_500_000_u32).map(|at| (at % 251) as u8).collect();
+    std::fs::write(place("the menu.bin"), &given).unwrap();
+    ann.types(&format!("/file {} no such thing", place("nothing").display()));
+    ann.shows("is no file");
+    ann.types(&format!("/file \"{}\" what they cook", place("the menu.bin").display()));
+    ann.shows("100 % sent");
+    ann.shows("— uploaded");
+    bea.shows("  2 ann: [file] what they cook, the menu.bin");
+    bea.types("/search cook");
+    bea.shows("[file] what they [cook]");
+    bea.types(&format!("/save 1 {}", place("saved").display()));
+    bea.shows("attachment");
+    bea.types(&format!("/save 2 {}", place("saved").display()));
+    bea.shows("saved as");
+    assert!(std::fs::read(place("saved")).unwrap() == given);
+    bea.types(&format!("/save 2 {}", place("saved").display()));
+    bea.shows("is there already");
+    drop((ann, bea));
+    platform.end();
+}
+
+#[test]
+fn somebody_is_called_answers_and_hangs_up() {
+    let platform = Platform::start();
+    let (mut ann, mut bea) = acquainted(&platform);
+    bea.types("/calls");
+    bea.shows("no calls yet");
+    bea.types("/accept");
+    bea.shows("there is no such call");
+    ann.types("/call");
+    ann.shows("— it rings at bea");
+    bea.shows("♪ ann calls (voice): /accept or /reject");
+    bea.types("/accept");
+    bea.shows("— in a call with ann");
+    ann.shows("— in a call with bea");
+    ann.types("/video");
+    ann.shows("in a call");
+    bea.types("/hangup");
+    ann.shows("[call] ");
+    bea.shows("[call] ");
+    ann.types("/video");
+    bea.shows("♪ ann calls (video)");
+    bea.types("/reject");
+    ann.shows("[video call] declined");
+    ann.types("/calls");
+    ann.shows("voice to bea: ");
+    ann.shows("video to bea: declined");
+    drop((ann, bea));
+    platform.end();
+}
+
+#[test]
+fn what_others_learn_is_for_the_user_to_decide() {
+    let platform = Platform::start();
+    let (mut ann, mut bea) = acquainted(&platform);
+    bea.types("/privacy receipts off");
+    bea.shows("— nobody learns that you have read");
+    ann.types("Do you read this?");
+    bea.shows("Do you read this?");
+    ann.shows("✓✓ delivered: “Do you read this?”");
+    bea.types("/privacy typing off");
+    bea.shows("— nobody sees that you type");
+    bea.types("/quiet 30");
+    bea.shows("— no notifications for 30 min");
+    bea.types("/loud");
+    bea.shows("— notifications again");
+    bea.types("/draft I was about to say");
+    bea.shows("— kept");
+    bea.types("/start ann");
+    bea.shows("(begun: I was about to say)");
+    bea.types("/verify");
+    bea.shows("— ann is verified");
+    bea.types("/unverify");
+    bea.shows("— ann is no longer verified");
     drop((ann, bea));
     platform.end();
 }

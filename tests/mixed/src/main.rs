@@ -7,6 +7,7 @@
 mod player;
 mod relay;
 mod scenario;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,10 +1,12 @@
 //! A program that plays a device: it reads a command a line and answers with a line.
 //!
-//! A line is words with spaces between them, each percent-encoded (RFC 3986, section 2.1). The first word of an answer is
-//! `ok`, and what was asked for follows; or it is `error`, and the error's code follows.
+//! A line is words (`words.rs`). The first word of an answer is `ok`, and what was asked for follows; or it is `error`, and
+//! the error's code follows.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::words::{decode, encode};
 
 /// What a player answers: the words behind `ok`, or the code behind `error`.
 pub type Answer = Result<Vec<String>, String>;
@@ -50,41 +52,5 @@ impl Drop for Player {
         // One that was told to end has done so, or is about to.
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-fn encode(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/:".contains(&byte);
-    word.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
-fn decode(word: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = word.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let code = behind.get(..2).and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
-        match (first, code) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_text_is_one_word_on_its_way() {
-        for text in ["", "plain", "two words", "ünï 100 %25\n", "日本語"] {
-            assert!(!encode(text).contains(' ') && decode(&encode(text)) == text, "{text:?}");
-        }
     }
 }

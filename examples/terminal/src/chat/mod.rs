@@ -1,5 +1,7 @@
 //! The chat: typed lines in, notices in, lines out.
 
+mod calls;
+mod files;
 mod messages;
 mod settings;
 mod sight;
@@ -12,7 +14,7 @@ use undertone::error::Misuse;
 use undertone::id::{ConversationId, UserId};
 use undertone::input::RequestId;
 use undertone::{Engine, Error, Event, Time};
-use undertone_host::{Host, Notice, Profile};
+use undertone_host::{Folder, Host, Notice, Profile};
 
 use crate::command::{self, Command};
 use crate::shown::Shown;
@@ -25,6 +27,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 pub struct Chat {
     host: Host,
     profile: Profile,
+    files: Folder,
     user: UserId,
     paper: Paper,
     /// The open conversation, and with whom it is.
@@ -33,9 +36,9 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Around a host, whose device keeps its things in a profile.
-    pub fn new(host: Host, profile: Profile, user: UserId) -> Chat {
-        Chat { host, profile, user, paper: Paper::new(), open: None, shown: Shown::default() }
+    /// Around a host, whose device keeps its things in a profile, and files where others find them.
+    pub fn new(host: Host, profile: Profile, files: Folder, user: UserId) -> Chat {
+        Chat { host, profile, files, user, paper: Paper::new(), open: None, shown: Shown::default() }
     }
 
     /// Connects and greets.
@@ -58,6 +61,11 @@ impl Chat {
             Command::Card(card) => self.card(card).await,
             Command::To(number, deed) => self.deed(number, deed).await,
             Command::Set(setting) => self.set(setting).await,
+            Command::Switch(switch) => self.switch(switch).await,
+            Command::Call(order) => self.call(order).await,
+            Command::File(path, caption) => self.send_file(path, caption).await,
+            Command::Save(number, path) => self.save_file(number, path).await,
+            Command::Draft(text) => self.draft(text).await,
             Command::Search(words) => self.search(words).await,
             Command::Chats => self.chats().await,
             Command::History(count) => self.history(count).await,
@@ -108,6 +116,8 @@ impl Chat {
             Event::TypingStart(id, user) if self.is_open(id) => {
                 self.paper.line("2", &format!("{} is typing …", user.as_str()));
             }
+            Event::CallIncoming(_, call) => self.rings(call).await,
+            Event::CallChanged(_, call) => self.call_changed(call).await,
             Event::Forbidden(_, reason) => self.paper.line("31", &format!("not allowed: {reason}")),
             Event::Refused(fault) => self.paper.line("31", &format!("refused an envelope: {fault}")),
             Event::IdentityChanged(user) => {
@@ -134,8 +144,16 @@ impl Chat {
                 self.paper.line("1", &format!("— {}", user.as_str()));
                 self.open = Some((id, user));
                 self.history(10).await;
+                self.show_draft(id).await;
             }
             Err(error) => self.fail(&error),
+        }
+    }
+
+    async fn show_draft(&self, id: ConversationId) {
+        let chat = self.engine(move |engine, now| engine.conversations().get(id, now)).await;
+        if let Some(draft) = chat.ok().and_then(|chat| chat.draft) {
+            self.paper.line("2", &format!("(begun: {draft})"));
         }
     }
 

@@ -1,14 +1,20 @@
 //! What a typed line means.
 
+mod call;
 mod card;
 mod deed;
 mod setting;
+mod switch;
+
+use std::path::PathBuf;
 
 use undertone::engine::Unsent;
 use undertone::structured::Structured;
 
+pub use call::CallOrder;
 pub use deed::Deed;
 pub use setting::Setting;
+pub use switch::Switch;
 
 /// A typed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +27,16 @@ pub enum Command {
     To(usize, Deed),
     /// Set something for the open conversation, or for whom it is with.
     Set(Setting),
+    /// Set something for this user.
+    Switch(Switch),
+    /// Do something about a call.
+    Call(CallOrder),
+    /// Send this file with this caption.
+    File(PathBuf, String),
+    /// Save the file of the message of this number here.
+    Save(usize, PathBuf),
+    /// Keep this as what was begun to be written in the open conversation.
+    Draft(String),
     /// Search for this.
     Search(String),
     /// Start a conversation, or open it.
@@ -69,6 +85,13 @@ Messages: N is the number in front of one; @USER in a text names the other
 /delete N                     delete it for everyone
 /report N                     make a report of it for the platform
 
+Files and calls
+/file PATH [CAPTION]          send a file; quotes around a path with spaces
+/save N PATH                  save the file of message N
+/call  /video                 call the other: it rings, though a terminal has no sound
+/accept  /reject  /hangup     answer the call that rings, do not, or end the one that goes on
+/calls                        the last calls
+
 Cards
 /place LAT LON [NAME]         a place, in degrees
 /contact NAME [PHONE]         somebody's card
@@ -82,7 +105,15 @@ The open conversation
 /mute [MINUTES]               no notifications, for so long or for ever; /unmute
 /archive  /pin                keep it away, or at the top; /unarchive  /unpin
 /block                        hear nothing of them, and send nothing; /unblock
+/draft TEXT                   keep what you have begun to write; /draft alone forgets it
 /safety                       the safety number to compare with the other
+/verify                       it was the same on both sides; /unverify
+/trust                        their identity is another than the verified one, and you believe it
+
+You
+/privacy receipts on|off      whether others learn that you have read
+/privacy typing on|off        whether others see that you type, and you that they do
+/quiet [MINUTES]              no notifications at all; /loud
 
 This device
 /offline                      cut the connection: what you write waits
@@ -105,12 +136,38 @@ pub fn parse(line: &str) -> Command {
     let known = deed::parse(verb, rest)
         .or_else(|| card::parse(verb, rest).map(|card| card.map(Command::Card)))
         .or_else(|| setting::parse(verb, rest).map(|setting| setting.map(Command::Set)))
+        .or_else(|| switch::parse(verb, rest).map(|switch| switch.map(Command::Switch)))
+        .or_else(|| call::parse(verb, rest).map(|order| order.map(Command::Call)))
+        .or_else(|| parse_file(verb, rest))
         .or_else(|| parse_plain(verb, rest).map(Ok));
     match known {
         Some(Ok(command)) => command,
         Some(Err(usage)) => Command::Wrong(usage.into()),
         None => Command::Wrong(format!("/{order} means nothing here; /help lists what does")),
     }
+}
+
+fn parse_file(verb: &str, rest: &str) -> Option<Result<Command, &'static str>> {
+    Some(match verb {
+        "file" => path(rest).map(|(path, caption)| Command::File(path, caption.into())).ok_or("which? /file PATH"),
+        "save" => {
+            let (number, rest) = cut(rest);
+            let named = path(rest).filter(|(_, behind)| behind.is_empty());
+            let save = number.parse().ok().zip(named).map(|(number, (path, _))| Command::Save(number, path));
+            save.ok_or("which, and where? /save N PATH")
+        }
+        "draft" => Ok(Command::Draft(rest.into())),
+        _ => return None,
+    })
+}
+
+/// A path, perhaps in quotes, and what follows it.
+fn path(text: &str) -> Option<(PathBuf, &str)> {
+    let (path, rest) = match text.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"')?,
+        None => cut(text),
+    };
+    (!path.is_empty()).then(|| (path.into(), rest.trim_start()))
 }
 
 fn parse_plain(verb: &str, rest: &str) -> Option<Command> {
@@ -159,7 +216,23 @@ mod tests {
         assert_eq!(parse("/logout"), Command::LogOut(String::new(), Unsent::Refuse));
         assert_eq!(parse("/logout ann lee"), Command::LogOut("ann lee".into(), Unsent::Refuse));
         assert_eq!(parse("/logout ann lee lose"), Command::LogOut("ann lee".into(), Unsent::Lose));
-        for wrong in ["/start", "/history 0", "/history x", "/search", "/dance", "/"] {
+        assert_eq!(parse("/file a.txt"), Command::File("a.txt".into(), String::new()));
+        assert_eq!(parse("/file \"two words.txt\" for you"), Command::File("two words.txt".into(), "for you".into()));
+        assert_eq!(parse("/save 3 b.txt"), Command::Save(3, "b.txt".into()));
+        assert_eq!(parse("/draft I was about"), Command::Draft("I was about".into()));
+        for wrong in [
+            "/file",
+            "/file \"open",
+            "/save 3",
+            "/save x y",
+            "/save 3 a b",
+            "/start",
+            "/history 0",
+            "/history x",
+            "/search",
+            "/dance",
+            "/",
+        ] {
             assert!(matches!(parse(wrong), Command::Wrong(_)), "{wrong}");
         }
     }
@@ -168,7 +241,8 @@ mod tests {
     fn every_order_is_in_the_help_and_says_how_it_is_used() {
         let orders = "start chats history search typing reply react unreact forward edit delete report place contact \
                       event pay paid decline confirm cancel timer mute unmute archive unarchive pin unpin block \
-                      unblock safety offline online diagnose logout help quit";
+                      unblock safety verify unverify trust draft file save call video accept reject hangup calls \
+                      privacy quiet loud offline online diagnose logout help quit";
         for order in orders.split_whitespace() {
             assert!(HELP.contains(&format!("/{order}")), "{order}");
             let command = parse(&format!("/{order}"));

@@ -17,6 +17,10 @@ pub enum Setting {
     Pin(bool),
     /// Blocked, or not.
     Block(bool),
+    /// Their safety number was compared, or that is taken back.
+    Verify(bool),
+    /// Their identity is another than before, and is believed.
+    Trust,
 }
 
 /// Understands an order that sets something; `None` for any other.
@@ -33,6 +37,9 @@ pub fn parse(verb: &str, rest: &str) -> Option<Result<Setting, &'static str>> {
         "unpin" => alone(Setting::Pin(false), "just /unpin"),
         "block" => alone(Setting::Block(true), "just /block"),
         "unblock" => alone(Setting::Block(false), "just /unblock"),
+        "verify" => alone(Setting::Verify(true), "just /verify"),
+        "unverify" => alone(Setting::Verify(false), "just /unverify"),
+        "trust" => alone(Setting::Trust, "just /trust"),
         _ => return None,
     })
 }
@@ -77,6 +84,9 @@ mod tests {
             ("/unpin", Setting::Pin(false)),
             ("/block", Setting::Block(true)),
             ("/unblock", Setting::Block(false)),
+            ("/verify", Setting::Verify(true)),
+            ("/unverify", Setting::Verify(false)),
+            ("/trust", Setting::Trust),
         ];
         for (line, setting) in cases {
             assert_eq!(command::parse(line), Command::Set(setting), "{line}");

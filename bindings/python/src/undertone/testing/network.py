@@ -24,13 +24,15 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass
 class _Seat:
-    """What there is of a chat beside it."""
+    """What a chat is opened with, again after its process has ended."""
 
-    disk: MemoryDisk
-    host_key: bytes
+    config: Config
     role: Role
     transport: FrameTransport
-    arguments: Dict[str, Any] = field(default_factory=dict)
+    blobs: Optional[Blobs]
+    fallback: Optional[Fallback]
+    disk: MemoryDisk = field(default_factory=MemoryDisk)
+    host_key: bytes = field(default_factory=lambda: os.urandom(32))
 
 
 class Network:
@@ -74,14 +76,14 @@ class Network:
             "policy": self.policy,
             **config,
         }
-        seat = _Seat(MemoryDisk(), os.urandom(32), Role(role), FrameTransport(self._dial), {"blobs": blobs, "fallback": fallback})
-        return await self._open(Config(**arguments), seat)
+        seat = _Seat(Config(**arguments), Role(role), FrameTransport(self._dial), blobs, fallback)
+        return await self._open(seat)
 
     async def restart(self, chat: Undertone) -> Undertone:
         """The process of a chat ends and begins anew, on the same disk."""
         seat = self._seats.pop(chat)
         await chat.close()
-        return await self._open(seat.arguments["config"], seat)
+        return await self._open(seat)
 
     def certify(self, role: Role) -> Any:
         """What a platform's server does, for devices in a role."""
@@ -125,21 +127,18 @@ class Network:
         for socket in list(self._sockets):
             socket.cut()
 
-    async def _open(self, config: Config, seat: _Seat) -> Undertone:
-        store = Store.MEMORY(disk=seat.disk)
-        arguments = {**seat.arguments, "config": config}
+    async def _open(self, seat: _Seat) -> Undertone:
         chat = Undertone(
-            config,
-            store,
+            seat.config,
+            Store.MEMORY(disk=seat.disk),
             seat.host_key,
             transport=seat.transport,
             certify=self.certify(seat.role),
-            blobs=arguments.get("blobs"),
-            fallback=arguments.get("fallback"),
+            blobs=seat.blobs,
+            fallback=seat.fallback,
             clock=self.clock,
         )
         await chat.__aenter__()
-        seat.arguments = arguments
         self._seats[chat] = seat
         await chat.online()
         await self.settle()
