@@ -361,6 +361,7 @@ impl World {
             return;
         }
         let now = self.now;
+        let mut taken = Vec::new();
         let answer = match up {
             ToRelay::Hello => {
                 let Some(login) = self.hello(ix, connection) else { return };
@@ -369,10 +370,8 @@ impl World {
             ToRelay::Submit(transmit, bundle) => {
                 let result = self.submit(ix, &bundle);
                 if let TransmitResult::Accepted { at } = result {
-                    let ids = bundle.iter().filter_map(|bytes| Envelope::decode(bytes).ok()).map(|e| e.id);
-                    ids.for_each(|id| {
-                        self.accepted.entry(id).or_insert(at);
-                    });
+                    let ids = bundle.iter().filter_map(|bytes| Envelope::decode(bytes).ok());
+                    taken.extend(ids.map(|envelope| (envelope.id, at)));
                 }
                 vec![ToDevice::Done(transmit, result)]
             }
@@ -393,6 +392,7 @@ impl World {
         }
         // Nothing leaves before it is durable.
         let outputs = self.relay.outputs();
+        self.accepted.extend(taken);
         for body in answer {
             self.net.send(&mut self.rng, now, Packet { device: ix, connection, body: Body::Down(body) });
         }

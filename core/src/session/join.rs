@@ -215,12 +215,16 @@ fn enter(ctx: &mut Ctx<'_>, envelope: &Envelope, facts: &Facts, last_resort: boo
     if conversation.session == Some(envelope.tag) {
         intent::drop_intent(&ctx.tx, conversation.id, Intent::Open);
     }
-    conversation.state = State::Live;
+    let was_denied = core::mem::replace(&mut conversation.state, State::Live) == State::Denied;
     for other in &mut conversation.others {
         other.role = member::user_row(&ctx.tx, &other.user)?.map(|row| row.role);
     }
     // Where this user's devices meet for the first time, one may know what the others do not.
     own_state::tell_again(ctx, &mut conversation)?;
+    if was_denied {
+        // What was set in the meantime, nobody could be told.
+        conversation::tell_settings_again(ctx, &mut conversation)?;
+    }
     conversation::store(&mut ctx.tx, &conversation)?;
     // A last-resort key package may have served others before: its keys are replaced first of all.
     let jitter = if last_resort { 0 } else { ctx.rng.below(FIRST_UPDATE) };

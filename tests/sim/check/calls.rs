@@ -1,11 +1,11 @@
 //! Calls: what rings, what goes on, and what both sides remember.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use undertone::call::{Call, CallSummary, Outcome};
 use undertone::event::Event;
 use undertone::id::{CallId, ConversationId};
-use undertone::message::{Message, MessageContent};
+use undertone::message::{Message, MessageContent, SendState};
 use undertone::time::SECOND;
 
 use super::blocks;
@@ -72,6 +72,8 @@ pub(super) fn agree(sim: &mut Sim, pair: Pair, talk: ConversationId, views: &[(D
     // Where nobody may start, a call ends with who tried.
     let exempt = someone_lost(sim, pair) || sim.model.ever_blocked(pair) || !sim.model.started.contains(&pair);
     let mut reference: Option<(DeviceIx, Vec<Call>)> = None;
+    // Not told, since the rules forbade it then: the caller alone remembers.
+    let untold: BTreeSet<CallId> = views.iter().flat_map(|(_, messages)| untold(messages)).collect();
     for (ix, messages) in views {
         let active = sim.ask(*ix, |engine, _| engine.calls().active()).unwrap_or_default();
         for call in active {
@@ -84,7 +86,7 @@ pub(super) fn agree(sim: &mut Sim, pair: Pair, talk: ConversationId, views: &[(D
         written_down(sim, *ix, &calls, messages);
         match &reference {
             None => reference = Some((*ix, calls)),
-            Some((first, known)) if *known != calls => {
+            Some((first, known)) if !same(sim, pair, known, &calls, &untold) => {
                 let differ = calls.iter().filter(|call| !known.contains(call)).map(figures);
                 let (differ, other): (Vec<_>, Vec<_>) =
                     (differ.collect(), known.iter().filter(|call| !calls.contains(call)).map(figures).collect());
@@ -97,7 +99,24 @@ pub(super) fn agree(sim: &mut Sim, pair: Pair, talk: ConversationId, views: &[(D
     for call in &calls {
         plausible(sim, ix, call);
     }
-    kept(sim, ix, pair, &calls);
+    kept(sim, ix, pair, &calls, &untold);
+}
+
+/// The calls whose message is a device's own and failed.
+fn untold(messages: &[Message]) -> impl Iterator<Item = CallId> {
+    messages.iter().filter_map(|m| match (&m.content, m.state) {
+        (MessageContent::Call(summary), SendState::Failed(_)) if m.own => Some(summary.call),
+        _ => None,
+    })
+}
+
+/// Whether two devices remember the same calls. Where what engines note goes by itself, it goes by each device's own
+/// clock when that is what it was read by: there, what both still have must be the same.
+fn same(sim: &Sim, pair: Pair, one: &[Call], other: &[Call], untold: &BTreeSet<CallId>) -> bool {
+    let mortal = sim.model.mortal.contains(&pair);
+    let among = |calls: &[Call], id: CallId| calls.iter().any(|call| call.id == id);
+    let counts = |call: &&Call, there: &[Call]| !untold.contains(&call.id) && (!mortal || among(there, call.id));
+    one.iter().filter(|call| counts(call, other)).eq(other.iter().filter(|call| counts(call, one)))
 }
 
 type Figures = (CallId, Option<Outcome>, u64, u64, Option<u64>, bool);
@@ -160,7 +179,9 @@ fn plausible(sim: &mut Sim, ix: DeviceIx, call: &Call) {
         Some(Outcome::ConnectionLost | Outcome::Busy | Outcome::Missed) => true,
         None => false,
     };
-    right &= talked_at_most(sim, dial).is_none_or(|most| call.duration <= most);
+    // A process that died counts until it was opened again, whenever the other hung up.
+    let counted = call.outcome == Some(Outcome::Completed);
+    right &= !counted || talked_at_most(sim, dial).is_none_or(|most| call.duration <= most);
     let what = format!("{:?}, after {:?} from {}", figures(call), dial.deeds, dial.at.as_ms());
     sim.tally.seen("calls", 1);
     sim.tally.seen("calls completed", u64::from(call.outcome == Some(Outcome::Completed)));
@@ -177,7 +198,7 @@ fn talked_at_most(sim: &Sim, dial: &Dial) -> Option<u64> {
 }
 
 /// No call is forgotten, but for one that went on as another.
-fn kept(sim: &mut Sim, ix: DeviceIx, pair: Pair, calls: &[Call]) {
+fn kept(sim: &mut Sim, ix: DeviceIx, pair: Pair, calls: &[Call], untold: &BTreeSet<CallId>) {
     if sim.model.mortal.contains(&pair) {
         return;
     }
@@ -189,7 +210,7 @@ fn kept(sim: &mut Sim, ix: DeviceIx, pair: Pair, calls: &[Call]) {
         .map(|(c, d)| (*c, d.device))
         .collect();
     for (call, device) in made {
-        if calls.iter().any(|known| known.id == call) {
+        if untold.contains(&call) || calls.iter().any(|known| known.id == call) {
             continue;
         }
         let became = sim.ask(device, |engine, now| engine.calls().get(call, now)).map(|other| other.id);

@@ -1,6 +1,6 @@
 //! Wordings and deletions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use undertone::id::ConversationId;
 use undertone::message::Message;
@@ -25,6 +25,9 @@ pub(super) fn same_wording(sim: &mut Sim, pair: Pair, views: &[(DeviceIx, Vec<Me
         return;
     }
     let blocked = sim.model.ever_blocked(pair);
+    let shown_by =
+        |at: usize| views.iter().filter(|(_, messages)| messages.iter().any(|m| line(sim, m) == Some(at))).count();
+    let all: BTreeSet<usize> = (0..sim.model.lines.len()).filter(|at| shown_by(*at) == views.len()).collect();
     let mut reference: BTreeMap<usize, (DeviceIx, String)> = BTreeMap::new();
     for (ix, messages) in views {
         for message in messages {
@@ -33,8 +36,14 @@ pub(super) fn same_wording(sim: &mut Sim, pair: Pair, views: &[(DeviceIx, Vec<Me
             let deleted = !line.deleted.is_empty();
             let (first, known) = reference.entry(at).or_insert_with(|| (*ix, text.to_owned()));
             let founder = sim.model.standing[ix] == Standing::Founder;
-            let differs = founder && !blocked && (known != text || !line.may_say(text));
-            let what = format!("{text:?}, at first {:?}; device {first} {known:?}", line.text);
+            // What has gone from who gave it other words, before those were told, keeps its old ones where it goes later.
+            let lapsed = line.terms.period >= 0 && !all.contains(&at);
+            let differs = founder && !blocked && (known != text || !lapsed && !line.may_say(text));
+            let wordings: Vec<_> = line.wordings.iter().map(|w| (&w.text, w.depth, w.sure, w.unseen)).collect();
+            let what = format!(
+                "{text:?}, at first {:?}, then {wordings:?}, {:?}; device {first} {known:?}",
+                line.text, message.key
+            );
             sim.tally.seen("edited", u64::from(message.edited));
             if deleted {
                 sim.violation(format!("device {ix} shows what was deleted for everyone: {what}"));

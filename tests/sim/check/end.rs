@@ -23,7 +23,8 @@ pub(super) fn complete(sim: &mut Sim, ix: DeviceIx, pair: Pair, messages: &[Mess
     let missing: Vec<String> = absent
         .iter()
         .filter(|at| owed(&sim.model.lines[**at]) && !went(**at))
-        .map(|at| sim.model.lines[*at].text.clone())
+        .map(|at| &sim.model.lines[*at])
+        .map(|line| format!("{}, {:?} of {}", line.text, line.id, line.written.0.as_ms()))
         .collect();
     // What its author has no more cannot be sent again to who could not read it.
     let unreadable_for_good = absent.iter().filter(|at| went(**at)).count();
