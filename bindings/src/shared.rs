@@ -52,10 +52,13 @@ impl Shared {
         result
     }
 
-    /// Ends the engine, which releases its store.
+    /// Ends the engine, which releases its store. What was done is durable first.
     pub fn shut_down(&self) {
         let engine = self.engine.lock().take();
-        drop(engine);
+        if let Some(mut engine) = engine {
+            // An output comes behind a flush. If that fails, nobody was told of what is lost, as in a crash.
+            let _ = engine.poll_output();
+        }
         self.signal.raise();
     }
 }

@@ -163,17 +163,17 @@ pub const PAST_EPOCHS: usize = 5;
 /// Age at which a past epoch goes, whatever their number.
 pub const PAST_EPOCH_AGE: u64 = 7 * DAY;
 
-/// Parked envelopes per sending device and session.
+/// Parked envelopes per sending device and session; commits and receipts are counted apart, here and below.
 pub const PARKED: usize = 64;
 /// Bytes of parked envelopes per sending device and session.
 pub const PARKED_BYTES: usize = 256 * 1024;
-/// Parked envelopes per sending device, over all sessions; commits are counted apart.
+/// Parked envelopes per sending device, over all sessions.
 pub const PARKED_OF_DEVICE: usize = 256;
-/// Bytes of parked envelopes per sending device, over all sessions; commits are counted apart.
+/// Bytes of parked envelopes per sending device, over all sessions.
 pub const PARKED_OF_DEVICE_BYTES: usize = 1024 * 1024;
-/// Parked envelopes overall; commits are counted apart.
+/// Parked envelopes overall.
 pub const PARKED_OF_ALL: usize = 1_024;
-/// Bytes of parked envelopes overall; commits are counted apart.
+/// Bytes of parked envelopes overall.
 pub const PARKED_OF_ALL_BYTES: usize = 8 * 1024 * 1024;
 /// Age at which a parked envelope is given up.
 pub const PARKED_AGE: u64 = 7 * DAY;

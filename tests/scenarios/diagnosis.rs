@@ -262,6 +262,7 @@ fn what_is_asked_of_an_engine_that_sleeps_is_refused_and_it_wakes_unharmed() {
     assert_eq!(engine.handle_timeout(now).err(), Some(asleep.clone()));
     assert_eq!(engine.poll_output().err(), Some(asleep));
     engine.resume().unwrap();
+    engine.resume().unwrap();
     world.send(ann, talk, "awake");
     world.settle();
     assert_eq!(world.texts(bea, talk).last().map(String::as_str), Some("awake"));

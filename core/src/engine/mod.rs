@@ -375,12 +375,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes the locks and files back. Caches are dropped when another process has written.
+    /// Takes the locks and files back. Caches are dropped when another process has written. An engine that is not
+    /// suspended stays as it is.
     ///
     /// # Errors
     /// [`StoreError::Locked`] when another process has the store now.
     pub fn resume(&mut self) -> Result<()> {
         self.check_state()?;
+        if !self.suspended {
+            return Ok(());
+        }
         let moved = self.vault.resume()?;
         self.suspended = false;
         if moved {

@@ -38,7 +38,7 @@ const DIALECT_ROW: &[u8] = b"dialect";
 /// How far judging has come.
 const CURSOR_ROW: &[u8] = b"dialect cursor";
 /// The class of what is kept, beside those of parked envelopes.
-pub(super) const CLASS: u8 = 2;
+pub(super) const CLASS: u8 = 3;
 /// Its tag in keys. A session may have it: those who look for a session's parked envelopes look at their classes only.
 const NO_SESSION: SessionId = SessionId::from_bytes([0; 16]);
 /// Who sent an envelope that cannot be read.

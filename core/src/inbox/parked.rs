@@ -1,5 +1,6 @@
 //! Envelopes that wait for what they lack: an epoch, or a welcome. Bounded per sending device and session, per sending
-//! device, and overall; a flood evicts its own first, and commits have places of their own.
+//! device, and overall; a flood evicts its own first. Commits have places of their own, and so have receipts and the like, of
+//! which there are more than of what people say.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,8 @@ use crate::tx::{Row, Tx};
 /// Classes of parked envelopes.
 const COMMITS: u8 = 0;
 const OTHERS: u8 = 1;
+/// Receipts, and what else engines tell each other.
+const RECEIPTS: u8 = 2;
 /// Rows that one mutation takes away: each may be long.
 const GONE_STEP: usize = 4;
 
@@ -73,13 +76,14 @@ pub(super) fn park(ctx: &mut Ctx<'_>, envelope: &Envelope, delivery: &Delivery) 
 /// How many envelopes wait, and how many of them are commits.
 pub(crate) fn counts(tx: &Tx<'_>) -> Result<(u64, u64)> {
     let commits = shelf::rows(tx, COMMITS)?;
-    Ok((commits.saturating_add(shelf::rows(tx, OTHERS)?), commits))
+    let others = shelf::rows(tx, OTHERS)?.saturating_add(shelf::rows(tx, RECEIPTS)?);
+    Ok((commits.saturating_add(others), commits))
 }
 
 /// Gives some of what has waited too long up; says whether there may be more.
 pub(crate) fn sweep(ctx: &Ctx<'_>) -> Result<bool> {
     let age = limits::PARKED_AGE;
-    shelf::sweep(ctx, &[(COMMITS, age), (OTHERS, age), (later::CLASS, limits::KEPT_AGE)])
+    shelf::sweep(ctx, &[(COMMITS, age), (OTHERS, age), (RECEIPTS, age), (later::CLASS, limits::KEPT_AGE)])
 }
 
 /// Tries one parked envelope of a session again, the one behind `after`. Returns its key, or `None` at the end.
@@ -93,7 +97,7 @@ pub(crate) fn retry(
     let from = after.map_or_else(|| session.as_bytes().to_vec(), |key| [key, &[0]].concat());
     let rows = ctx.tx.scan(Table::Parked, KeyRange { from: &from, to: &[] }, Direction::Forward, 1)?;
     // Behind them may lie what is kept for a newer version.
-    let parked = |key: &[u8]| key.starts_with(session.as_bytes()) && key.get(16).is_some_and(|class| *class <= OTHERS);
+    let parked = |key: &[u8]| key.starts_with(session.as_bytes()) && key.get(16).is_some_and(|class| *class <= RECEIPTS);
     let Some((key, bytes)) = rows.into_iter().next().filter(|(key, _)| parked(key)) else {
         return Ok(None);
     };
@@ -121,9 +125,16 @@ fn waiting(ctx: &Ctx<'_>, session: SessionId, class: u8, device: DeviceId) -> Re
     ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, class, device), limits::PARKED)
 }
 
+/// What of it may carry something: everything but commits.
+fn encrypted(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Result<Vec<Row>> {
+    let mut rows = waiting(ctx, session, OTHERS, device)?;
+    rows.extend(waiting(ctx, session, RECEIPTS, device)?);
+    Ok(rows)
+}
+
 /// Whether something that a device sent for a session waits, and not for too long already.
 pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Result<bool> {
-    for (_, bytes) in waiting(ctx, session, OTHERS, device)? {
+    for (_, bytes) in encrypted(ctx, session, device)? {
         let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
         if ctx.now.since(row.parked_at) <= limits::PARKED_AGE {
             return Ok(true);
@@ -143,7 +154,7 @@ pub(super) fn other_user(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) ->
         return Ok(Some(user));
     }
     let mut asked = BTreeSet::from([device]);
-    for class in [OTHERS, COMMITS] {
+    for class in [OTHERS, RECEIPTS, COMMITS] {
         for (_, bytes) in waiting(ctx, session, class, device)? {
             let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
             let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
@@ -170,7 +181,7 @@ pub(super) struct Lacking {
 pub(super) fn lacking(ctx: &Ctx<'_>, session: SessionId, device: DeviceId, elsewhere: SessionId) -> Result<Lacking> {
     let mut lacking = Lacking { envelopes: Vec::new(), newest: Time::ZERO };
     let mut gone = 0;
-    for (key, bytes) in waiting(ctx, session, OTHERS, device)? {
+    for (key, bytes) in encrypted(ctx, session, device)? {
         let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
         let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
         if dedup::came_again(ctx, device, envelope.id)? {
@@ -203,13 +214,17 @@ pub(crate) fn sessions(tx: &Tx<'_>) -> Result<Vec<SessionId>> {
     }
 }
 
-/// session · class and device: commits are counted apart.
+/// session · class and device.
 fn prefix(envelope: &Envelope) -> Vec<u8> {
     prefix_of(envelope.tag, class(envelope), envelope.sender)
 }
 
 fn class(envelope: &Envelope) -> u8 {
-    if envelope.kind == EnvelopeKind::Commit { COMMITS } else { OTHERS }
+    match envelope.kind {
+        EnvelopeKind::Commit => COMMITS,
+        EnvelopeKind::Receipt => RECEIPTS,
+        _ => OTHERS,
+    }
 }
 
 fn prefix_of(session: SessionId, class: u8, device: DeviceId) -> Vec<u8> {
@@ -333,6 +348,18 @@ mod tests {
         }
         let missing = |(key, _): &&crate::tx::Row| timer::deadline(key).unwrap().1 == Wake::Missing;
         assert_eq!(rows(&engine, Table::Timer).iter().filter(missing).count(), 1);
+    }
+
+    #[test]
+    fn receipts_take_no_place_of_what_people_say() {
+        let mut engine = enrolled("ann");
+        made_up(&mut engine, 1, 1, 1, 10);
+        for n in 2..2 * limits::PARKED as u64 {
+            made_up_as(EnvelopeKind::Receipt, &mut engine, n, 1, 1, 10);
+        }
+        let classes: Vec<u8> = rows(&engine, Table::Parked).iter().map(|(key, _)| key[16]).collect();
+        assert_eq!(classes.iter().filter(|class| **class == OTHERS).count(), 1);
+        assert_eq!(classes.iter().filter(|class| **class == RECEIPTS).count(), limits::PARKED);
     }
 
     #[test]
