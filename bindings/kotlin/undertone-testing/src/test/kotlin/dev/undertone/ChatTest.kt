@@ -1,6 +1,7 @@
 package dev.undertone
 
 import dev.undertone.testing.Network
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
@@ -10,6 +11,7 @@ import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -121,6 +123,7 @@ class ChatTest {
                 .map { flow -> async { flow.map { }.toList() } }
             network.settle()
             bea.close()
+            network.settle()
             assertEquals(listOf(1, 1), listeners.awaitAll().map { it.size }.take(2))
         }
         val closed = assertThrows<UndertoneException.Misuse> { runBlocking { bea.incoming().toList() } }
@@ -173,20 +176,19 @@ class ChatTest {
     }
 
     @Test
-    fun `who has no dispatcher may wait and close wherever it goes on`() {
+    fun `who has no dispatcher may wait and close wherever it goes on`() = acquainted {
         val ended = CompletableFuture<Result<Unit>>()
         val program = suspend {
-            val disk = MemoryDisk()
-            Engines.open(Store.Memory(disk)).shutDown()
-            Undertone.open(Engines.config, Store.Memory(disk), Engines.KEY).use { chat ->
-                val talk = chat.conversations.start(UserId("bea"))
-                runBlocking { chat.send(talk, "Hello") }
-                assertEquals(listOf("Hello"), chat.texts(talk))
-                chat.conversations.setDraft(talk, "begun")
-            }
+            ann.disconnect()
+            ann.connect()
+            ann.online.first { it }
+            runBlocking { ann.send(talk, "Hello again") }
+            assertEquals(listOf("Hello, Bea", "Hello again"), ann.texts(talk))
+            assertEquals(2, runBlocking { bea.incoming().take(2).toList().size })
+            ann.close()
         }
         program.startCoroutine(Continuation(EmptyCoroutineContext, ended::complete))
-        ended.get(1, TimeUnit.MINUTES).getOrThrow()
+        withContext(Dispatchers.IO) { ended.get(1, TimeUnit.MINUTES).getOrThrow() }
     }
 
     @Test

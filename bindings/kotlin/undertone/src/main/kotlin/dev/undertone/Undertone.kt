@@ -19,6 +19,7 @@ import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
@@ -101,6 +102,9 @@ public class Undertone private constructor(
     private var connecting: Job? = null
     private val work = AtomicInteger()
 
+    /** What is to be told to the host, in this order. */
+    private val news = Channel<suspend () -> Unit>(Channel.UNLIMITED)
+
     /** Held by the loop while it drains, and while the engine is suspended. */
     private val turn = Mutex()
 
@@ -112,6 +116,9 @@ public class Undertone private constructor(
     private var waiting = false
 
     @Volatile
+    private var connected = false
+
+    @Volatile
     private var closed = false
 
     private suspend fun enrolIfNew() {
@@ -121,6 +128,12 @@ public class Undertone private constructor(
 
     private fun start() {
         scope.launch { drive() }
+        scope.launch {
+            for (told in news) {
+                told()
+                work.decrementAndGet()
+            }
+        }
         if (transport != null) connect()
     }
 
@@ -134,6 +147,7 @@ public class Undertone private constructor(
     /** Stays offline until [connect]. */
     public suspend fun disconnect() {
         connecting?.cancelAndJoin()
+        online.first { !it }
     }
 
     /** How this engine does, in numbers and codes: without content, keys or ids. */
@@ -172,7 +186,7 @@ public class Undertone private constructor(
 
     /** Whether this chat has nothing to do but to wait, for time or for others: what a test looks at. */
     public fun isIdle(): Boolean =
-        failure.value != null || (waiting && work.get() == 0 && !worker.isBusy && !engine.isReady())
+        closed || failure.value != null || (waiting && work.get() == 0 && !worker.isBusy && !engine.isReady())
 
     /** When the engine next wants to do something by itself; `null` for never. */
     public var wakeAt: Instant? = null
@@ -280,6 +294,7 @@ public class Undertone private constructor(
     override fun close() {
         closed = true
         scope.cancel()
+        isOnline.value = false
         // What was called for is durable when it is closed; what this gives comes again when it is opened.
         runCatching { engine.drain(1u) }
         engine.shutDown()
@@ -400,15 +415,15 @@ public class Undertone private constructor(
 
     private suspend fun perform(drained: Drained) {
         val acknowledged = ArrayList<DeliveryId>()
-        var news = false
+        var eventful = false
         for (output in drained.outputs) {
             when (output) {
                 is Output.Transmit -> undispatched { transmit(output) }
                 is Output.Acknowledge -> acknowledged += output.delivery
                 is Output.Request -> undispatched { request(output) }
                 is Output.Event -> {
-                    news = true
-                    happened.emit(output.event)
+                    eventful = true
+                    tell { happened.emit(output.event) }
                     if (output.event is Event.CertificateNeeded) services.certify?.let { scope.launch { certify(it) } }
                 }
             }
@@ -417,14 +432,14 @@ public class Undertone private constructor(
             // What is not acknowledged is delivered again, and then acknowledged again.
             undispatched { attempt("an acknowledgement") { transport.acknowledge(acknowledged) } }
         }
-        if (news && subscribers.isNotEmpty()) {
+        if (eventful && subscribers.isNotEmpty()) {
             worker.run { subscriptions.ready() }.forEach { subscribers[it]?.trySend(Unit) }
         }
     }
 
     private suspend fun transmit(output: Output.Transmit) {
         val sent = attempt("a transmit") {
-            if (transport != null && isOnline.value) transport.send(output.envelopes) else null
+            if (transport != null && connected) transport.send(output.envelopes) else null
         }
         if (output.id.number != 0uL) {
             answer { engine.transmitDone(output.id, sent ?: TransmitResult.Failed) }
@@ -436,8 +451,8 @@ public class Undertone private constructor(
             when (val request = output.request) {
                 // Without another channel there is nobody to tell, now and later.
                 is Request.Fallback -> if (services.fallback?.invoke(request) != false) Answer.Notified else Answer.Failed
-                is Request.Fetch -> if (isOnline.value) fetch(request) else null
-                else -> if (isOnline.value) transport?.directory(request) else null
+                is Request.Fetch -> if (connected) fetch(request) else null
+                else -> if (connected) transport?.directory(request) else null
             }
         }
         answer { engine.requestDone(output.id, answer ?: Answer.Failed) }
@@ -479,15 +494,16 @@ public class Undertone private constructor(
                 transport.run(ChatLink())
             } catch (refused: RefusedException) {
                 log(Level.SEVERE, "the relay does not let this device in: ${refused.code}", null)
-                happened.emit(Event.CertificateNeeded)
+                tell { happened.emit(Event.CertificateNeeded) }
                 return
             } catch (error: Exception) {
                 currentCoroutineContext().ensureActive()
                 log(Level.FINE, "the connection has ended", error)
             } finally {
-                if (isOnline.value) {
+                if (connected) {
                     wait = RETRY_FIRST
-                    isOnline.value = false
+                    connected = false
+                    tell { isOnline.value = false }
                     withContext(NonCancellable) { answer { engine.disconnected() } }
                 }
             }
@@ -502,7 +518,8 @@ public class Undertone private constructor(
         override suspend fun answerChallenge(challenge: ByteArray) = identity.answerChallenge(challenge)
 
         override suspend fun connected(login: Login) {
-            isOnline.value = true
+            connected = true
+            tell { isOnline.value = true }
             worker.run { engine.connected(login) }
         }
 
@@ -513,6 +530,15 @@ public class Undertone private constructor(
         override suspend fun directoryChanged(user: UserId) = worker.run { engine.directoryChanged(user) }
 
         override suspend fun revoked(list: ByteArray) = identity.revoke(list)
+    }
+
+    /**
+     * Tells the host something, away from the loop and the connection: whoever has no dispatcher goes on right where they are
+     * told, with whatever comes then, like a line to be typed.
+     */
+    private fun tell(what: suspend () -> Unit) {
+        work.incrementAndGet()
+        news.trySend(what)
     }
 
     /** Begins at once, so that what goes to the transport goes in the order in which the engine gave it. */
