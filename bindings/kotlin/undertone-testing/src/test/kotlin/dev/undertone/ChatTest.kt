@@ -183,8 +183,8 @@ class ChatTest {
             ann.connect()
             ann.online.first { it }
             runBlocking { ann.send(talk, "Hello again") }
-            assertEquals(listOf("Hello, Bea", "Hello again"), ann.texts(talk))
             assertEquals(2, runBlocking { bea.incoming().take(2).toList().size })
+            assertEquals(listOf("Hello, Bea", "Hello again"), ann.texts(talk))
             ann.close()
         }
         program.startCoroutine(Continuation(EmptyCoroutineContext, ended::complete))
