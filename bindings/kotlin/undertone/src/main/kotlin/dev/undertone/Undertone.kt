@@ -11,15 +11,17 @@ import kotlinx.coroutines.cancel
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
@@ -100,14 +102,38 @@ public class Undertone private constructor(
     private var connecting: Job? = null
     private val work = AtomicInteger()
 
+    /** What is to be told to the host, in this order. */
+    private val news = Channel<suspend () -> Unit>(Channel.UNLIMITED)
+
     /** Held by the loop while it drains, and while the engine is suspended. */
     private val turn = Mutex()
+
+    /** Held by whoever suspends, resumes or wipes the engine. */
+    private val sleep = Mutex()
+    private var asleep = false
 
     @Volatile
     private var waiting = false
 
+    @Volatile
+    private var connected = false
+
+    @Volatile
+    private var closed = false
+
+    private suspend fun enrolIfNew() {
+        if (services.certify == null || diagnose().certificate !is CertificateState.Unenrolled) return
+        identity.enrol(services.certify.invoke(identity.enrolmentRequest()))
+    }
+
     private fun start() {
         scope.launch { drive() }
+        scope.launch {
+            for (told in news) {
+                told()
+                work.decrementAndGet()
+            }
+        }
         if (transport != null) connect()
     }
 
@@ -121,6 +147,7 @@ public class Undertone private constructor(
     /** Stays offline until [connect]. */
     public suspend fun disconnect() {
         connecting?.cancelAndJoin()
+        online.first { !it }
     }
 
     /** How this engine does, in numbers and codes: without content, keys or ids. */
@@ -132,36 +159,34 @@ public class Undertone private constructor(
     /** Releases every lock and file, so that an operating system may freeze the process. It disconnects. */
     public suspend fun suspend() {
         disconnect()
-        turn.lock()
-        try {
-            worker.run { engine.suspend() }
-        } catch (error: Throwable) {
-            turn.unlock()
-            throw error
+        sleep.withLock {
+            if (!asleep) stopping { engine.suspend() }
+            asleep = true
         }
     }
 
     /** Takes the locks and files back, and connects. */
     public suspend fun resume() {
-        worker.run { engine.resume() }
-        turn.unlock()
+        sleep.withLock {
+            if (asleep) toItsEnd { engine.resume() }
+            if (asleep) turn.unlock()
+            asleep = false
+        }
         if (transport != null) connect()
     }
 
     /** Logs the user out: wipes everything that this device keeps of them, and closes the chat. */
     public suspend fun wipe(loseUnsent: Boolean = false) {
         disconnect()
-        turn.withLock {
-            worker.run { engine.wipe(loseUnsent) }
-            // The loop would find nothing there.
-            scope.cancel()
+        sleep.withLock {
+            if (asleep) toItsEnd { engine.wipe(loseUnsent) } else stopping { engine.wipe(loseUnsent) }
+            close()
         }
-        withContext(Dispatchers.IO) { close() }
     }
 
     /** Whether this chat has nothing to do but to wait, for time or for others: what a test looks at. */
     public fun isIdle(): Boolean =
-        failure.value != null || (waiting && work.get() == 0 && !worker.isBusy && !engine.isReady())
+        closed || failure.value != null || (waiting && work.get() == 0 && !worker.isBusy && !engine.isReady())
 
     /** When the engine next wants to do something by itself; `null` for never. */
     public var wakeAt: Instant? = null
@@ -187,7 +212,7 @@ public class Undertone private constructor(
                 emit(message)
             }
             while (true) {
-                for (update in updates()) {
+                for (update in updates() ?: break) {
                     val added = when (update) {
                         is Update.MessageAdded -> listOf(update.message)
                         is Update.Resync -> since(conversation, last)
@@ -202,9 +227,29 @@ public class Undertone private constructor(
         }
     }
 
+    /**
+     * Every unread message of every conversation, oldest first in each, once, as long as this is collected. Mark as read what
+     * was dealt with: what was not is given again by the next program.
+     */
+    public fun incoming(): Flow<Message> = flow {
+        subscribed(Topic.Conversations) { updates ->
+            val given = HashMap<ConversationId, Set<MessageKey>>()
+            var waiting = allUnread()
+            while (true) {
+                for (conversation in waiting) {
+                    val before = given[conversation].orEmpty()
+                    val unread = unread(conversation)
+                    given[conversation] = unread.mapTo(HashSet()) { it.key }
+                    unread.filter { it.key !in before }.forEach { emit(it) }
+                }
+                waiting = concerned(updates() ?: break)
+            }
+        }
+    }
+
     /** What changes of a topic from now on, as it is when it is taken: who falls behind loses nothing. */
     public fun updates(topic: Topic): Flow<Update> = flow {
-        subscribed(topic) { updates -> while (true) updates().forEach { emit(it) } }
+        subscribed(topic) { updates -> while (true) (updates() ?: break).forEach { emit(it) } }
     }
 
     /** Sends a message with the file at [path], and uploads it; returns when it is uploaded. */
@@ -245,14 +290,30 @@ public class Undertone private constructor(
         }
     }
 
-    /** Ends the chat and releases its store. It waits for the call that is under way. */
+    /** Ends the chat and releases its store. It waits for the call that is under way, and for nothing else. */
     override fun close() {
-        runBlocking {
-            scope.coroutineContext[Job]?.cancelAndJoin()
-            worker.run { engine.shutDown() }
-        }
+        closed = true
+        scope.cancel()
+        isOnline.value = false
+        // What was called for is durable when it is closed; what this gives comes again when it is opened.
+        runCatching { engine.drain(1u) }
+        engine.shutDown()
         subscribers.values.forEach { it.close() }
     }
+
+    /** Makes a call that stops the engine, and with it the loop: unless it fails, the loop stays where it waits. */
+    private suspend fun stopping(call: () -> Unit) {
+        turn.lock()
+        try {
+            toItsEnd(call)
+        } catch (error: Throwable) {
+            turn.unlock()
+            throw error
+        }
+    }
+
+    /** A call after which it is known what it came to, even if this is cancelled meanwhile. */
+    private suspend fun toItsEnd(call: () -> Unit) = withContext(NonCancellable) { worker.run(call) }
 
     private fun blobs() = checkNotNull(services.blobs) { "this chat has no place for files" }
 
@@ -281,22 +342,51 @@ public class Undertone private constructor(
         }
     }
 
-    private suspend fun subscribed(topic: Topic, body: suspend (suspend () -> List<Update>) -> Unit) {
-        val number = worker.run { subscriptions.open(topic) }
+    /** The conversations with something unread. */
+    private suspend fun allUnread(): List<ConversationId> {
+        val found = ArrayList<ConversationId>()
+        var cursor: ConversationCursor? = null
+        while (true) {
+            val page = conversations.page(cursor)
+            page.conversations.filter { it.unread > 0u }.mapTo(found) { it.id }
+            cursor = page.next ?: return found
+        }
+    }
+
+    /** The conversations in which messages may be new, by what has changed. */
+    private suspend fun concerned(updates: List<Update>): List<ConversationId> =
+        if (updates.any { it is Update.Resync }) {
+            allUnread()
+        } else {
+            val changed = updates.filterIsInstance<Update.Conversation>().map { it.conversation }
+            changed.filter { it.unread > 0u }.map { it.id }
+        }
+
+    /** Lets [body] take what has changed of a topic, again and again; that gives `null` when the chat was closed. */
+    private suspend fun subscribed(topic: Topic, body: suspend (suspend () -> List<Update>?) -> Unit) {
+        // What was begun is ended below, even if this is cancelled meanwhile.
+        val number = withContext(NonCancellable) { worker.run { subscriptions.open(topic) } }
         val ready = Channel<Unit>(Channel.CONFLATED)
         subscribers[number] = ready
         ready.trySend(Unit)
         try {
-            body {
-                ready.receive()
+            body body@{
+                if (ready.receiveCatching().isClosed) return@body null
                 failure.value?.let { throw it }
-                worker.run { subscriptions.take(number) }
+                unlessClosed { subscriptions.take(number) }
             }
         } finally {
             subscribers.remove(number)
             withContext(NonCancellable) { runCatching { worker.run { subscriptions.end(number) } } }
         }
     }
+
+    private suspend fun <T> unlessClosed(call: () -> T): T? =
+        try {
+            worker.run(call)
+        } catch (error: UndertoneException) {
+            if (closed) null else throw error
+        }
 
     /** Drains the engine, does what it says, and waits until there is more. */
     private suspend fun drive() {
@@ -315,6 +405,7 @@ public class Undertone private constructor(
         } catch (cancelled: CancellationException) {
             throw cancelled
         } catch (error: Throwable) {
+            if (closed) return
             log(Level.SEVERE, "the engine has ended", error)
             failure.value = error
             subscribers.values.forEach { it.trySend(Unit) }
@@ -324,15 +415,15 @@ public class Undertone private constructor(
 
     private suspend fun perform(drained: Drained) {
         val acknowledged = ArrayList<DeliveryId>()
-        var news = false
+        var eventful = false
         for (output in drained.outputs) {
             when (output) {
                 is Output.Transmit -> undispatched { transmit(output) }
                 is Output.Acknowledge -> acknowledged += output.delivery
                 is Output.Request -> undispatched { request(output) }
                 is Output.Event -> {
-                    news = true
-                    happened.emit(output.event)
+                    eventful = true
+                    tell { happened.emit(output.event) }
                     if (output.event is Event.CertificateNeeded) services.certify?.let { scope.launch { certify(it) } }
                 }
             }
@@ -341,14 +432,14 @@ public class Undertone private constructor(
             // What is not acknowledged is delivered again, and then acknowledged again.
             undispatched { attempt("an acknowledgement") { transport.acknowledge(acknowledged) } }
         }
-        if (news && subscribers.isNotEmpty()) {
+        if (eventful && subscribers.isNotEmpty()) {
             worker.run { subscriptions.ready() }.forEach { subscribers[it]?.trySend(Unit) }
         }
     }
 
     private suspend fun transmit(output: Output.Transmit) {
         val sent = attempt("a transmit") {
-            if (transport != null && isOnline.value) transport.send(output.envelopes) else null
+            if (transport != null && connected) transport.send(output.envelopes) else null
         }
         if (output.id.number != 0uL) {
             answer { engine.transmitDone(output.id, sent ?: TransmitResult.Failed) }
@@ -360,8 +451,8 @@ public class Undertone private constructor(
             when (val request = output.request) {
                 // Without another channel there is nobody to tell, now and later.
                 is Request.Fallback -> if (services.fallback?.invoke(request) != false) Answer.Notified else Answer.Failed
-                is Request.Fetch -> if (isOnline.value) fetch(request) else null
-                else -> if (isOnline.value) transport?.directory(request) else null
+                is Request.Fetch -> if (connected) fetch(request) else null
+                else -> if (connected) transport?.directory(request) else null
             }
         }
         answer { engine.requestDone(output.id, answer ?: Answer.Failed) }
@@ -385,9 +476,9 @@ public class Undertone private constructor(
     private suspend fun <T> attempt(what: String, work: suspend () -> T): T? =
         try {
             work()
-        } catch (cancelled: CancellationException) {
-            throw cancelled
         } catch (error: Exception) {
+            // A host's own cancellation, like that of `withTimeout`, is a failure like any other.
+            currentCoroutineContext().ensureActive()
             log(Level.FINE, "$what failed and is tried again", error)
             null
         }
@@ -401,18 +492,18 @@ public class Undertone private constructor(
         while (true) {
             try {
                 transport.run(ChatLink())
-            } catch (cancelled: CancellationException) {
-                throw cancelled
             } catch (refused: RefusedException) {
                 log(Level.SEVERE, "the relay does not let this device in: ${refused.code}", null)
-                happened.emit(Event.CertificateNeeded)
+                tell { happened.emit(Event.CertificateNeeded) }
                 return
             } catch (error: Exception) {
+                currentCoroutineContext().ensureActive()
                 log(Level.FINE, "the connection has ended", error)
             } finally {
-                if (isOnline.value) {
+                if (connected) {
                     wait = RETRY_FIRST
-                    isOnline.value = false
+                    connected = false
+                    tell { isOnline.value = false }
                     withContext(NonCancellable) { answer { engine.disconnected() } }
                 }
             }
@@ -427,7 +518,8 @@ public class Undertone private constructor(
         override suspend fun answerChallenge(challenge: ByteArray) = identity.answerChallenge(challenge)
 
         override suspend fun connected(login: Login) {
-            isOnline.value = true
+            connected = true
+            tell { isOnline.value = true }
             worker.run { engine.connected(login) }
         }
 
@@ -438,6 +530,15 @@ public class Undertone private constructor(
         override suspend fun directoryChanged(user: UserId) = worker.run { engine.directoryChanged(user) }
 
         override suspend fun revoked(list: ByteArray) = identity.revoke(list)
+    }
+
+    /**
+     * Tells the host something, away from the loop and the connection: whoever has no dispatcher goes on right where they are
+     * told, with whatever comes then, like a line to be typed.
+     */
+    private fun tell(what: suspend () -> Unit) {
+        work.incrementAndGet()
+        news.trySend(what)
     }
 
     /** Begins at once, so that what goes to the transport goes in the order in which the engine gave it. */
@@ -481,18 +582,20 @@ public class Undertone private constructor(
             clock: ManualClock? = null,
         ): Undertone {
             val worker = Worker()
-            val engine = worker.run {
-                check(abiVersion() == ABI) { "this library is of another version than its Kotlin code: install both together" }
-                if (clock == null) Engine.open(config, store, hostKey) else Engine.openWithClock(config, store, hostKey, clock)
+            // What was opened is closed below, even if this is cancelled meanwhile.
+            val engine = withContext(NonCancellable) {
+                worker.run {
+                    check(abiVersion() == ABI) { "this library is of another version than its Kotlin code: install both together" }
+                    if (clock == null) Engine.open(config, store, hostKey) else Engine.openWithClock(config, store, hostKey, clock)
+                }
             }
             val chat = Undertone(engine, worker, transport, services, clock)
-            if (services.certify != null && worker.run { engine.diagnose() }.certificate is CertificateState.Unenrolled) {
-                try {
-                    chat.identity.enrol(services.certify.invoke(chat.identity.enrolmentRequest()))
-                } catch (error: Throwable) {
-                    chat.close()
-                    throw error
-                }
+            try {
+                currentCoroutineContext().ensureActive()
+                chat.enrolIfNew()
+            } catch (error: Throwable) {
+                chat.close()
+                throw error
             }
             chat.start()
             return chat

@@ -3,8 +3,10 @@ package dev.undertone
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.withContext
 import java.util.concurrent.atomic.AtomicInteger
+import kotlin.coroutines.ContinuationInterceptor
 
 /** Runs calls of one engine, one after the other, off the threads that show things. */
 internal class Worker {
@@ -20,9 +22,20 @@ internal class Worker {
     suspend fun <T> run(call: () -> T): T {
         calls.incrementAndGet()
         try {
-            return withContext(dispatcher) { call() }
+            return away { withContext(dispatcher) { call() } }
         } finally {
             calls.decrementAndGet()
         }
+    }
+
+    /**
+     * Whoever has no dispatcher, as in a `main` that suspends, goes on where the work was done. Calls are made there one after
+     * the other, so that the next one would wait for whatever comes then, like a line to be typed: let it be elsewhere.
+     */
+    private suspend fun <T> away(work: suspend () -> T): T {
+        val context = currentCoroutineContext()
+        val own = context[ContinuationInterceptor]
+        val dispatched = own is CoroutineDispatcher && own.isDispatchNeeded(context)
+        return if (dispatched) work() else withContext(Dispatchers.Default) { work() }
     }
 }

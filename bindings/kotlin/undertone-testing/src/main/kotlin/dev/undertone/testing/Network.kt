@@ -13,6 +13,7 @@ import dev.undertone.Services
 import dev.undertone.Socket
 import dev.undertone.Store
 import dev.undertone.TestRelay
+import dev.undertone.Transport
 import dev.undertone.Undertone
 import dev.undertone.UserId
 import kotlinx.coroutines.channels.Channel
@@ -55,12 +56,12 @@ public class Network(private val policy: Policy? = null, start: Instant = Instan
         val services: Services,
         val disk: MemoryDisk,
         val hostKey: ByteArray,
-        val transport: FrameTransport,
+        val transport: Transport,
     )
 
     /**
-     * A device of a user, certified in a role, connected and settled. Give [identity] for a further device of the same user, and
-     * change other fields with [config].
+     * A device of a user, certified in a role, connected and settled. Give [identity] for a further device of the same user,
+     * change other fields with [config], and put faults between the device and the relay with [transport].
      */
     public suspend fun join(
         user: String,
@@ -68,17 +69,19 @@ public class Network(private val policy: Policy? = null, start: Instant = Instan
         identity: ByteArray? = null,
         blobs: Blobs? = null,
         fallback: (suspend (Request.Fallback) -> Boolean)? = null,
+        transport: (Transport) -> Transport = { it },
         config: (Config) -> Config = { it },
     ): Undertone {
         val plain =
             Config(UserId(user), authorities = listOf(authority.publicKey()), policy = policy, identity = identity)
         val services = Services(certify = { certify(it, Role(role)) }, blobs = blobs, fallback = fallback)
-        return open(Seat(config(plain), services, MemoryDisk(), secret(), FrameTransport(::dial)))
+        return open(Seat(config(plain), services, MemoryDisk(), secret(), transport(FrameTransport(::dial))))
     }
 
     /** The process of a chat ends and begins anew, on the same disk. */
     public suspend fun restart(chat: Undertone): Undertone {
         val seat = checkNotNull(seats.remove(chat)) { "that chat is of another network" }
+        chat.disconnect()
         chat.close()
         return open(seat)
     }

@@ -1,0 +1,107 @@
+package dev.undertone
+
+import org.junit.jupiter.api.Assertions.assertArrayEquals
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.assertThrows
+import org.junit.jupiter.api.io.TempDir
+import java.nio.charset.CharacterCodingException
+import java.nio.file.Path
+import java.time.Instant
+
+/** The engine without coroutines: bad input, and stores. */
+class EngineTest {
+    private val engine = Engines.open()
+    private val talk = engine.conversations().start(UserId("bea"))
+    private val messages = engine.messages()
+
+    @Test
+    fun `bad ids and users are errors with a code and harm nothing`() {
+        val conversations = engine.conversations()
+        assertEquals("misuse.user_id", codeOf { conversations.start(UserId("")) })
+        assertEquals("misuse.user_id", codeOf { conversations.start(UserId("x".repeat(129))) })
+        assertEquals("misuse.oneself", codeOf { conversations.start(UserId("ann")) })
+        assertEquals("misuse.id", codeOf { messages.send(ConversationId("no hex"), Draft("x")) })
+        assertEquals("misuse.unknown_conversation", codeOf { messages.send(ConversationId("00".repeat(16)), Draft("x")) })
+        assertUnharmed()
+    }
+
+    @Test
+    fun `bad values are errors with a code and harm nothing`() {
+        assertEquals("misuse.empty", codeOf { messages.send(talk, Draft("")) })
+        assertEquals("misuse.too_large", codeOf { messages.send(talk, Draft("x".repeat(1_000_000))) })
+        assertEquals("misuse.config", codeOf { messages.send(talk, Draft("x", period = -2)) })
+        assertEquals("misuse.too_large", codeOf { messages.page(talk, Cursor.Newest, 0u) })
+        assertEquals("misuse.unknown_request", codeOf { engine.transmitDone(TransmitId(77uL), TransmitResult.Failed) })
+        assertUnharmed()
+    }
+
+    @Test
+    fun `bad bytes are errors with a code and harm nothing`() {
+        assertEquals("peer.malformed", codeOf { engine.identity().enrol("\u0001no certificate".encodeToByteArray()) })
+        assertEquals("misuse.challenge", codeOf { engine.identity().answerChallenge("short".encodeToByteArray()) })
+        assertEquals("misuse.policy", codeOf { Policy.fromToml("roles = 7") })
+        val framed = Delivery(DeliveryId(5uL), Instant.now(), "x".encodeToByteArray(), ByteArray(0))
+        assertEquals("misuse.frank", codeOf { engine.receive(listOf(framed)) })
+        assertUnharmed()
+    }
+
+    @Test
+    fun `a text that ends within a character is told before anything happens`() {
+        assertThrows<CharacterCodingException> { messages.send(talk, Draft("half of a pair: \ud83d")) }
+        assertThrows<CharacterCodingException> { engine.conversations().start(UserId("\ud83d")) }
+        assertUnharmed()
+    }
+
+    @Test
+    fun `an engine that cannot be is not opened`() {
+        val memory = Store.Memory(MemoryDisk())
+        val nobodyTrusted = Config(UserId("ann"), authorities = emptyList())
+        assertEquals("misuse.config", codeOf { Engine.open(nobodyTrusted, memory, Engines.KEY) })
+        assertEquals("misuse.key_length", codeOf { Engines.open(memory, "short".encodeToByteArray()) })
+    }
+
+    @Test
+    fun `bytes that are no envelope are acknowledged and counted`() {
+        engine.connected(Login())
+        val garbage = listOf("", "\u0000", "\u0001garbage".repeat(100), "\u0000".repeat(70_000))
+        val deliveries = garbage.mapIndexed { number, text ->
+            Delivery(DeliveryId(number.toULong() + 1u), Instant.now(), envelope = text.encodeToByteArray())
+        }
+        engine.receive(deliveries)
+        val acknowledged = engine.drain(1_000u).outputs.filterIsInstance<Output.Acknowledge>().map { it.delivery }
+        assertEquals(deliveries.map { it.id }, acknowledged)
+        assertEquals(4uL, engine.diagnose().refused.sumOf { it.count })
+        assertUnharmed()
+    }
+
+    @Test
+    fun `a store of sled is open once and ends when it is told to`(@TempDir folder: Path) =
+        opensOnce(Store.Sled(folder.resolve("store").toString()))
+
+    @Test
+    fun `a store of SQLite is open once and ends when it is told to`(@TempDir folder: Path) =
+        opensOnce(Store.Sqlite(folder.resolve("store").toString(), 0u))
+
+    private fun opensOnce(store: Store) {
+        val first = Engines.open(store)
+        val device = first.device()
+        assertEquals("store.locked", codeOf { Engines.open(store) })
+        first.shutDown()
+        first.shutDown()
+        assertEquals("misuse.closed", codeOf { first.usage() })
+        assertEquals("misuse.closed", codeOf { first.messages().page(talk, Cursor.Newest, 5u) })
+        Engines.open(store).use { again ->
+            assertEquals(device, again.device())
+            again.shutDown()
+        }
+        assertEquals("store.wrong_key", codeOf { Engines.open(store, ByteArray(32) { 1 }) })
+        Engines.open(store).shutDown()
+    }
+
+    private fun assertUnharmed() {
+        messages.send(talk, Draft("still here"))
+        assertEquals(listOf("still here"), engine.texts(talk))
+        assertArrayEquals(engine.identity().identityKey(), engine.identity().identityKey())
+    }
+}
