@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -14,9 +14,11 @@ import pytest
 from undertone import (
     Action,
     Attachment,
+    Authority,
     CallId,
     CallKind,
     Clock,
+    Config,
     Cursor,
     Details,
     Draft,
@@ -27,8 +29,10 @@ from undertone import (
     PaymentRequest,
     PaymentState,
     PrivacySettings,
+    Role,
     Scope,
     SendState,
+    Store,
     Structured,
     Topic,
     Undertone,
@@ -352,3 +356,57 @@ async def test_an_exception_in_the_hosts_transport_harms_nothing() -> None:
         await network.advance(timedelta(minutes=5))
         assert (await texts(bea, talk))[-1] == "in spite of it"
         assert next(failures, None) is None
+
+
+async def test_a_chat_sleeps_once_wakes_once_and_can_be_wiped_asleep() -> None:
+    async with Network() as network:
+        ann, bea, talk = await acquainted(network)
+        await ann.resume()
+        await ann.suspend()
+        await ann.suspend()
+        await ann.resume()
+        await ann.resume()
+        for turns in range(6):
+            for change in (ann.suspend, ann.resume):
+                task = asyncio.create_task(change())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await ann.resume()
+        await ann.messages.send(talk, "awake")
+        await network.settle()
+        assert (await texts(bea, talk))[-1] == "awake"
+        await ann.suspend()
+        await asyncio.wait_for(ann.wipe(True), timeout=30)
+
+
+async def test_what_comes_while_unread_messages_are_read_is_given_as_well() -> None:
+    async with Network() as network:
+        ann, bea, talk = await acquainted(network)
+        heard: List[str] = []
+        async with contextlib.aclosing(bea.incoming()) as incoming:
+            async for message in incoming:
+                heard.append(text_of(message))
+                if len(heard) == 1:
+                    # It comes before the second one is asked for.
+                    await ann.messages.send(talk, "in between")
+                    await network.settle()
+                if len(heard) == 2:
+                    break
+        assert heard == ["Hello, Bea", "in between"]
+
+
+async def test_what_was_sent_right_before_the_end_is_there_again(tmp_path: Path) -> None:
+    authority = Authority.from_seed(bytes(range(32)))
+    config = Config(user=UserId("ann"), authorities=[authority.public_key()])
+    for store in (Store.SQLITE(path=str(tmp_path / "sqlite"), lock_wait_ms=1_000), Store.SLED(path=str(tmp_path / "sled"))):
+        async with Undertone(config, store, bytes(32)) as chat:
+            now = datetime.now(timezone.utc)
+            request = await chat.identity.enrolment_request()
+            await chat.enrol(authority.issue(request, Role("client"), 1, now - HOUR, now + HOUR))
+            talk = await chat.conversations.start(UserId("bea"))
+            await chat.messages.send(talk, "the last word")
+        async with Undertone(config, store, bytes(32)) as chat:
+            assert await texts(chat, talk) == ["the last word"]

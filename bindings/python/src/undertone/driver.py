@@ -11,10 +11,10 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, AsyncGenerator, Awaitable, Callable, Dict, List, Optional, ParamSpec, Set, Tuple, Type, TypeVar, Union
+from typing import Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Dict, List, Optional, ParamSpec, Set, Tuple, Type, TypeVar, Union
 
 from . import _nouns
-from ._ids import CallId, ConversationId, DeliveryId, DeviceId, MessageId, MessageKey, RequestId, TransmitId, UserId
+from ._ids import CallId, ConversationId, DeliveryId, DeviceId, MessageId, MessageKey, RequestId, SubscriptionId, TransmitId, UserId
 from .blobs import Blobs
 from .transport import Fallback, Link, Refused, Transport
 from ._native.undertone_ffi import (
@@ -79,8 +79,8 @@ class Messages(_nouns.ChatMessages):
     async def __call__(self, conversation: ConversationId, *, own: bool = False) -> AsyncGenerator[Message, None]:
         """What is unread, oldest first, and then each message as it comes; with ``own`` those of this user as well, from
         now on."""
-        last = await self._newest(conversation)
-        async with contextlib.aclosing(self._chat.updates(Topic.CONVERSATION(conversation=conversation))) as updates:
+        async with self._chat._subscribed(Topic.CONVERSATION(conversation=conversation)) as updates:
+            last = await self._newest(conversation)
             shown: Set[MessageKey] = set()
             for message in await self._unread(conversation):
                 shown.add(message.key)
@@ -178,6 +178,9 @@ class Undertone:
         self._waiting = False
         # Held by the loop while it drains, and while the engine is suspended.
         self._turn = asyncio.Lock()
+        # Held while the engine is suspended, resumed or wiped: one after the other.
+        self._changing = asyncio.Lock()
+        self._suspended = False
 
     # Its life.
 
@@ -292,20 +295,34 @@ class Undertone:
 
     async def suspend(self) -> None:
         """Releases every lock and file, so that an operating system may freeze the process. It disconnects."""
-        await self.disconnect()
-        await self._turn.acquire()
-        try:
-            await self.run(self.engine.suspend)
-        except BaseException:
-            self._turn.release()
-            raise
+        await _to_its_end(self._suspend())
+
+    async def _suspend(self) -> None:
+        async with self._changing:
+            if self._suspended:
+                return
+            await self.disconnect()
+            await self._turn.acquire()
+            try:
+                await self.run(self.engine.suspend)
+            except BaseException:
+                self._turn.release()
+                raise
+            self._suspended = True
 
     async def resume(self) -> None:
         """Takes the locks and files back, and connects."""
-        await self.run(self.engine.resume)
-        self._turn.release()
-        if self._transport is not None:
-            self.connect()
+        await _to_its_end(self._resume())
+
+    async def _resume(self) -> None:
+        async with self._changing:
+            if not self._suspended:
+                return
+            await self.run(self.engine.resume)
+            self._suspended = False
+            self._turn.release()
+            if self._transport is not None:
+                self.connect()
 
     async def replace_host_key(self, old: bytes, new: bytes) -> None:
         """Puts another host key in the place of the one that opens this store."""
@@ -313,12 +330,21 @@ class Undertone:
 
     async def wipe(self, lose_unsent: bool = False) -> None:
         """Logs the user out: wipes everything that this device keeps of them, and closes the chat."""
-        await self.disconnect()
-        async with self._turn:
-            await self.run(self.engine.wipe, lose_unsent)
-            # The loop would find nothing there.
-            if self._main is not None:
-                self._main.cancel()
+        await _to_its_end(self._wipe(lose_unsent))
+
+    async def _wipe(self, lose_unsent: bool) -> None:
+        async with self._changing:
+            await self.disconnect()
+            if not self._suspended:
+                await self._turn.acquire()
+            try:
+                await self.run(self.engine.wipe, lose_unsent)
+                # The loop would find nothing there.
+                if self._main is not None:
+                    self._main.cancel()
+            finally:
+                if not self._suspended:
+                    self._turn.release()
         await self.close()
 
     # What happens.
@@ -340,33 +366,60 @@ class Undertone:
 
     async def updates(self, topic: Topic) -> AsyncGenerator[Update, None]:
         """What changes of a topic from now on, as it is when it is taken: who falls behind loses nothing."""
-        number = await self.run(self._subscriptions.open, topic)
-        ready = self._subscribers[number] = asyncio.Event()
+        async with self._subscribed(topic) as updates:
+            async for update in updates:
+                yield update
+
+    @contextlib.asynccontextmanager
+    async def _subscribed(self, topic: Topic) -> AsyncIterator[AsyncIterator[Update]]:
+        """Subscribes at once, and not only when the first update is asked for."""
+        opening = asyncio.ensure_future(self.run(self._subscriptions.open, topic))
         try:
-            while True:
-                for update in await self.run(self._subscriptions.take, number):
-                    yield update
-                await ready.wait()
-                ready.clear()
-                self._check()
-                if self._worker is None:
-                    return
+            number = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._end_unused)
+            raise
+        ready = self._subscribers[number] = asyncio.Event()
+        updates = self._taken(number, ready)
+        try:
+            yield updates
         finally:
+            await updates.aclose()
             self._subscribers.pop(number, None)
-            if self._worker is not None:
-                self._worker.submit(_quietly, self._subscriptions.end, number)
+            self._end_subscription(number)
+
+    async def _taken(self, number: SubscriptionId, ready: asyncio.Event) -> AsyncGenerator[Update, None]:
+        while True:
+            for update in await self.run(self._subscriptions.take, number):
+                yield update
+            await ready.wait()
+            ready.clear()
+            self._check()
+            if self._worker is None:
+                return
+
+    def _end_unused(self, opening: asyncio.Future[SubscriptionId]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._end_subscription(opening.result())
+
+    def _end_subscription(self, number: SubscriptionId) -> None:
+        if self._worker is not None:
+            self._worker.submit(_quietly, self._subscriptions.end, number)
 
     async def incoming(self) -> AsyncGenerator[Message, None]:
         """Every unread message of every conversation, oldest first in each, once, as long as this is iterated. Mark as read
         what was dealt with: what was not is given again by the next program."""
-        given: Dict[ConversationId, MessageKey] = {}
-        async with contextlib.aclosing(self.updates(Topic.CONVERSATIONS())) as updates:
+        # By conversation, what was given and is unread still: a message may stand below others that came before it.
+        given: Dict[ConversationId, Set[MessageId]] = {}
+        async with self._subscribed(Topic.CONVERSATIONS()) as updates:
             waiting = [conversation.id for conversation in await self._all_unread()]
             while True:
                 for conversation in waiting:
-                    for message in await self.messages._unread(conversation):
-                        if message.key > given.get(conversation, MessageKey("")):
-                            given[conversation] = message.key
+                    unread = await self.messages._unread(conversation)
+                    known = given.get(conversation, set())
+                    given[conversation] = {message.key.id for message in unread}
+                    for message in unread:
+                        if message.key.id not in known:
                             yield message
                 try:
                     update: Any = await anext(updates)
@@ -657,6 +710,16 @@ def _open(config: Config, store: Store, host_key: bytes, clock: Optional[ManualC
     if clock is None:
         return Engine.open(config, store, host_key)
     return Engine.open_with_clock(config, store, host_key, clock)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Does something that would leave the loop and the engine of two minds if it were cancelled in its middle."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _quietly(call: Callable[..., Any], *args: Any) -> None:
