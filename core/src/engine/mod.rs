@@ -134,6 +134,8 @@ impl Engine {
         engine.memory.tick(now);
         engine.recall()?;
         engine.mutate(now, wake::keep_sweeping)?;
+        // From the first start on, a clock that jumps while nobody looks is noticed.
+        engine.transact(now, |ctx| expiry::save(ctx))?;
         engine.mutate(now, call::restart)?;
         engine.judge_next(now)?;
         engine.work(now)?;

@@ -189,4 +189,24 @@ mod tests {
         let jumped = kept(NOW.plus(3 * DAY));
         assert_eq!(jumped, Trust { shown: NOW.plus(3 * DAY), ..second }, "what is hidden, though it is not believed");
     }
+
+    #[test]
+    fn r25_a_clock_that_is_wrong_at_the_second_start_is_not_believed() {
+        use crate::config::Config;
+        use crate::engine::Engine;
+        use crate::id::UserId;
+        use crate::store::{HostKey, MemoryDisk, MemoryStore};
+
+        let disk = MemoryDisk::new();
+        let open = |now| {
+            let store = Box::new(MemoryStore::open(&disk).unwrap());
+            let config = Config::new(UserId::new("ann").unwrap(), [1; 32]);
+            Engine::open(config, store, &HostKey::from_bytes([2; 32]), [3; 32], now).unwrap()
+        };
+        // No deadline has come yet, and nothing was done.
+        open(NOON).poll_output().unwrap();
+        let jumped = NOON.plus(3 * DAY);
+        let again = open(jumped);
+        assert_eq!(load(&again.read().unwrap()).unwrap().destroys_until(jumped), NOON);
+    }
 }

@@ -97,7 +97,8 @@ pub(crate) fn retry(
     let from = after.map_or_else(|| session.as_bytes().to_vec(), |key| [key, &[0]].concat());
     let rows = ctx.tx.scan(Table::Parked, KeyRange { from: &from, to: &[] }, Direction::Forward, 1)?;
     // Behind them may lie what is kept for a newer version.
-    let parked = |key: &[u8]| key.starts_with(session.as_bytes()) && key.get(16).is_some_and(|class| *class <= RECEIPTS);
+    let parked =
+        |key: &[u8]| key.starts_with(session.as_bytes()) && key.get(16).is_some_and(|class| *class <= RECEIPTS);
     let Some((key, bytes)) = rows.into_iter().next().filter(|(key, _)| parked(key)) else {
         return Ok(None);
     };

@@ -24,7 +24,7 @@ pub(super) fn complete(sim: &mut Sim, ix: DeviceIx, pair: Pair, messages: &[Mess
         .iter()
         .filter(|at| owed(&sim.model.lines[**at]) && !went(**at))
         .map(|at| &sim.model.lines[*at])
-        .map(|line| format!("{}, {:?} of {}", line.text, line.id, line.written.0.as_ms()))
+        .map(|line| format!("{}, {:?} of {}, {:?}", line.text, line.id, line.written.0.as_ms(), line.terms))
         .collect();
     // What its author has no more cannot be sent again to who could not read it.
     let unreadable_for_good = absent.iter().filter(|at| went(**at)).count();

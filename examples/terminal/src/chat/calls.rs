@@ -25,7 +25,7 @@ impl Chat {
                 let Some(id) = open else { return self.paper.line("31", "whom? /start USER first") };
                 self.engine(move |engine, now| engine.calls().start(id, kind, DESCRIPTION, now).map(drop)).await
             }
-            CallOrder::Accept => self.engine(|engine, now| accept(engine, now)).await,
+            CallOrder::Accept => self.engine(accept).await,
             CallOrder::Reject => {
                 self.engine(|engine, now| {
                     with_active(engine, true, now, |engine, call, now| engine.calls().reject(call, now))
