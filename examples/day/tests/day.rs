@@ -38,7 +38,7 @@ fn without_input_the_built_in_day_is_played() {
         "‹ 80.00 EUR, the taxi",
         "(paid)",
         "bea is typing …",
-        "‹ [file] menu.txt: what they cook on Fri",
+        "‹ [file] menu.txt: what they co",
         "it says: Soup of the day, Sole with potatoes, Lemon tart",
         "♪ ann calls",
         "in a call with bea",

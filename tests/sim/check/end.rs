@@ -39,7 +39,8 @@ pub(super) fn complete(sim: &mut Sim, ix: DeviceIx, pair: Pair, messages: &[Mess
     }
 }
 
-pub(super) fn someone_lost(sim: &Sim, pair: Pair) -> bool {
+/// Whether either of two users has lost a device, with what only that one knew.
+pub fn someone_lost(sim: &Sim, pair: Pair) -> bool {
     sim.model.people[pair.0].lost || sim.model.people[pair.1].lost
 }
 

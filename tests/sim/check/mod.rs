@@ -19,6 +19,7 @@ use undertone::search::{Scope, SearchQuery};
 
 pub use doubts::resolve;
 pub use edits::not_found;
+pub use end::someone_lost;
 pub use expiry::{Unseen, must_be_gone, tick, unseen, unseen_now};
 pub use view::{line, page, recent, shown, text};
 

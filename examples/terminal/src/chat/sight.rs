@@ -29,7 +29,7 @@ impl Chat {
         if message.unread {
             return if here { self.show_unread(id, &sight).await } else { self.knock(id).await };
         }
-        let noted = matches!(message.content, MessageContent::System(_));
+        let noted = matches!(message.content, MessageContent::System(_) | MessageContent::Call(_));
         if !message.own && !noted && self.shown.named(id, key.id).is_none() {
             return;
         }
