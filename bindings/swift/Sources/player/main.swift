@@ -23,7 +23,7 @@ actor Player {
         case "offline": try await it.disconnect()
         case "online":
             try await it.connect()
-            try await online(it)
+            try await it.online()
         case "sleep":
             try await it.suspend()
             try await it.resume()
@@ -125,12 +125,8 @@ actor Player {
                 services: Services(certify: { try await demo.certify($0, as: role) }, blobs: blobs))
         }
         chat = try await opening?()
-        try await online(it)
+        try await it.online()
         return [try it.device.hex]
-    }
-
-    private func online(_ chat: Undertone) async throws {
-        while await !chat.isOnline { try await Task.sleep(nanoseconds: 10_000_000) }
     }
 
     private func may(_ action: String, _ user: UserId) async throws -> String {
