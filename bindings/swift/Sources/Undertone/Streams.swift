@@ -59,6 +59,49 @@ extension Undertone {
         }
     }
 
+    /// Every unread message of every conversation, oldest first in each, once, as long as this is iterated. Mark as read what
+    /// was dealt with: what was not is given again by the next program.
+    public nonisolated func incoming() -> AsyncThrowingStream<Message, any Error> {
+        stream { emit in
+            // What was given and is unread still; what was read does not come again.
+            var given: [ConversationId: Set<MessageRef>] = [:]
+            var begun = false
+            try await self.subscribed(to: .conversations) { updates in
+                for conversation in try await self.changed(updates, all: !begun) {
+                    let unread = try await self.unread(conversation)
+                    for message in unread where given[conversation]?.contains(message.reference) != true { emit(message) }
+                    given[conversation] = Set(unread.map(\.reference))
+                }
+                begun = true
+            }
+        }
+    }
+
+    /// The conversations of updates that have something unread, or all that have.
+    private nonisolated func changed(_ updates: [Update], all: Bool) async throws -> [ConversationId] {
+        var found: [ConversationId] = []
+        for update in updates {
+            switch update {
+            case .conversation(let conversation): if conversation.unread > 0 { found.append(conversation.id) }
+            case .resync: return try await unread()
+            default: break
+            }
+        }
+        return all ? try await unread() : found
+    }
+
+    /// The conversations that have something unread.
+    private nonisolated func unread() async throws -> [ConversationId] {
+        var found: [ConversationId] = []
+        var cursor: ConversationCursor?
+        repeat {
+            let page = try await conversations.page(cursor: cursor)
+            found += page.conversations.filter { $0.unread > 0 }.map(\.id)
+            cursor = page.next
+        } while cursor != nil
+        return found
+    }
+
     /// What is unread in a conversation, oldest first.
     private nonisolated func unread(_ conversation: ConversationId) async throws -> [Message] {
         var found: [Message] = []
