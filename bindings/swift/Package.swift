@@ -46,6 +46,6 @@ let package = Package(
         .executableTarget(name: "chat", dependencies: ["UndertoneRelay"]),
         // Plays a device in the scenarios that all languages share.
         .executableTarget(name: "player", dependencies: ["UndertoneRelay", "UndertoneTesting"]),
-        .testTarget(name: "UndertoneTests", dependencies: ["Undertone", "UndertoneTesting"]),
+        .testTarget(name: "UndertoneTests", dependencies: ["Undertone", "UndertoneTesting", "player"]),
     ]
 )

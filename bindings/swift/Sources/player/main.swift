@@ -169,6 +169,11 @@ actor Player {
     private func name<T>(_ value: T) -> String { "\(value)".uppercased() }
 }
 
+// A hidden mode, for a test.
+if CommandLine.arguments.dropFirst().first == "leave" {
+    try leave(CommandLine.arguments[2], CommandLine.arguments[3])
+}
+
 // Reads commands, a line each, and answers each with a line: `ok` and what was asked for, or `error` and a code.
 let player = Player()
 while let line = readLine() {
