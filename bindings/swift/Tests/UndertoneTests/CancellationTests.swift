@@ -34,7 +34,7 @@ import UndertoneTesting
             try await ann.privacy.block(user: bea.user, blocked: false)
             try await ann.send("still here", to: talk)
             try await network.advance(120)
-            #expect(try await texts(bea, talk).last == "still here")
+            #expect(try await texts(bea, talk).contains("still here"))
             #expect(try await ann.diagnose().open)
         }
     }
@@ -68,7 +68,7 @@ import UndertoneTesting
             try await ann.online()
             try await ann.send("still here", to: talk)
             try await network.advance(120)
-            #expect(try await texts(bea, talk).last == "still here")
+            #expect(try await texts(bea, talk).contains("still here"))
             let closing = Task { await ann.close() }
             closing.cancel()
             await closing.value

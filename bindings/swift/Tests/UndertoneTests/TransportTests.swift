@@ -10,19 +10,26 @@ import UndertoneTesting
         try await acquainted(wrap: { Faulty(inner: $0, faults: faults) }) { network, ann, bea, talk in
             for number in 0..<5 { try await ann.send("\(number)", to: talk) }
             await network.cut()
-            try await bea.online()
-            try await bea.send("an answer", to: bea.conversations.start(user: ann.user))
-            let expected = ["Hello, Bea", "0", "1", "2", "3", "4", "an answer"]
-            for _ in 0..<50 {
-                try await ann.online()
-                try await network.advance(30)
-                if try await texts(bea, talk).count == 7, try await texts(ann, talk).count == 7 { break }
-            }
-            #expect(try await Set(texts(bea, talk)) == Set(expected))
-            #expect(try await texts(ann, talk) == texts(bea, talk))
+            let said = ["Hello, Bea", "0", "1", "2", "3", "4"]
+            #expect(try await patiently(network, bea, talk, said.count) == said)
+            try await bea.send("an answer", to: talk)
+            #expect(try await patiently(network, ann, talk, said.count + 1) == said + ["an answer"])
             #expect(await faults.left.isEmpty)
             #expect(try await ann.diagnose().open)
         }
+    }
+
+    /// What a chat has of a conversation, as soon as it has so many messages: the engine tries again after a while.
+    private func patiently(
+        _ network: Network, _ chat: Undertone, _ talk: ConversationId, _ count: Int
+    ) async throws -> [String] {
+        for _ in 0..<50 {
+            // It may not know of the conversation yet.
+            if let found = try? await texts(chat, talk), found.count >= count { return found }
+            try await chat.online()
+            try await network.advance(30)
+        }
+        return try await texts(chat, talk)
     }
 
     @Test func transmitsAreHandedOverOneByOneAndAnsweredTogether() async throws {
