@@ -62,10 +62,9 @@ actor Screen {
     }
 }
 
-/// Prints a line at once, also into a pipe.
+/// Prints a line at once, also into a pipe. To flush everything would wait for whoever reads the standard input.
 func show(_ line: String) {
-    print(line)
-    fflush(nil)
+    FileHandle.standardOutput.write(Data("\(line)\n".utf8))
 }
 
 /// Prints an error as one line.

@@ -18,8 +18,7 @@ func leave(_ folder: String, _ how: String) throws {
     let talk = try engine.conversations().start(user: UserId("bea"))
     for number in 0..<50 { _ = try engine.messages().send(conversation: talk, draft: Draft(text: "\(number)")) }
     while try engine.drain(limit: 1_000).more {}
-    print("confirmed 50")
-    fflush(nil)
+    FileHandle.standardOutput.write(Data("confirmed 50\n".utf8))
     Task { while true { try await engine.ready() } }
     let begun = DispatchSemaphore(value: 0)
     for _ in 0..<4 {

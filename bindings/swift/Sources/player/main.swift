@@ -185,7 +185,7 @@ while let line = readLine() {
         answer = ["error", error.code]
     }
     let plain = CharacterSet.alphanumerics.intersection(CharacterSet(charactersIn: Unicode.Scalar(0)...Unicode.Scalar(127)))
-    print(answer.map { $0.addingPercentEncoding(withAllowedCharacters: plain) ?? "" }.joined(separator: " "))
-    fflush(nil)
+    let said = answer.map { $0.addingPercentEncoding(withAllowedCharacters: plain) ?? "" }.joined(separator: " ")
+    FileHandle.standardOutput.write(Data("\(said)\n".utf8))
     if words[0] == "quit" { break }
 }
