@@ -1,8 +1,26 @@
 // swift-tools-version: 6.0
+import Foundation
 import PackageDescription
 
-// Where the native library is: `cargo xtask bindings` puts it there. Apple's platforms take the xcframework instead.
+// Where the native library is: `cargo xtask bindings` puts it there.
 let library = Context.environment["UNDERTONE_LIBRARY"] ?? "\(Context.packageDirectory)/lib"
+
+// Apple's platforms take an XCFramework instead, which `cargo xtask bindings xcframework` makes: whenever it is there, or where
+// the environment says that it is, within this folder.
+let framework = Context.environment["UNDERTONE_XCFRAMEWORK"] ?? "UndertoneFFI.xcframework"
+let hasFramework =
+    Context.environment["UNDERTONE_XCFRAMEWORK"] != nil
+    || FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(framework)")
+
+let native: Target =
+    hasFramework ? .binaryTarget(name: "UndertoneFFI", path: framework) : .systemLibrary(name: "UndertoneFFI")
+let linking: [LinkerSetting] =
+    hasFramework
+    ? []
+    : [
+        .linkedLibrary("undertone_ffi"),
+        .unsafeFlags(["-L\(library)", "-Xlinker", "-rpath", "-Xlinker", library]),
+    ]
 
 let package = Package(
     name: "Undertone",
@@ -13,22 +31,21 @@ let package = Package(
         .library(name: "UndertoneTesting", targets: ["UndertoneTesting"]),
     ],
     targets: [
-        .systemLibrary(name: "UndertoneFFI"),
+        native,
         // Written by UniFFI, whose code is not of Swift 6 yet.
         .target(
             name: "UndertoneEngine",
             dependencies: ["UndertoneFFI"],
             swiftSettings: [.swiftLanguageMode(.v5)],
-            linkerSettings: [
-                .linkedLibrary("undertone_ffi"),
-                .unsafeFlags(["-L\(library)", "-Xlinker", "-rpath", "-Xlinker", library]),
-            ]
+            linkerSettings: linking
         ),
         .target(name: "Undertone", dependencies: ["UndertoneEngine"]),
         .target(name: "UndertoneRelay", dependencies: ["Undertone"]),
         .target(name: "UndertoneTesting", dependencies: ["Undertone"]),
+        // A chat on the command line.
+        .executableTarget(name: "chat", dependencies: ["UndertoneRelay"]),
         // Plays a device in the scenarios that all languages share.
         .executableTarget(name: "player", dependencies: ["UndertoneRelay", "UndertoneTesting"]),
-        .testTarget(name: "UndertoneTests", dependencies: ["Undertone", "UndertoneTesting"]),
+        .testTarget(name: "UndertoneTests", dependencies: ["Undertone", "UndertoneTesting", "player"]),
     ]
 )

@@ -29,6 +29,7 @@ cargo xtask crash …                       kill a process, take its power away,
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
 cargo xtask bindings [LANGUAGE…]          build, package and test the bindings: python, kotlin, swift; installs what is
                                           missing, and is no stage of `test` yet
+cargo xtask bindings xcframework          on macOS: what Apple's platforms take of the library
 cargo xtask bench [--quick] [--only …]    measure what a message costs; without arguments, write docs/benchmarks.md
 cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
 cargo xtask mutants [--shard 1/8] [--file PATH] [--list]

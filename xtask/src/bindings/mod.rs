@@ -1,6 +1,7 @@
 //! `cargo xtask bindings`: builds, packages and tests the bindings of each language, plays the scenarios that they share,
-//! and counts their tests.
+//! and counts their tests. `cargo xtask bindings xcframework` makes what Apple's platforms take of the library.
 
+mod apple;
 mod kotlin;
 mod library;
 mod mixed;
@@ -28,6 +29,9 @@ const LANGUAGES: [Language; 3] = [
 
 /// Builds, packages and tests the languages that the arguments name, or all; then lets these play the scenarios.
 pub fn run(args: &[String]) -> Result<(), String> {
+    if args == ["xcframework"] {
+        return apple::xcframework();
+    }
     if let Some(unknown) = args.iter().find(|name| LANGUAGES.iter().all(|known| known.name != *name)) {
         return Err(format!("no language `{unknown}`; there are {}", LANGUAGES.map(|known| known.name).join(", ")));
     }

@@ -7,6 +7,7 @@ use std::process::Command;
 use super::library;
 use super::table::Table;
 use super::tool::{self, answers, command, folder, need, output, root};
+use crate::stage::Step;
 
 /// What a folder of Debian trixie needs for Swift.
 const PACKAGES: &str = "swiftlang,libc6-dev,libstdc++-14-dev,binutils,git,ca-certificates";
@@ -19,7 +20,21 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     library::nouns("swift", &sources.join("Undertone/Nouns.swift"))?;
     library::stripped(&place.join("lib"))?;
     let printed = output(&mut swift("swift build && swift test --skip-build 2>&1")?)?;
-    table.add("swift", "Swift Testing", tests(&printed));
+    table.add("swift", "Swift Testing", after(&printed, "Test run with "));
+    table.add("swift", "XCTest", after(&printed, "Executed "));
+    check(&place, table)
+}
+
+/// An empty package that has ours by its path runs the README's first example.
+fn check(place: &Path, table: &mut Table) -> Result<(), String> {
+    Step::cargo("build --locked --package undertone-relay").run()?;
+    let root = root()?;
+    for file in ["target/debug/undertone-relay", "bindings/README.md"] {
+        let to = place.join("lib").to_string_lossy().into_owned();
+        tool::run(&mut command("cp", &["--update", file, &to], &root))?;
+    }
+    output(&mut swift("sh check.sh lib/undertone-relay lib/README.md")?)?;
+    table.add("swift", "README's example in a new package", 1);
     Ok(())
 }
 
@@ -44,7 +59,7 @@ fn package() -> Result<PathBuf, String> {
     }
     let place = chroot()?.join("package");
     fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
-    for part in ["Package.swift", "Sources", "Tests"] {
+    for part in ["Package.swift", "check.sh", "Sources", "Tests"] {
         let (from, to) = (from.join(part), place.to_string_lossy().into_owned());
         tool::run(&mut command("cp", &["--recursive", "--update", &from.to_string_lossy(), &to], &root()?))?;
     }
@@ -84,9 +99,9 @@ fn chroot() -> Result<PathBuf, String> {
     Ok(place)
 }
 
-/// The number in `Test run with 6 tests passed`.
-fn tests(printed: &str) -> u64 {
-    let line = printed.lines().rev().find_map(|line| line.split_once("Test run with "));
+/// The number in the last line like `Test run with 6 tests passed`, or `Executed 1 test`.
+fn after(printed: &str, words: &str) -> u64 {
+    let line = printed.lines().rev().find_map(|line| line.split_once(words));
     line.and_then(|(_, rest)| rest.split(' ').next()?.parse().ok()).unwrap_or(0)
 }
 
@@ -94,7 +109,9 @@ fn tests(printed: &str) -> u64 {
 mod unit {
     #[test]
     fn tests_are_counted_by_the_last_line() {
-        assert_eq!(super::tests("Executed 0 tests\n✔ Test run with 6 tests passed after 0.4 seconds."), 6);
-        assert_eq!(super::tests("error: no such module"), 0);
+        let printed = "Executed 1 test\nExecuted 2 tests, with 0 failures\n✔ Test run with 6 tests passed after 0.4 seconds.";
+        assert_eq!(super::after(printed, "Test run with "), 6);
+        assert_eq!(super::after(printed, "Executed "), 2);
+        assert_eq!(super::after("error: no such module", "Executed "), 0);
     }
 }

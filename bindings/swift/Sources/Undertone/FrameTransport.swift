@@ -1,9 +1,9 @@
 import Foundation
 import UndertoneEngine
 
-/// A connection that carries whole frames.
+/// A connection that carries whole frames. Calls whose task is cancelled end soon, and the connection may end with them.
 public protocol Socket: Sendable {
-    /// Sends one.
+    /// Sends one. It is called again when it has returned.
     func send(_ frame: Data) async throws
     /// The next that comes; `nil` when the connection has ended.
     func next() async throws -> Data?
@@ -14,46 +14,58 @@ public actor FrameTransport: Transport {
     /// Connects, and hangs up when what it calls returns.
     public typealias Dial = @Sendable (_ use: @escaping @Sendable (any Socket) async throws -> Void) async throws -> Void
 
+    /// What comes of a request: one frame.
+    private typealias Answered = AsyncThrowingStream<FrameDown, any Error>
+
     private static let page: UInt32 = 256
     private static let users = 64
     private static let acknowledged = 1_024
 
     private let dial: Dial
-    private var socket: (any Socket)?
-    private var waiting: [UInt64: CheckedContinuation<FrameDown, any Error>] = [:]
+    private var wire: AsyncStream<Data>.Continuation?
+    private var waiting: [UInt64: Answered.Continuation] = [:]
     private var number: UInt64 = 0
+    private var unsent = 0
 
+    /// A transport that connects by `dial`, whenever a chat wants to.
     public init(dial: @escaping Dial) { self.dial = dial }
 
+    /// Whether a frame is on its way into the socket: what `Network.settle` looks at.
+    package var isBusy: Bool { unsent > 0 }
+
+    /// Connects, logs in and listens until the connection ends.
     public func run(_ link: any Link) async throws {
         defer { ended() }
-        try await dial { socket in
-            while let frame = try await socket.next() {
-                try await self.take(decodeFrame(frame: frame), socket, link)
+        try await dial { try await self.talk($0, link) }
+    }
+
+    /// Puts envelopes on the wire, to be stored together or not at all.
+    public func send(_ envelopes: [Data]) async throws -> Task<TransmitResult, any Error> {
+        let answered = try begin { .transmit(id: $0, envelopes: envelopes) }
+        return Task {
+            guard case .transmitted(_, let result) = try await answer(answered) else {
+                throw Disconnected(code: "relay.answer")
             }
+            return result
         }
     }
 
-    public func send(_ envelopes: [Data]) async throws -> TransmitResult {
-        guard case .transmitted(_, let result) = try await ask({ .transmit(id: $0, envelopes: envelopes) }) else {
-            throw Disconnected(code: "relay.answer")
-        }
-        return result
-    }
-
+    /// Drops deliveries that are durable on the device.
     public func acknowledge(_ deliveries: [DeliveryId]) async throws {
         for start in stride(from: 0, to: deliveries.count, by: Self.acknowledged) {
             let some = deliveries[start..<min(start + Self.acknowledged, deliveries.count)]
-            try await put(.acknowledge(deliveries: Array(some)))
+            try put(.acknowledge(deliveries: Array(some)))
         }
     }
 
+    /// A page of the mailbox.
     public func fetch(since: DeliveryId) async throws -> MailboxPage {
         let answer = try await ask { .fetch(request: $0, since: since, limit: Self.page) }
         guard case .fetched(_, let deliveries, let next) = answer else { throw Disconnected(code: "relay.answer") }
         return MailboxPage(deliveries: deliveries, next: next)
     }
 
+    /// Looks users up, publishes key packages, asks for a slot.
     public func directory(_ request: Request) async throws -> Answer {
         switch request {
         case .lookUp(let users, let keyPackages):
@@ -79,34 +91,63 @@ public actor FrameTransport: Transport {
         }
     }
 
-    private func ask(_ frame: (UInt64) -> FrameUp) async throws -> FrameDown {
-        number += 1
-        let asked = number
-        guard let socket else { throw Disconnected() }
-        let bytes = try encodeFrame(frame: frame(asked))
-        return try await withCheckedThrowingContinuation { continuation in
-            waiting[asked] = continuation
-            Task {
-                do { try await socket.send(bytes) } catch { answered(asked, .failure(error)) }
+    /// Listens, and sends what is put on the wire, until one of both has ended.
+    private func talk(_ socket: any Socket, _ link: any Link) async throws {
+        let (frames, wire) = AsyncStream<Data>.makeStream()
+        defer { wire.finish() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await frame in frames {
+                    try await socket.send(frame)
+                    await self.sent()
+                }
             }
+            group.addTask {
+                while let frame = try await socket.next() { try await self.take(decodeFrame(frame: frame), wire, link) }
+            }
+            try await group.next()
+            group.cancelAll()
         }
     }
 
-    private func put(_ frame: FrameUp) async throws {
-        guard let socket else { throw Disconnected() }
-        try await socket.send(encodeFrame(frame: frame))
+    private func ask(_ frame: (UInt64) -> FrameUp) async throws -> FrameDown { try await answer(begin(frame)) }
+
+    /// Puts a request on the wire, behind all that were begun before.
+    private func begin(_ frame: (UInt64) -> FrameUp) throws -> Answered {
+        number += 1
+        try put(frame(number))
+        let (answered, continuation) = Answered.makeStream()
+        waiting[number] = continuation
+        return answered
     }
 
-    private func take(_ frame: FrameDown, _ socket: any Socket, _ link: any Link) async throws {
+    private func answer(_ answered: Answered) async throws -> FrameDown {
+        for try await frame in answered { return frame }
+        throw Disconnected()
+    }
+
+    private func put(_ frame: FrameUp) throws {
+        guard let wire else { throw Disconnected() }
+        try put(frame, on: wire)
+    }
+
+    private func put(_ frame: FrameUp, on wire: AsyncStream<Data>.Continuation) throws {
+        let bytes = try encodeFrame(frame: frame)
+        unsent += 1
+        wire.yield(bytes)
+    }
+
+    private func sent() { unsent -= 1 }
+
+    private func take(_ frame: FrameDown, _ wire: AsyncStream<Data>.Continuation, _ link: any Link) async throws {
         switch frame {
         case .challenge(let challenge):
             let signature = try await link.answer(challenge: challenge)
-            let login = FrameUp.login(certificate: try await link.certificate(), signature: signature)
-            try await socket.send(encodeFrame(frame: login))
+            try await put(.login(certificate: link.certificate(), signature: signature), on: wire)
         case .loggedIn(let login, let revocations):
-            self.socket = socket
+            self.wire = wire
             try await link.connected(login)
-            if revocations { try await put(.revocations(request: 0)) }
+            if revocations { try put(.revocations(request: 0), on: wire) }
         case .loginRefused(let code):
             throw Refused(code: code)
         case .closing(let code, let again):
@@ -119,25 +160,28 @@ public actor FrameTransport: Transport {
         case .directoryChanged(let user):
             try await link.directoryChanged(user)
         case .revocationsChanged:
-            try await put(.revocations(request: 0))
+            try put(.revocations(request: 0), on: wire)
         case .revocations(_, let lists):
             for list in lists { try await link.revoked(list) }
         case .transmitted(let number, _), .fetched(let number, _, _), .directory(let number, _), .published(let number),
             .slotHeld(let number, _), .requestRefused(let number):
-            answered(number, .success(frame))
+            answered(number, frame)
         case .unknown:
             break
         }
     }
 
-    private func answered(_ number: UInt64, _ answer: Result<FrameDown, any Error>) {
-        waiting.removeValue(forKey: number)?.resume(with: answer)
+    private func answered(_ number: UInt64, _ frame: FrameDown) {
+        let continuation = waiting.removeValue(forKey: number)
+        continuation?.yield(frame)
+        continuation?.finish()
     }
 
     private func ended() {
-        socket = nil
+        wire = nil
+        unsent = 0
         let waiting = self.waiting
         self.waiting = [:]
-        for continuation in waiting.values { continuation.resume(throwing: Disconnected()) }
+        for continuation in waiting.values { continuation.finish(throwing: Disconnected()) }
     }
 }

@@ -32,4 +32,12 @@ extension UndertoneError {
         case .Denied(let code, _, _): code
         }
     }
+
+    /// What is wrong and what to do, in English; of what is denied, why, as a button can show it.
+    public var text: String {
+        switch self {
+        case .Misuse(_, let text), .Peer(_, let text), .Store(_, let text), .Bug(_, let text): text
+        case .Denied(_, let text, _): text
+        }
+    }
 }

@@ -3,15 +3,19 @@ import UndertoneEngine
 
 /// The relay does not let this device in, and connecting again would not help. `code` is a stable name.
 public struct Refused: Error, Sendable {
+    /// A stable name, like `login.revoked`.
     public let code: String
 
+    /// A refusal for a reason by its stable name.
     public init(code: String) { self.code = code }
 }
 
 /// The connection has ended, or was never there.
 public struct Disconnected: Error, Sendable {
+    /// Why, as a stable name.
     public let code: String
 
+    /// An end of a connection, for a reason if there is one to name.
     public init(code: String = "disconnected") { self.code = code }
 }
 
@@ -22,6 +26,7 @@ public struct MailboxPage: Sendable {
     /// Where it goes on; `nil` at the mailbox's end.
     public let next: DeliveryId?
 
+    /// A page, and where it goes on.
     public init(deliveries: [Delivery], next: DeliveryId?) {
         self.deliveries = deliveries
         self.next = next
@@ -49,13 +54,14 @@ public protocol Link: Sendable {
 /// How a device speaks to its relay. `FrameTransport` speaks to the reference relay.
 ///
 /// Whatever throws, or is given up because a connection ended, is tried again by the engine: nothing is lost, and nothing is
-/// sent twice to anybody. Calls overlap; put on the wire what they hand over in the order in which they are made.
+/// sent twice to anybody. Calls overlap, but for those of `send`.
 public protocol Transport: Sendable {
-    /// Connects, logs in, tells `link` what comes, and returns or throws when the connection has ended. It is run anew after a
-    /// while, unless it throws `Refused`.
+    /// Connects, logs in, tells `link` what comes, and returns or throws when the connection has ended, or soon after its task
+    /// was cancelled. It is run anew after a while, unless it throws `Refused`.
     func run(_ link: any Link) async throws
-    /// Stores envelopes, together or not at all.
-    func send(_ envelopes: [Data]) async throws -> TransmitResult
+    /// Stores envelopes, together or not at all. It returns when they are on the wire behind those of the calls before, and is
+    /// called again only then; the task that it returns ends with the relay's answer, so that many can be under way.
+    func send(_ envelopes: [Data]) async throws -> Task<TransmitResult, any Error>
     /// These are durable on the device: the relay may forget them.
     func acknowledge(_ deliveries: [DeliveryId]) async throws
     /// A page of the mailbox behind a position.
@@ -83,6 +89,7 @@ public struct Services: Sendable {
     /// Tells a user by another channel that messages wait (a `Request.fallback`); true when the platform has taken it over.
     public var fallback: (@Sendable (Request) async throws -> Bool)?
 
+    /// Services, as far as the platform has them.
     public init(
         certify: (@Sendable (Data) async throws -> Data)? = nil,
         blobs: (any Blobs)? = nil,

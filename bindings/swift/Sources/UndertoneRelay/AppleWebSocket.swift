@@ -15,11 +15,23 @@ final class WebSocket: Socket, Sendable {
         return WebSocket(task)
     }
 
-    func send(_ frame: Data) async throws { try await task.send(.data(frame)) }
+    // The system's calls do not hear of a cancelled task: they end with the connection.
+
+    func send(_ frame: Data) async throws {
+        try await withTaskCancellationHandler {
+            try await task.send(.data(frame))
+        } onCancel: {
+            close()
+        }
+    }
 
     func next() async throws -> Data? {
-        while true {
-            if case .data(let frame) = try await task.receive() { return frame }
+        try await withTaskCancellationHandler {
+            while true {
+                if case .data(let frame) = try await task.receive() { return frame }
+            }
+        } onCancel: {
+            close()
         }
     }
 

@@ -10,33 +10,43 @@ final class WebSocket: Socket, @unchecked Sendable {
 
     private let file: Int32
     private let frames: AsyncThrowingStream<Data, any Error>
-    private let lock = NSLock()
+    private let found: AsyncThrowingStream<Data, any Error>.Continuation
     private let sending = DispatchQueue(label: "dev.undertone.websocket")
+    /// Held while a frame is written, which may take long.
+    private let writing = NSLock()
+    /// Held for a moment, around what becomes of `open`.
+    private let lock = NSLock()
     private var open = true
 
     private init(_ file: Int32) {
         self.file = file
-        let (frames, found) = AsyncThrowingStream<Data, any Error>.makeStream()
-        self.frames = frames
-        let reader = Thread { [weak self] in
-            var whole = Data()
-            while let (last, kind, part) = Self.frame(file) {
-                switch kind {
-                case 0, 2:
-                    whole += part
-                    guard whole.count <= Self.longest else { return found.finish(throwing: Disconnected(code: "websocket.long")) }
-                    if last {
-                        found.yield(whole)
-                        whole = Data()
-                    }
-                case 9: self?.put(10, part)
-                case 8: return found.finish()
-                default: break
-                }
-            }
-            found.finish()
+        (frames, found) = AsyncThrowingStream<Data, any Error>.makeStream()
+        // The thread ends when the connection does, and nobody uses the file after it.
+        Thread.detachNewThread {
+            self.found.finish(throwing: self.listen())
+            self.close()
+            self.writing.withLock { _ = Glibc.close(file) }
         }
-        reader.start()
+    }
+
+    /// Takes what comes until the end; why it has ended, if that is an error.
+    private func listen() -> Disconnected? {
+        var whole = Data()
+        while let (last, kind, part) = Self.frame(file) {
+            switch kind {
+            case 0, 2:
+                whole += part
+                guard whole.count <= Self.longest else { return Disconnected(code: "websocket.long") }
+                if last {
+                    found.yield(whole)
+                    whole = Data()
+                }
+            case 9: put(10, part)
+            case 8: return nil
+            default: break
+            }
+        }
+        return nil
     }
 
     static func connect(to url: URL) async throws -> WebSocket {
@@ -50,10 +60,15 @@ final class WebSocket: Socket, @unchecked Sendable {
     }
 
     func send(_ frame: Data) async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            sending.async {
-                self.put(2, frame) ? continuation.resume() : continuation.resume(throwing: Disconnected())
+        // A write can wait for ever on who does not read: whoever is cancelled has no use for this connection.
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                sending.async {
+                    self.put(2, frame) ? continuation.resume() : continuation.resume(throwing: Disconnected())
+                }
             }
+        } onCancel: {
+            close()
         }
     }
 
@@ -62,14 +77,13 @@ final class WebSocket: Socket, @unchecked Sendable {
         return try await iterator.next()
     }
 
+    /// Ends the connection, and whatever waits for it.
     func close() {
         lock.withLock {
             if open { shutdown(file, Int32(SHUT_RDWR)) }
             open = false
         }
     }
-
-    deinit { Glibc.close(file) }
 
     private static func dial(_ host: String, _ port: Int, _ path: String) throws -> Int32 {
         var hints = addrinfo()
@@ -125,7 +139,7 @@ final class WebSocket: Socket, @unchecked Sendable {
         let mask = (0..<4).map { _ in UInt8.random(in: .min ... .max) }
         frame += mask
         frame += data.enumerated().map { $1 ^ mask[$0 & 3] }
-        return lock.withLock { open && Self.write(file, frame) }
+        return writing.withLock { lock.withLock { open } && Self.write(file, frame) }
     }
 
     private func bigEndian(_ number: Int, bytes: Int) -> Data {

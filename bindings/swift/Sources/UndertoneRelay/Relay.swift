@@ -14,6 +14,7 @@ public func relayTransport(_ address: String) -> FrameTransport {
 public struct Demo: Sendable {
     private let address: String
 
+    /// The demonstration's authority at a relay's address.
     public init(_ address: String) { self.address = address }
 
     /// What an engine must trust.

@@ -27,10 +27,15 @@ public actor Network {
         let services: Services
         let disk: MemoryDisk
         let hostKey: Data
-        let transport: FrameTransport
+        let frames: FrameTransport
+        let transport: any Transport
     }
 
     /// `policy` is the preset one if it is not given; the clock shows `start`, or the first of January 2030.
+    ///
+    /// - Parameters:
+    ///   - policy: The rules, of the devices and of the relay.
+    ///   - start: What the clock shows at first.
     public init(policy: Policy? = nil, start: Date = Date(timeIntervalSince1970: 1_893_456_000)) throws {
         self.policy = policy
         clock = try ManualClock(now: start)
@@ -38,22 +43,32 @@ public actor Network {
         relay = try TestRelay(authorities: [authority.publicKey()], policy: policy, clock: clock)
     }
 
-    /// A device of a user, certified in a role, connected and settled. Give `identity` for a further device of the same user.
+    /// A device of a user, certified in a role, connected and settled.
+    ///
+    /// - Parameters:
+    ///   - user: Whose device it is.
+    ///   - role: In which role, by its name in the policy.
+    ///   - identity: For a further device of the same user, the identity key of the first.
+    ///   - blobs: Where encrypted files are.
+    ///   - fallback: The platform's other channel.
+    ///   - fallbackAfter: After how long what stays unread is told by it.
+    ///   - wrap: Puts a transport of the test's around the one to the relay.
     public func join(
         _ user: String,
         as role: String,
         identity: Data? = nil,
         blobs: (any Blobs)? = nil,
         fallback: (@Sendable (Request) async throws -> Bool)? = nil,
-        fallbackAfter: TimeInterval? = nil
+        fallbackAfter: TimeInterval? = nil,
+        wrap: @Sendable (any Transport) -> any Transport = { $0 }
     ) async throws -> Undertone {
         let config = Config(
             user: UserId(user), authorities: [try authority.publicKey()], policy: policy, identity: identity,
             fallbackAfter: fallbackAfter)
         let services = Services(
             certify: { try await self.certify($0, Role(role)) }, blobs: blobs, fallback: fallback)
-        let transport = FrameTransport { use in try await self.dial(use) }
-        return try await open(config, services, MemoryDisk(), secret(), transport)
+        let frames = FrameTransport { use in try await self.dial(use) }
+        return try await open(config, services, MemoryDisk(), secret(), frames, wrap(frames))
     }
 
     /// The process of a chat ends and begins anew, on the same disk.
@@ -61,7 +76,7 @@ public actor Network {
         guard let place = seats.firstIndex(where: { $0.chat === chat }) else { return chat }
         let seat = seats.remove(at: place)
         await chat.close()
-        return try await open(seat.config, seat.services, seat.disk, seat.hostKey, seat.transport)
+        return try await open(seat.config, seat.services, seat.disk, seat.hostKey, seat.frames, seat.transport)
     }
 
     /// Lets time pass, and everybody do what is due meanwhile, in the order in which it is due.
@@ -103,7 +118,7 @@ public actor Network {
 
     private func isIdle() async -> Bool {
         for seat in seats {
-            guard await seat.chat.isIdle() else { return false }
+            guard await seat.chat.isIdle(), await !seat.frames.isBusy else { return false }
         }
         for socket in sockets {
             if await socket.isBusy { return false }
@@ -118,15 +133,17 @@ public actor Network {
     }
 
     private func open(
-        _ config: Config, _ services: Services, _ disk: MemoryDisk, _ hostKey: Data, _ transport: FrameTransport
+        _ config: Config, _ services: Services, _ disk: MemoryDisk, _ hostKey: Data, _ frames: FrameTransport,
+        _ transport: any Transport
     ) async throws -> Undertone {
         let chat = try await Undertone.open(
             config: config, store: .memory(disk: disk), hostKey: hostKey, transport: transport, services: services,
             clock: clock)
         seats.append(
             Seat(
-                chat: chat, config: config, services: services, disk: disk, hostKey: hostKey, transport: transport))
-        while await !chat.isOnline { try await Task.sleep(nanoseconds: 1_000_000) }
+                chat: chat, config: config, services: services, disk: disk, hostKey: hostKey, frames: frames,
+                transport: transport))
+        try await chat.online()
         await settle()
         return chat
     }
@@ -181,7 +198,7 @@ private actor MemorySocket: Socket {
     }
 
     func next() async throws -> Data? {
-        while !ended {
+        while !ended, !Task.isCancelled {
             if !frames.isEmpty {
                 handing = true
                 return frames.removeFirst()

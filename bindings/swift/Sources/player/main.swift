@@ -23,7 +23,7 @@ actor Player {
         case "offline": try await it.disconnect()
         case "online":
             try await it.connect()
-            try await online(it)
+            try await it.online()
         case "sleep":
             try await it.suspend()
             try await it.resume()
@@ -125,12 +125,8 @@ actor Player {
                 services: Services(certify: { try await demo.certify($0, as: role) }, blobs: blobs))
         }
         chat = try await opening?()
-        try await online(it)
+        try await it.online()
         return [try it.device.hex]
-    }
-
-    private func online(_ chat: Undertone) async throws {
-        while await !chat.isOnline { try await Task.sleep(nanoseconds: 10_000_000) }
     }
 
     private func may(_ action: String, _ user: UserId) async throws -> String {
@@ -173,6 +169,11 @@ actor Player {
     private func name<T>(_ value: T) -> String { "\(value)".uppercased() }
 }
 
+// A hidden mode, for a test.
+if CommandLine.arguments.dropFirst().first == "leave" {
+    try leave(CommandLine.arguments[2], CommandLine.arguments[3])
+}
+
 // Reads commands, a line each, and answers each with a line: `ok` and what was asked for, or `error` and a code.
 let player = Player()
 while let line = readLine() {
@@ -184,7 +185,7 @@ while let line = readLine() {
         answer = ["error", error.code]
     }
     let plain = CharacterSet.alphanumerics.intersection(CharacterSet(charactersIn: Unicode.Scalar(0)...Unicode.Scalar(127)))
-    print(answer.map { $0.addingPercentEncoding(withAllowedCharacters: plain) ?? "" }.joined(separator: " "))
-    fflush(nil)
+    let said = answer.map { $0.addingPercentEncoding(withAllowedCharacters: plain) ?? "" }.joined(separator: " ")
+    FileHandle.standardOutput.write(Data("\(said)\n".utf8))
     if words[0] == "quit" { break }
 }

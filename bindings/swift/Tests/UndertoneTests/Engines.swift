@@ -1,0 +1,91 @@
+import Foundation
+import Testing
+import Undertone
+import UndertoneTesting
+
+/// A host key, for tests.
+let key = Data(count: 32)
+
+/// What a client's engine is opened with, and the authority that certifies it.
+func configured() throws -> (Config, Authority) {
+    let authority = try Authority.fromSeed(seed: Data(0..<32))
+    return (Config(user: UserId("ann"), authorities: [try authority.publicKey()]), authority)
+}
+
+/// An engine of Ann, a client, without a network. Its store is in memory if none is given.
+func opened(_ store: Store? = nil) throws -> Engine {
+    let (config, authority) = try configured()
+    let engine = try Engine.open(config: config, store: store ?? .memory(disk: MemoryDisk()), hostKey: key)
+    let identity = try engine.identity()
+    let now = Date()
+    try identity.enrol(
+        certificate: authority.issue(
+            request: identity.enrolmentRequest(), role: Role("client"), serial: 1, notBefore: now.addingTimeInterval(-60),
+            notAfter: now.addingTimeInterval(90 * 86_400)))
+    // Durable is what was drained.
+    while try engine.drain(limit: 1_000).more {}
+    return engine
+}
+
+/// The code of the error that a call comes to; its text says something, too.
+func code<T>(_ call: () throws -> T, _ place: SourceLocation = #_sourceLocation) -> String {
+    do {
+        _ = try call()
+        Issue.record("there is no error", sourceLocation: place)
+    } catch let error as UndertoneError {
+        #expect(!error.text.isEmpty, sourceLocation: place)
+        return error.code
+    } catch {
+        Issue.record("another error: \(error)", sourceLocation: place)
+    }
+    return ""
+}
+
+/// What a message says, if it is a text.
+func text(_ message: Message) -> String {
+    if case .text(let text) = message.content { text } else { "" }
+}
+
+/// All texts of a conversation, oldest first.
+func texts(_ messages: Messages, _ talk: ConversationId) throws -> [String] {
+    var found: [String] = []
+    var cursor = Cursor.newest
+    while true {
+        let page = try messages.page(conversation: talk, cursor: cursor, limit: 200)
+        found += page.messages.map(text)
+        guard page.more, let oldest = page.messages.last else { return found.reversed() }
+        cursor = .before(key: oldest.key)
+    }
+}
+
+/// The newest texts of a chat's conversation, oldest first.
+func texts(_ chat: Undertone, _ talk: ConversationId) async throws -> [String] {
+    try await chat.messages.page(conversation: talk, cursor: .newest, limit: 50).messages.reversed().map(text)
+}
+
+/// A folder for one test, which goes with what is in it.
+final class Folder: Sendable {
+    let url = FileManager.default.temporaryDirectory.appendingPathComponent("undertone-\(UUID().uuidString)")
+
+    init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    /// Where something in it is.
+    func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+}
+
+/// Ann, a client, has written to Bea, an escort.
+func acquainted(
+    wrap: @Sendable (any Transport) -> any Transport = { $0 },
+    _ test: (Network, Undertone, Undertone, ConversationId) async throws -> Void
+) async throws {
+    let network = try Network()
+    let ann = try await network.join("ann", as: "client", wrap: wrap)
+    let bea = try await network.join("bea", as: "escort")
+    let talk = try await ann.conversations.start(user: bea.user)
+    try await ann.send("Hello, Bea", to: talk)
+    await network.settle()
+    try await test(network, ann, bea, talk)
+    await network.close()
+}

@@ -1,0 +1,48 @@
+import Foundation
+import Testing
+import Undertone
+
+/// A process that ends while calls are under way.
+@Suite struct ExitTests {
+    @Test(arguments: ["exit", "kill"])
+    func aProcessEndsWhateverIsUnderWay(_ how: String) async throws {
+        let folder = try Folder()
+        let (status, printed) = try await run(["leave", folder.path("store"), how])
+        #expect(printed == "confirmed 50\n")
+        #expect(status == (how == "kill" ? SIGKILL : 0))
+        let authority = try Authority.fromSeed(seed: Data(count: 32))
+        let engine = try Engine.open(
+            config: Config(user: UserId("ann"), authorities: [authority.publicKey()]),
+            store: .sqlite(path: folder.path("store"), lockWaitMs: 1_000), hostKey: key)
+        let talk = try engine.conversations().start(user: UserId("bea"))
+        let found = try texts(engine.messages(), talk)
+        #expect(found.prefix(50) == (0..<50).map(String.init)[...])
+        #expect(found.dropFirst(50).allSatisfy { $0 == "unconfirmed" })
+        _ = try engine.messages().send(conversation: talk, draft: Draft(text: "on it goes"))
+        try engine.shutDown()
+    }
+
+    /// Runs the player, which is beside the tests, to its end.
+    private func run(_ arguments: [String]) async throws -> (Int32, String) {
+        let process = Process()
+        process.executableURL = programs.appendingPathComponent("player")
+        process.arguments = arguments
+        let output = Pipe()
+        process.standardOutput = output
+        return try await withCheckedThrowingContinuation { continuation in
+            process.terminationHandler = { ended in
+                let printed = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+                continuation.resume(returning: (ended.terminationStatus, printed))
+            }
+            do { try process.run() } catch { continuation.resume(throwing: error) }
+        }
+    }
+
+    private var programs: URL {
+        #if os(Linux)
+        Bundle.main.bundleURL
+        #else
+        Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }!.bundleURL.deletingLastPathComponent()
+        #endif
+    }
+}
