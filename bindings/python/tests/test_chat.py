@@ -283,7 +283,7 @@ async def test_a_call_that_is_cancelled_at_any_moment_leaves_everything_usable(t
             "emoji": "+",
             "file": b"abc",
             "from_": talk,
-            "id": message.key.id,
+            "id": message.id,
             "kind": CallKind.VOICE,
             "limit": 10,
             "list": b"no list",

@@ -11,6 +11,8 @@ mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use relay::Relay;
 use scenario::Scenario;
@@ -47,20 +49,36 @@ fn run() -> Result<(), String> {
     let relay = Relay::start(&ask.relay)?;
     let (mut passed, mut failed) = (0, Vec::new());
     for scenario in &scenarios {
-        for cast in casts(&ask.languages, scenario.devices.len()) {
-            let names: Vec<&str> = cast.iter().map(|language| language.name.as_str()).collect();
-            match scenario.play(&cast, relay.address()) {
-                Ok(()) => passed += 1,
-                Err(why) => {
-                    println!("FAILED {} by {}: {why}", scenario.name, names.join(", "));
-                    failed.push(format!("{} by {}", scenario.name, names.join(", ")));
-                }
-            }
-        }
+        let casts = casts(&ask.languages, scenario.devices.len());
+        passed += casts.len();
+        let bad = play_all(scenario, &casts, relay.address());
+        passed -= bad.len();
+        failed.extend(bad);
         println!("{}: {}", scenario.name, scenario.about);
     }
     println!("{passed} passed, {} failed", failed.len());
     if failed.is_empty() && passed > 0 { Ok(()) } else { Err(format!("failed: {}", failed.join("; "))) }
+}
+
+/// Plays a scenario with every cast, some at the same time; gives those that failed.
+fn play_all(scenario: &Scenario, casts: &[Vec<Language>], relay: &str) -> Vec<String> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let stages = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..stages {
+            scope.spawn(|| {
+                while let Some(cast) = casts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let names: Vec<&str> = cast.iter().map(|language| language.name.as_str()).collect();
+                    let what = format!("{} by {}", scenario.name, names.join(", "));
+                    if let Err(why) = scenario.play(cast, relay) {
+                        println!("FAILED {what}: {why}");
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+                    }
+                }
+            });
+        }
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Every ordered pair of languages for the first two devices; further devices take what is left in turn.

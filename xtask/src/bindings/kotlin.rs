@@ -17,6 +17,9 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     library::stripped(&module.join("target/native").join(platform()?))?;
     let printed = output(&mut command("mvn", &["--batch-mode", "--no-transfer-progress", "install"], &folder))?;
     table.add("kotlin", "JUnit", tests(&printed));
+    let relay = root()?.join(library::RELAY).to_string_lossy().into_owned();
+    output(&mut command("sh", &["check/example.sh", &relay], &folder))?;
+    table.add("kotlin", "README's example in a new project", 1);
     Ok(())
 }
 

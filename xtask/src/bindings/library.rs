@@ -11,10 +11,14 @@ const CONFIG: &str = "uniffi.toml";
 /// Bytes of the stripped library at most.
 const MOST: u64 = 4 * 1_000_000;
 
-/// Builds the library and the generators.
+/// The relay that examples and scenarios talk over.
+pub const RELAY: &str = "target/debug/undertone-relay";
+
+/// Builds the library, the generators, and what the examples and scenarios need beside them.
 pub fn build() -> Result<(), String> {
     Step::cargo("rustc --locked --profile bindings --package undertone-ffi --lib --crate-type cdylib").run()?;
-    Step::cargo("build --locked --package undertone-bindgen").run()
+    Step::cargo("build --locked --package undertone-bindgen").run()?;
+    Step::cargo("build --locked --package undertone-relay --package undertone-mixed").run()
 }
 
 /// The library with the symbols from which sources are written.
@@ -62,6 +66,8 @@ pub fn swift(sources: &std::path::Path, header: &std::path::Path) -> Result<(), 
 /// Writes the nouns of a language.
 pub fn nouns(language: &str, file: &std::path::Path) -> Result<(), String> {
     let library = path()?;
+    let folder = file.parent().unwrap_or(file);
+    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     generator("undertone-nouns", &[language, &library.to_string_lossy(), &file.to_string_lossy()])
 }
 

@@ -1,15 +1,17 @@
 //! The scenarios that all languages share, over one real relay.
 
+use super::library;
 use super::table::{Table, before};
 use super::tool::{command, output, root};
-use crate::stage::Step;
+
+/// The player in Rust, which needs no bindings.
+const RUST: &str = "target/debug/undertone-player";
 
 /// Lets the players of these languages play in every pairing.
 pub fn run(players: &[(&'static str, String)], table: &mut Table) -> Result<(), String> {
-    Step::cargo("build --locked --package undertone-relay --package undertone-mixed").run()?;
     let root = root()?;
-    let mut arguments = vec!["--relay".to_owned(), "target/debug/undertone-relay".to_owned()];
-    for (name, player) in players {
+    let mut arguments = vec!["--relay".to_owned(), library::RELAY.to_owned()];
+    for (name, player) in players.iter().chain(&[("rust", RUST.to_owned())]) {
         arguments.extend(["--player".to_owned(), format!("{name}={player}")]);
     }
     arguments.push("tests/scenarios".to_owned());

@@ -30,7 +30,11 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     let python = bin.join("python");
     let tests = output(&mut command(&python, &["-m", "pytest", "-p", "no:cacheprovider"], &folder))?;
     table.add("python", "pytest", before(&tests, "passed"));
-    tool::run(&mut command(&python, &["-m", "mypy", "--no-error-summary", "examples", "players", "tests"], &folder))
+    tool::run(&mut command(
+        &python,
+        &["-m", "mypy", "--no-error-summary", "bench", "examples", "players", "tests"],
+        &folder,
+    ))
 }
 
 /// How the player is started.

@@ -7,7 +7,6 @@ use std::process::Command;
 use super::library;
 use super::table::Table;
 use super::tool::{self, answers, command, folder, need, output, root};
-use crate::stage::Step;
 
 /// What a folder of Debian trixie needs for Swift.
 const PACKAGES: &str = "swiftlang,libc6-dev,libstdc++-14-dev,binutils,git,ca-certificates";
@@ -27,9 +26,8 @@ pub fn run(table: &mut Table) -> Result<(), String> {
 
 /// An empty package that has ours by its path runs the README's first example.
 fn check(place: &Path, table: &mut Table) -> Result<(), String> {
-    Step::cargo("build --locked --package undertone-relay").run()?;
     let root = root()?;
-    for file in ["target/debug/undertone-relay", "bindings/README.md"] {
+    for file in [library::RELAY, "bindings/README.md"] {
         let to = place.join("lib").to_string_lossy().into_owned();
         tool::run(&mut command("cp", &["--update", file, &to], &root))?;
     }
@@ -109,7 +107,8 @@ fn after(printed: &str, words: &str) -> u64 {
 mod unit {
     #[test]
     fn tests_are_counted_by_the_last_line() {
-        let printed = "Executed 1 test\nExecuted 2 tests, with 0 failures\n✔ Test run with 6 tests passed after 0.4 seconds.";
+        let printed =
+            "Executed 1 test\nExecuted 2 tests, with 0 failures\n✔ Test run with 6 tests passed after 0.4 seconds.";
         assert_eq!(super::after(printed, "Test run with "), 6);
         assert_eq!(super::after(printed, "Executed "), 2);
         assert_eq!(super::after("error: no such module", "Executed "), 0);

@@ -417,9 +417,9 @@ class Undertone:
                 for conversation in waiting:
                     unread = await self.messages._unread(conversation)
                     known = given.get(conversation, set())
-                    given[conversation] = {message.key.id for message in unread}
+                    given[conversation] = {message.id for message in unread}
                     for message in unread:
-                        if message.key.id not in known:
+                        if message.id not in known:
                             yield message
                 try:
                     update: Any = await anext(updates)
