@@ -119,7 +119,14 @@ fn forgotten(sim: &mut Sim, ix: DeviceIx, there: &There) {
     for (at, line) in sim.model.lines.iter().enumerate() {
         let kept = line.is_taken_from(ix) || expiry::may_have_gone(sim, ix, line) || there.contains_key(&at);
         if line.device == ix && line.fate == Fate::Sent && !kept {
-            lost.push(line.text.clone());
+            let reads: Vec<_> = line.reads.iter().map(|read| (read.device, read.at.as_ms(), read.sure)).collect();
+            lost.push(format!(
+                "{}, {:?} of {}, {:?}, read {reads:?}",
+                line.text,
+                line.id,
+                line.written.0.as_ms(),
+                line.terms
+            ));
         }
     }
     for text in lost {

@@ -88,7 +88,8 @@ fn inside(chroot: &Path, line: &str) -> String {
 /// A folder with Debian trixie and its Swift, made once.
 fn chroot() -> Result<PathBuf, String> {
     let place = folder("swift")?.join("trixie");
-    if !place.join("usr/bin/swift").exists() {
+    // It is a link to a place within the folder.
+    if fs::symlink_metadata(place.join("usr/bin/swift")).is_err() {
         need("mmdebstrap", &["mmdebstrap"])?;
         let include = format!("--include={PACKAGES}");
         let args = ["--variant=apt", &include, "trixie", &place.to_string_lossy()];

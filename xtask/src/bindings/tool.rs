@@ -27,6 +27,8 @@ pub fn root() -> Result<PathBuf, String> {
 pub fn command(program: impl AsRef<std::ffi::OsStr>, args: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.args(args).current_dir(folder).stdin(Stdio::null());
+    // Cargo's search path leads to a library that was built for something else.
+    command.env_remove("LD_LIBRARY_PATH").env_remove("DYLD_FALLBACK_LIBRARY_PATH");
     command
 }
 
