@@ -18,7 +18,7 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     library::swift(&sources.join("UndertoneEngine"), &sources.join("UndertoneFFI"))?;
     library::nouns("swift", &sources.join("Undertone/Nouns.swift"))?;
     library::stripped(&place.join("lib"))?;
-    let printed = output(&mut swift("swift build && swift test --skip-build 2>&1")?)?;
+    let printed = output(&mut swift("swift build --build-tests && swift test --skip-build 2>&1")?)?;
     table.add("swift", "Swift Testing", after(&printed, "Test run with "));
     table.add("swift", "XCTest", after(&printed, "Executed "));
     check(&place, table)
