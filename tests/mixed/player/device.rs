@@ -31,7 +31,12 @@ impl From<Misuse> for Fault {
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Fault {
-        Fault(error.code().to_owned())
+        // What is denied has the code of its reason, as in the other languages.
+        let code = match &error {
+            Error::Denied(reason) => reason.code(),
+            error => error.code(),
+        };
+        Fault(code.to_owned())
     }
 }
 
@@ -308,6 +313,7 @@ impl Device {
         let (host, mut notices) = undertone_host::start(engine, self.relay.clone()).map_err(other)?;
         // A scenario looks at the engine instead.
         tokio::spawn(async move { while notices.recv().await.is_some() {} });
+        host.connect(true).map_err(other)?;
         self.host = Some(host);
         Ok(())
     }
@@ -330,7 +336,9 @@ impl Device {
         &self,
         work: impl FnOnce(&mut Engine, Time) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Fault> {
-        Ok(self.host()?.run(work).await.map_err(other)??)
+        // A host ends with its engine.
+        let done = self.host()?.run(work).await.unwrap_or(Err(Error::Misuse(Misuse::Closed)));
+        Ok(done?)
     }
 
     fn host(&self) -> Result<&Host, Fault> {
