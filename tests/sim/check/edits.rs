@@ -1,6 +1,6 @@
 //! Wordings and deletions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use undertone::id::ConversationId;
 use undertone::message::Message;
@@ -25,9 +25,10 @@ pub(super) fn same_wording(sim: &mut Sim, pair: Pair, views: &[(DeviceIx, Vec<Me
         return;
     }
     let blocked = sim.model.ever_blocked(pair);
-    let shown_by =
-        |at: usize| views.iter().filter(|(_, messages)| messages.iter().any(|m| line(sim, m) == Some(at))).count();
-    let all: BTreeSet<usize> = (0..sim.model.lines.len()).filter(|at| shown_by(*at) == views.len()).collect();
+    let mut shown_by: BTreeMap<usize, usize> = BTreeMap::new();
+    for at in views.iter().flat_map(|(_, messages)| messages).filter_map(|message| line(sim, message)) {
+        *shown_by.entry(at).or_default() += 1;
+    }
     let mut reference: BTreeMap<usize, (DeviceIx, String)> = BTreeMap::new();
     for (ix, messages) in views {
         for message in messages {
@@ -37,7 +38,7 @@ pub(super) fn same_wording(sim: &mut Sim, pair: Pair, views: &[(DeviceIx, Vec<Me
             let (first, known) = reference.entry(at).or_insert_with(|| (*ix, text.to_owned()));
             let founder = sim.model.standing[ix] == Standing::Founder;
             // What has gone from who gave it other words, before those were told, keeps its old ones where it goes later.
-            let lapsed = line.terms.period >= 0 && !all.contains(&at);
+            let lapsed = line.terms.period >= 0 && shown_by[&at] < views.len();
             let differs = founder && !blocked && (known != text || !lapsed && !line.may_say(text));
             let wordings: Vec<_> = line.wordings.iter().map(|w| (&w.text, w.depth, w.sure, w.unseen)).collect();
             let what = format!(
