@@ -71,6 +71,8 @@ pub(crate) struct Received<'a> {
     pub device: DeviceId,
     /// When, as all devices count it: the author's stamp, no later than shortly after the relay accepted it.
     pub at: Time,
+    /// When the relay accepted it.
+    pub accepted: Time,
     /// Names the act: with `at` it orders acts that contradict each other.
     pub id: MessageId,
     pub target: Option<&'a MessageRef>,
@@ -110,6 +112,7 @@ impl<'a> Received<'a> {
             role: sender.role(),
             device: sender.device(),
             at: content.head.stamp.min(accepted.plus(limits::STAMP_AHEAD)),
+            accepted,
             id: content.head.id,
             target: content.head.target.as_ref(),
             body: &content.body,

@@ -226,9 +226,9 @@ fn confirm(
     let Some(place) = message::find(&ctx.tx, conversation, author, id)? else { return Ok(false) };
     let Some(mut row) = message::load(&ctx.tx, conversation, place)? else { return Ok(false) };
     let own = *from == ctx.account.user;
-    if mark == Mark::Read && person::is_blocked(ctx, from)? {
-        return Ok(true);
-    }
+    // That it was read is not heard of who is blocked. That it came is, and nothing else may say so: the mark that it
+    // was read takes the place of the one that it was delivered.
+    let mark = if mark == Mark::Read && person::is_blocked(ctx, from)? { Mark::Delivered } else { mark };
     if row.own {
         // This user is none of its recipients.
         let moved = note(&mut row, from, mark, at);
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn of_who_is_blocked_it_counts_that_a_message_came_and_not_that_it_was_read() {
+    fn of_who_is_blocked_that_a_message_was_read_counts_as_that_it_came() {
         let (mut engine, talk) = begun();
         written(&mut engine, talk, 1);
         let mut said = |mark, blocked| {
@@ -476,8 +476,7 @@ mod tests {
             assert_eq!(engine.mutate(NOW, confirm), Ok(true));
             state(&mut engine, talk, 0)
         };
-        assert_eq!(said(Mark::Read, true), SendState::Sent);
-        assert_eq!(said(Mark::Delivered, true), SendState::Delivered);
+        assert_eq!(said(Mark::Read, true), SendState::Delivered);
         assert_eq!(said(Mark::Read, false), SendState::Read);
     }
 

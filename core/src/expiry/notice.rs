@@ -52,7 +52,8 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     if notice.messages.len() > limits::NOTICE {
         return Err(PeerFault::TooLarge("expiry notice").into());
     }
-    let at = notice.read.min(act.at);
+    // It was read before it was told. A clock that was put back in between must not make that seem long ago.
+    let at = notice.read.min(super::sent(act.at, Some(act.accepted)));
     let mut waiting = Vec::new();
     for target in &notice.messages {
         if !noticed(ctx, act.conversation, target, act.author, at)? {
@@ -136,7 +137,7 @@ mod tests {
     use crate::engine::testing::{NOW, certified, enrolled, put};
     use crate::id::MessageId;
     use crate::message::{Body, Recipient};
-    use crate::time::SECOND;
+    use crate::time::{MINUTE, SECOND};
 
     fn user(name: &str) -> UserId {
         UserId::new(name).unwrap()
@@ -221,6 +222,16 @@ mod tests {
 
     /// Takes in a notice of Bea's, with what waits for its message afterwards.
     fn notice(engine: &mut Engine, talk: ConversationId, messages: Vec<MessageRef>) -> Result<Vec<Early>> {
+        notice_at(engine, talk, messages, (NOW, NOW))
+    }
+
+    /// The same, told when her clock showed `told`, and accepted later or earlier.
+    fn notice_at(
+        engine: &mut Engine,
+        talk: ConversationId,
+        messages: Vec<MessageRef>,
+        (told, accepted): (Time, Time),
+    ) -> Result<Vec<Early>> {
         let (bea, target) = (certified("bea", 1), messages[0].clone());
         let body = codec::encode(&Notice { read: NOW, messages })?;
         engine.mutate(NOW, |ctx| {
@@ -229,7 +240,8 @@ mod tests {
                 author: bea.user(),
                 role: bea.role(),
                 device: bea.device(),
-                at: NOW,
+                at: told,
+                accepted,
                 id: id(9),
                 target: None,
                 body: &body,
@@ -252,6 +264,20 @@ mod tests {
         engine.mutate(NOW, |ctx| apply_early(ctx, talk, &named("ann", 2), &user("bea"), NOW)).unwrap();
         let row = message::load(&engine.read().unwrap(), talk, place(2)).unwrap().unwrap();
         assert_eq!(row.readers, [(user("bea"), NOW)]);
+    }
+
+    #[test]
+    fn r25_a_notice_counts_from_reading_though_the_clock_was_put_back_before_it_was_told() {
+        let counts = |told, accepted| {
+            let (mut engine, talk) = begun();
+            put(&mut engine, talk, place(1), &message("ann"), NOW);
+            notice_at(&mut engine, talk, vec![named("ann", 1)], (told, accepted)).unwrap();
+            message::load(&engine.read().unwrap(), talk, place(1)).unwrap().unwrap().readers[0].1
+        };
+        let (early, late) = (NOW.minus(80 * MINUTE), NOW.plus(MINUTE));
+        assert_eq!(counts(early, late), NOW);
+        assert_eq!(counts(early, early), early, "read before it was told, by every clock");
+        assert_eq!(counts(early, NOW.minus(MINUTE)), NOW.minus(MINUTE), "whatever the reader says");
     }
 
     #[test]
