@@ -24,7 +24,7 @@ use crate::time::Time;
 const SWEEP_CURSOR: &[u8] = b"act sweep";
 
 /// Who is to get an act.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Audience {
     /// Every other device of all members.
     Members,

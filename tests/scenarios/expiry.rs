@@ -5,6 +5,7 @@ use undertone::envelope::{Clock, MessageRef};
 use undertone::id::{ConversationId, MessageId};
 use undertone::limits;
 use undertone::message::{Message, MessageContent, SendState, SystemNote};
+use undertone::privacy::Privacy;
 use undertone::store::Table;
 use undertone::time::{DAY, HOUR, MINUTE, SECOND};
 use undertone_tests::sim::{DeviceIx, World};
@@ -71,13 +72,34 @@ fn every_period_ends_when_it_says_and_never_never_does() {
     world.check();
 }
 
+/// A device tells nobody that it has read.
+fn receipts_off(world: &mut World, ix: DeviceIx) {
+    let off = Privacy { read_receipts: false, ..Privacy::default() };
+    world.call(ix, |engine, now| engine.privacy().set(off, now)).unwrap();
+    world.settle();
+}
+
+/// Whether a device shows of one of its messages that it was read.
+fn was_read(world: &mut World, ix: DeviceIx, talk: ConversationId) -> bool {
+    world.messages(ix, talk).iter().any(|message| message.own && message.state == SendState::Read)
+}
+
 // R25
 #[test]
 fn what_goes_when_read_goes_on_both_sides_and_on_all_devices() {
+    for receipts in [true, false] {
+        goes_when_read(receipts);
+    }
+}
+
+fn goes_when_read(receipts: bool) {
     let mut world = World::new(3);
     let (ann, bea, talk) = world.acquaint();
     let tablet = world.another(bea);
     world.settle();
+    if !receipts {
+        receipts_off(&mut world, bea);
+    }
     send(&mut world, ann, talk, "read once", 0, Clock::FromSend);
     world.settle();
     for ix in [ann, bea, tablet] {
@@ -91,14 +113,24 @@ fn what_goes_when_read_goes_on_both_sides_and_on_all_devices() {
         assert_eq!(world.conversation(ix, talk).expired_unseen, 0, "it was seen");
     }
     assert_eq!(world.unread(tablet, talk), 0);
+    assert_eq!(was_read(&mut world, ann, talk), receipts, "an expiry notice is no receipt");
     world.check();
 }
 
 // R25
 #[test]
 fn a_period_from_reading_starts_with_reading_on_both_sides() {
+    for receipts in [true, false] {
+        starts_with_reading(receipts);
+    }
+}
+
+fn starts_with_reading(receipts: bool) {
     let mut world = World::new(4);
     let (ann, bea, talk) = world.acquaint();
+    if !receipts {
+        receipts_off(&mut world, bea);
+    }
     let id = send(&mut world, ann, talk, "an hour from reading", 60, Clock::FromRead);
     world.run(5 * HOUR);
     assert!(has(&mut world, ann, talk, "an hour from reading") && has(&mut world, bea, talk, "an hour from reading"));
@@ -106,6 +138,7 @@ fn a_period_from_reading_starts_with_reading_on_both_sides() {
     world.run(MINUTE);
     let (hers, theirs) = (get(&mut world, ann, talk, ann, id), get(&mut world, bea, talk, ann, id));
     assert_eq!(hers.goes_at, theirs.goes_at);
+    assert_eq!(hers.state == SendState::Read, receipts, "an expiry notice is no receipt");
     world.run(57 * MINUTE);
     assert!(has(&mut world, ann, talk, "an hour from reading") && has(&mut world, bea, talk, "an hour from reading"));
     world.run(3 * MINUTE);
@@ -116,8 +149,17 @@ fn a_period_from_reading_starts_with_reading_on_both_sides() {
 // R25
 #[test]
 fn what_is_never_opened_goes_at_the_limit_and_leaves_a_count() {
+    for receipts in [true, false] {
+        never_opened(receipts);
+    }
+}
+
+fn never_opened(receipts: bool) {
     let mut world = World::new(5);
     let (ann, bea, talk) = world.acquaint();
+    if !receipts {
+        receipts_off(&mut world, bea);
+    }
     world.read_all(bea, talk);
     let id = send(&mut world, ann, talk, "never opened", 0, Clock::FromSend);
     send(&mut world, ann, talk, "too late", 5, Clock::FromSend);

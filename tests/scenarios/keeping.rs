@@ -2,9 +2,12 @@
 //! others.
 
 use undertone::Trust;
+use undertone::engine::Draft;
+use undertone::envelope::Clock;
 use undertone::error::{Error, Misuse};
 use undertone::event::Event;
 use undertone::id::ConversationId;
+use undertone::limits;
 use undertone::message::SendState;
 use undertone::privacy::Privacy;
 use undertone::time::{HOUR, MINUTE, Time};
@@ -114,14 +117,60 @@ fn what_a_blocked_user_sends_never_shows_and_they_cannot_tell() {
     world.read_all(bea, talk);
     world.settle();
     assert!(!states(&mut world, ann, talk).contains(&SendState::Read), "reading is not told");
-    let refused =
-        world.call(bea, |engine, now| engine.messages().send(talk, undertone::engine::Draft::text("and you?"), now));
+    let refused = world.call(bea, |engine, now| engine.messages().send(talk, Draft::text("and you?"), now));
     assert_eq!(refused, Err(Error::Misuse(Misuse::Blocked)));
     world.call(tablet, |engine, now| engine.privacy().block(&user, false, now)).unwrap();
     world.settle();
     world.send(ann, talk, "and now?");
     world.settle();
     assert!(has(&mut world, bea, talk, "and now?") && !has(&mut world, bea, talk, "can you see me?"));
+    world.check();
+}
+
+// R25, R26
+#[test]
+fn reading_what_goes_when_it_was_read_is_not_told_to_who_is_blocked() {
+    let (mut world, ann, bea, tablet, talk) = three_devices(31);
+    let draft = |text, clock| Draft { period: Some(60), clock: Some(clock), ..Draft::text(text) };
+    for (text, period) in [("when read", 0), ("an hour from reading", 60)] {
+        let draft = Draft { period: Some(period), ..draft(text, Clock::FromRead) };
+        world.call(ann, |engine, now| engine.messages().send(talk, draft, now)).unwrap();
+    }
+    world.settle();
+    let user = world.user(ann);
+    world.call(bea, |engine, now| engine.privacy().block(&user, true, now)).unwrap();
+    world.settle();
+    world.read_all(bea, talk);
+    world.run(2 * HOUR);
+    for ix in [bea, tablet] {
+        for text in ["when read", "an hour from reading"] {
+            assert!(!has(&mut world, ix, talk, text), "it was read here, and has gone from device {ix}");
+        }
+    }
+    for text in ["when read", "an hour from reading"] {
+        assert!(has(&mut world, ann, talk, text), "it could tell that it was read");
+    }
+    world.run(limits::UNREAD_KEPT);
+    assert!(!has(&mut world, ann, talk, "when read") && !has(&mut world, ann, talk, "an hour from reading"));
+    world.check();
+}
+
+// R25, R26
+#[test]
+fn a_period_that_a_blocked_user_sets_counts_and_shows_nothing() {
+    let (mut world, ann, bea, tablet, talk) = three_devices(32);
+    let user = world.user(ann);
+    world.call(bea, |engine, now| engine.privacy().block(&user, true, now)).unwrap();
+    world.settle();
+    let before = [bea, tablet].map(|ix| world.messages(ix, talk).len());
+    let last = world.conversation(bea, talk).last_message.map(|message| message.key);
+    world.call(ann, |engine, now| engine.conversations().set_period(talk, 5, Clock::FromSend, now)).unwrap();
+    world.settle();
+    for ix in [ann, bea, tablet] {
+        assert_eq!(world.conversation(ix, talk).period, 5, "both sides have the same");
+    }
+    assert_eq!([bea, tablet].map(|ix| world.messages(ix, talk).len()), before);
+    assert_eq!(world.conversation(bea, talk).last_message.map(|message| message.key), last);
     world.check();
 }
 

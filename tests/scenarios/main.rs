@@ -10,6 +10,7 @@ mod certificates;
 mod deleting;
 mod devices;
 mod diagnosis;
+mod doctored_acts;
 mod editing;
 mod erasing;
 mod expiry;

@@ -14,7 +14,8 @@ use crate::envelope::{Clock, Kind};
 use crate::error::{Error, Misuse, PeerFault, Result};
 use crate::id::{ConversationId, DeviceId, MessageId, UserId};
 use crate::limits;
-use crate::message::{Body, MessageKey, MessageRow, SystemNote};
+use crate::message::{self, Body, MessageKey, MessageRow, SystemNote};
+use crate::person;
 use crate::time::Time;
 
 /// The body of [`Kind::SETTINGS`].
@@ -73,7 +74,8 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     Ok(Taken::Done)
 }
 
-/// Makes a setting the one that counts; the caller stores the row. A change leaves a line in the conversation.
+/// Makes a setting the one that counts; the caller stores the row. A change leaves a line in the conversation, unless who
+/// is blocked has made it: it counts, since both sides must have the same, and shows nothing.
 fn apply(
     ctx: &mut Ctx<'_>,
     row: &mut ConversationRow,
@@ -84,7 +86,7 @@ fn apply(
     row.period = setting.period;
     row.clock = setting.clock;
     row.settings = Decided(setting.count, setting.id);
-    if !changed || crate::message::find(&ctx.tx, row.id, author, setting.id)?.is_some() {
+    if !changed || person::is_blocked(ctx, author)? || message::find(&ctx.tx, row.id, author, setting.id)?.is_some() {
         return Ok(());
     }
     let own = *author == ctx.account.user;

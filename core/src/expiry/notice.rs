@@ -1,9 +1,11 @@
 //! Expiry notices: a message whose time depends on reading was read. They go to all devices of both sides, whatever the
-//! receipt switch says, since both must know when it goes.
+//! receipt switch says, since both must know when it goes; but not to who is blocked.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::act::{self, Draft, Received, Taken};
+use crate::act::{self, Audience, Draft, Received, Taken};
 use crate::change::{Change, Reader};
 use crate::codec;
 use crate::conversation;
@@ -15,6 +17,7 @@ use crate::id::{ConversationId, UserId};
 use crate::limits;
 use crate::memory::Effect;
 use crate::message::{self, MessageKey, MessageRow};
+use crate::person;
 use crate::time::Time;
 
 /// The body of [`Kind::EXPIRY_NOTICE`]: what was read, and when.
@@ -38,11 +41,19 @@ pub(crate) fn read(
     Ok(Some(MessageRef { author: row.author.clone(), id: place.id }))
 }
 
-/// Tells everybody what was read.
+/// Tells everybody what was read. Who is blocked is not to know: then only the devices of this user are told, and the
+/// message goes elsewhere at the limit for what nobody reads.
 pub(crate) fn tell(ctx: &mut Ctx<'_>, id: ConversationId, messages: Vec<MessageRef>) -> Result<()> {
     let mut row = conversation::require(&ctx.tx, id)?;
-    let body = codec::encode(&Notice { read: ctx.now, messages })?;
-    act::perform(ctx, &mut row, Draft::new(Kind::EXPIRY_NOTICE, None, body))?;
+    let mut told: BTreeMap<Audience, Vec<MessageRef>> = BTreeMap::new();
+    for message in messages {
+        let blocked = person::is_blocked(ctx, &message.author)?;
+        told.entry(if blocked { Audience::OwnDevices } else { Audience::Members }).or_default().push(message);
+    }
+    for (audience, messages) in told {
+        let body = codec::encode(&Notice { read: ctx.now, messages })?;
+        act::perform(ctx, &mut row, Draft { audience, ..Draft::new(Kind::EXPIRY_NOTICE, None, body) })?;
+    }
     conversation::store(&mut ctx.tx, &row)
 }
 
