@@ -10,10 +10,11 @@ use undertone::output::{Request, Transmit, Wake};
 use undertone::{Engine, Error, Output, Time};
 use undertone_relay::answer;
 use undertone_relay::client::{Challenged, Client, ClientError, LoggedIn};
+use undertone_relay::clock::Clock;
 use undertone_relay::frame::{ACKNOWLEDGED, CloseReason, Down, Up};
 
 use crate::link::{Link, LinkEvent, Wire};
-use crate::{Notice, Order, Status, now};
+use crate::{Notice, Order, Status};
 
 /// Deliveries asked for at once.
 const PAGE: u32 = 256;
@@ -31,6 +32,7 @@ const NAP: Duration = Duration::from_secs(30);
 pub(crate) struct Driver {
     engine: Engine,
     relay: String,
+    clock: Clock,
     orders: mpsc::UnboundedReceiver<Order>,
     notices: mpsc::UnboundedSender<Notice>,
     link: Link,
@@ -76,12 +78,14 @@ impl Driver {
     pub(crate) fn new(
         engine: Engine,
         relay: String,
+        clock: Clock,
         orders: mpsc::UnboundedReceiver<Order>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Driver {
         Driver {
             engine,
             relay,
+            clock,
             orders,
             notices,
             link: Link::Resting(None),
@@ -125,8 +129,8 @@ impl Driver {
                 Ok(())
             }
             () = sleep_until(wake) => {
-                if self.wake_at <= now() {
-                    check(self.engine.handle_timeout(now()))?;
+                if self.wake_at <= self.clock.now() {
+                    check(self.engine.handle_timeout(self.clock.now()))?;
                 }
                 Ok(())
             }
@@ -161,7 +165,7 @@ impl Driver {
     fn order(&mut self, order: Order) -> Result<(), End> {
         match order {
             Order::Run(work) => {
-                work(&mut self.engine, now());
+                work(&mut self.engine, self.clock.now());
                 Ok(())
             }
             Order::Status(answer) => {
@@ -217,7 +221,7 @@ impl Driver {
             key_packages: Some(login.key_packages),
             time: Some(login.time),
         };
-        check(self.engine.connection(Connection::Up(counted), now()))?;
+        check(self.engine.connection(Connection::Up(counted), self.clock.now()))?;
         if login.revocations {
             self.ask_own(Pending::Revocations, |request| Up::Revocations { request });
         }
@@ -249,7 +253,7 @@ impl Driver {
         self.transmits.clear();
         self.tell(Notice::Offline(why.map(|why| why.to_string())));
         if was_up {
-            check(self.engine.connection(Connection::Down, now()))?;
+            check(self.engine.connection(Connection::Down, self.clock.now()))?;
         }
         Ok(())
     }
@@ -295,7 +299,7 @@ impl Driver {
             Down::Transmitted { id, result } => {
                 let id = TransmitId(id);
                 self.transmits.remove(&id);
-                check(self.engine.transmit_done(id, result.into(), now()))
+                check(self.engine.transmit_done(id, result.into(), self.clock.now()))
             }
             Down::Fetched { request, page } => {
                 page.deliveries.into_iter().try_for_each(|delivery| self.receive(delivery))?;
@@ -321,14 +325,15 @@ impl Driver {
                 self.fetch(answer::DeliveryId(self.last.0));
                 Ok(())
             }
-            Down::DirectoryChanged { user } => check(self.engine.directory_changed(&user, now())),
+            Down::DirectoryChanged { user } => check(self.engine.directory_changed(&user, self.clock.now())),
             Down::RevocationsChanged => {
                 self.ask_own(Pending::Revocations, |request| Up::Revocations { request });
                 Ok(())
             }
             Down::Revocations { request, lists } => {
                 self.under_way.remove(&request);
-                lists.iter().try_for_each(|list| check(self.engine.identity().revoke(list, now())))
+                let now = self.clock.now();
+                lists.iter().try_for_each(|list| check(self.engine.identity().revoke(list, now)))
             }
             Down::Challenge { .. } | Down::LoggedIn { .. } | Down::LoginRefused(_) | Down::Closing(_) => {
                 self.lost(ClientError::Protocol)
@@ -339,7 +344,7 @@ impl Driver {
     /// Gives an envelope to the engine, which says itself what it thinks of it.
     fn receive(&mut self, from: answer::Delivery) -> Result<(), End> {
         self.last = self.last.max(DeliveryId(from.id.0));
-        check(self.engine.receive(&from.into(), now()))
+        check(self.engine.receive(&from.into(), self.clock.now()))
     }
 
     fn fetch(&mut self, since: answer::DeliveryId) {
@@ -370,7 +375,7 @@ impl Driver {
     }
 
     fn done(&mut self, id: RequestId, answer: Answer) -> Result<(), End> {
-        check(self.engine.request_done(id, answer, now()))
+        check(self.engine.request_done(id, answer, self.clock.now()))
     }
 
     fn tell(&self, notice: Notice) {
@@ -379,7 +384,7 @@ impl Driver {
     }
 
     fn wake(&self) -> Instant {
-        let wait = Duration::from_millis(self.wake_at.since(now()));
+        let wait = Duration::from_millis(self.wake_at.since(self.clock.now()));
         Instant::now() + wait.clamp(BREATH, NAP)
     }
 }

@@ -51,6 +51,14 @@ impl Folder {
         Ok(Folder(folder))
     }
 
+    /// Bytes of an object, as they are stored; fewer where it ends.
+    ///
+    /// # Errors
+    /// [`FileError::Elsewhere`], [`FileError::File`].
+    pub fn read(&self, location: &Location, range: &Range<u64>) -> Result<Vec<u8>, FileError> {
+        read(&self.object(location.as_str())?, range)
+    }
+
     /// The file of an object. A location comes from a peer: it names nothing outside of this folder.
     fn object(&self, location: &str) -> Result<PathBuf, FileError> {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';

@@ -15,14 +15,14 @@ mod profile;
 pub use files::{FileError, Folder};
 pub use profile::{Profile, ProfileError, Rows};
 pub use undertone_relay::client::ClientError;
-
-use std::time::{SystemTime, UNIX_EPOCH};
+pub use undertone_relay::clock::Clock;
 
 use tokio::sync::{mpsc, oneshot};
 use undertone::id::UserId;
 use undertone::input::{Answer, RequestId};
 use undertone::output::Wake;
 use undertone::{Engine, Error, Event, Time};
+use undertone_relay::client::DemoAuthority;
 
 use driver::Driver;
 
@@ -89,11 +89,23 @@ enum Order {
 /// # Errors
 /// When the operating system gives no thread.
 pub fn start(engine: Engine, relay: String) -> std::io::Result<(Host, mpsc::UnboundedReceiver<Notice>)> {
+    start_by(Clock::default(), engine, relay)
+}
+
+/// The same by a clock that somebody may move on. Whatever is told to the host afterwards makes it look at the clock again.
+///
+/// # Errors
+/// When the operating system gives no thread.
+pub fn start_by(
+    clock: Clock,
+    engine: Engine,
+    relay: String,
+) -> std::io::Result<(Host, mpsc::UnboundedReceiver<Notice>)> {
     let (orders, queue) = mpsc::unbounded_channel();
     let (notices, told) = mpsc::unbounded_channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("engine".into()).spawn(move || {
-        let driver = Driver::new(engine, relay, queue, notices);
+        let driver = Driver::new(engine, relay, clock, queue, notices);
         runtime.block_on(driver.run());
     })?;
     Ok((Host { orders }, told))
@@ -130,6 +142,22 @@ impl Host {
         self.run(move |engine, now| engine.request_done(request, Answer::Notified, now)).await
     }
 
+    /// Has a relay that demonstrates certify this device again, for another while, and connects.
+    ///
+    /// # Errors
+    /// [`ProfileError::Enrolment`] when it does not; [`ProfileError::Stopped`]; what the engine says to the certificate.
+    pub async fn renew(&self, relay: &str) -> Result<(), ProfileError> {
+        let ask = |engine: &mut Engine, _: Time| {
+            let identity = engine.identity();
+            let request = identity.enrolment_request()?.as_bytes().to_vec();
+            Ok::<_, Error>((identity.certificate()?.role().clone(), request))
+        };
+        let (role, request) = self.run(ask).await??;
+        let certificate = DemoAuthority::dial(relay).await?.certify(role, &request).await?;
+        self.run(move |engine, now| engine.identity().enrol(&certificate, now)).await??;
+        Ok(self.connect(true)?)
+    }
+
     /// How it stands.
     ///
     /// # Errors
@@ -143,6 +171,5 @@ impl Host {
 
 /// The wall clock, as the engine wants it. What lies before 1970 or after 2099 is for the engine to refuse.
 pub fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).ok().and_then(|ms| Time::from_unix_ms(ms).ok()).unwrap_or(Time::END)
+    Clock::default().now()
 }

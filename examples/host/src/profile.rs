@@ -13,7 +13,7 @@ use undertone::store::{HostKey, SledStore, SqliteStore, Store};
 use undertone::{Config, Engine, Error, Output};
 use undertone_relay::client::{ClientError, DemoAuthority};
 
-use crate::now;
+use crate::{Clock, Stopped};
 
 const HOST_KEY: &str = "host.key";
 const AUTHORITY_KEY: &str = "authority.key";
@@ -26,6 +26,7 @@ pub struct Profile {
     folder: PathBuf,
     rows: Rows,
     fallback_after: Option<u64>,
+    clock: Clock,
 }
 
 /// Which engine of storage keeps a device's rows. The host chooses once; a folder stays with it.
@@ -58,6 +59,9 @@ pub enum ProfileError {
     /// The folder is of another role.
     #[error("this device is certified as {0}: use another folder for another role")]
     OtherRole(Role),
+    /// The engine is closed.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 impl Profile {
@@ -68,7 +72,7 @@ impl Profile {
     pub fn at(folder: impl Into<PathBuf>, rows: Rows) -> Result<Profile, ProfileError> {
         let folder = folder.into();
         std::fs::create_dir_all(&folder).map_err(|error| ProfileError::File(folder.clone(), error))?;
-        Ok(Profile { folder, rows, fallback_after: None })
+        Ok(Profile { folder, rows, fallback_after: None, clock: Clock::default() })
     }
 
     /// The same, asking for another channel when messages stay unread for so many milliseconds; see
@@ -76,6 +80,12 @@ impl Profile {
     #[must_use]
     pub fn fallback_after(self, ms: Option<u64>) -> Profile {
         Profile { fallback_after: ms, ..self }
+    }
+
+    /// The same, by a clock that somebody may move on.
+    #[must_use]
+    pub fn by(self, clock: Clock) -> Profile {
+        Profile { clock, ..self }
     }
 
     /// Opens the device's engine. The first time, it is certified by the relay, which must demonstrate; later no
@@ -103,7 +113,7 @@ impl Profile {
             Ok(known) if known == role => Ok(engine),
             Ok(known) => Err(ProfileError::OtherRole(known.clone())),
             Err(Error::Misuse(Misuse::NotEnrolled)) => {
-                certify(&mut engine, relay, role).await?;
+                certify(&mut engine, relay, role, &self.clock).await?;
                 Ok(engine)
             }
             Err(error) => Err(error.into()),
@@ -144,15 +154,15 @@ impl Profile {
             Rows::Sled => Box::new(SledStore::open(self.folder.join("sled")).map_err(Error::from)?),
         };
         let config = Config { identity, fallback_after: self.fallback_after, ..Config::new(user.clone(), authority) };
-        Ok(Engine::open(config, store, &host_key, random()?, now())?)
+        Ok(Engine::open(config, store, &host_key, random()?, self.clock.now())?)
     }
 }
 
 /// Has the relay's demonstration certify a new device.
-async fn certify(engine: &mut Engine, relay: &str, role: &Role) -> Result<(), ProfileError> {
+async fn certify(engine: &mut Engine, relay: &str, role: &Role, clock: &Clock) -> Result<(), ProfileError> {
     let request = engine.identity().enrolment_request()?.as_bytes().to_vec();
     let certificate = DemoAuthority::dial(relay).await?.certify(role.clone(), &request).await?;
-    engine.identity().enrol(&certificate, now())?;
+    engine.identity().enrol(&certificate, clock.now())?;
     // Draining makes it durable. Without a connection there is nothing to do but to show, and nobody looks yet.
     while !matches!(engine.poll_output()?, Output::Timeout { .. }) {}
     Ok(())

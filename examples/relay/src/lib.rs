@@ -6,6 +6,7 @@
 //! - [`store`] is where it keeps its rows: memory, or one SQLite file.
 //! - [`shell`] is the server: axum, WebSockets, one thread that owns the relay.
 //! - [`client`] is the device's end of a connection.
+//! - [`clock`] is the time for whatever is no logic.
 //! - [`demo`] is how a relay that demonstrates certifies whoever asks.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -13,6 +14,7 @@
 pub mod answer;
 #[cfg(feature = "client")]
 pub mod client;
+pub mod clock;
 pub mod demo;
 pub mod frame;
 pub mod gateway;

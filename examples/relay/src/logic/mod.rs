@@ -163,6 +163,8 @@ struct Desk {
     claims: Buckets<(DeviceId, DeviceId)>,
     outputs: VecDeque<Output>,
     sights: VecDeque<Sight>,
+    /// Sights ever, forgotten ones included.
+    seen: u64,
     next_sweep: Time,
 }
 
@@ -204,6 +206,7 @@ impl<S: RelayStore> Relay<S> {
             claims: Buckets::new(limits.claims),
             outputs: VecDeque::new(),
             sights: VecDeque::new(),
+            seen: 0,
             next_sweep: Time::ZERO,
         };
         let mut relay = Relay { store, desk };

@@ -138,6 +138,18 @@ impl<S: RelayStore> Relay<S> {
     pub fn view(&self) -> impl ExactSizeIterator<Item = &Sight> {
         self.desk.sights.iter()
     }
+
+    /// The same, without the first `seen` of all that it ever saw.
+    pub fn view_since(&self, seen: u64) -> impl ExactSizeIterator<Item = &Sight> {
+        let fresh = usize::try_from(self.desk.seen.saturating_sub(seen)).unwrap_or(usize::MAX);
+        let known = self.desk.sights.len().saturating_sub(fresh);
+        self.desk.sights.range(known..)
+    }
+
+    /// How many sights there ever were since it was opened.
+    pub fn seen(&self) -> u64 {
+        self.desk.seen
+    }
 }
 
 impl Desk {
@@ -150,6 +162,7 @@ impl Desk {
             self.sights.pop_front();
         }
         self.sights.push_back(Sight { at, event: event() });
+        self.seen += 1;
     }
 
     pub(super) fn see_accepted(&mut self, pieces: &[Piece<'_>], at: Time) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::now;
+use crate::clock::Clock;
 use crate::gateway::{ConnectionId, Gateway, GatewayOutput};
 use crate::logic::{Fault, RevocationRefused, Sight};
 use crate::store::{RelayStore, StoreError};
@@ -27,8 +27,8 @@ pub(super) enum Input {
     Disconnect { connection: ConnectionId },
     /// A revocation list came.
     Revoke { list: Vec<u8>, answer: oneshot::Sender<Result<(), Fault<RevocationRefused>>> },
-    /// What was seen is asked for.
-    View { answer: oneshot::Sender<Vec<Sight>> },
+    /// What was seen is asked for, without the first so many sights.
+    View { seen: u64, answer: oneshot::Sender<(Vec<Sight>, u64)> },
     /// Time went on.
     Tick,
     /// It is over.
@@ -55,11 +55,12 @@ pub(super) struct Actor<S> {
     gateway: Gateway<S>,
     queue: mpsc::Receiver<Input>,
     connections: BTreeMap<ConnectionId, mpsc::Sender<Vec<u8>>>,
+    clock: Clock,
 }
 
 impl<S: RelayStore> Actor<S> {
-    pub(super) fn new(gateway: Gateway<S>, queue: mpsc::Receiver<Input>) -> Actor<S> {
-        Actor { gateway, queue, connections: BTreeMap::new() }
+    pub(super) fn new(gateway: Gateway<S>, queue: mpsc::Receiver<Input>, clock: Clock) -> Actor<S> {
+        Actor { gateway, queue, connections: BTreeMap::new(), clock }
     }
 
     /// Runs until told to stop, or until the store fails: then no answer leaves that it did not keep.
@@ -85,9 +86,9 @@ impl<S: RelayStore> Actor<S> {
             Input::Connect { connection, frames } => {
                 tracing::debug!(connection = connection.0, "connected");
                 self.connections.insert(connection, frames);
-                self.gateway.connect(connection, now());
+                self.gateway.connect(connection, self.clock.now());
             }
-            Input::Frame { connection, bytes } => self.gateway.receive(connection, &bytes, now())?,
+            Input::Frame { connection, bytes } => self.gateway.receive(connection, &bytes, self.clock.now())?,
             Input::Disconnect { connection } => {
                 tracing::debug!(connection = connection.0, "disconnected");
                 self.connections.remove(&connection);
@@ -99,8 +100,9 @@ impl<S: RelayStore> Actor<S> {
                 self.let_go()?;
                 let _ = answer.send(result);
             }
-            Input::View { answer } => {
-                let _ = answer.send(self.gateway.relay().view().cloned().collect());
+            Input::View { seen, answer } => {
+                let relay = self.gateway.relay();
+                let _ = answer.send((relay.view_since(seen).cloned().collect(), relay.seen()));
             }
             Input::Tick => self.sweep()?,
             Input::ShutDown => {
@@ -112,7 +114,7 @@ impl<S: RelayStore> Actor<S> {
     }
 
     fn sweep(&mut self) -> Result<(), StoreError> {
-        let now = now();
+        let now = self.clock.now();
         for _ in 0..SWEEPS {
             if self.gateway.poll_timeout() > now {
                 break;

@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::routing::get;
@@ -19,8 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use undertone::authority::Authority;
 use undertone::policy::Policy;
-use undertone::time::Time;
 
+use crate::clock::Clock;
 use crate::demo::DEMO_PATH;
 use crate::frame::PATH;
 use crate::gateway::Gateway;
@@ -49,6 +48,8 @@ pub struct ServerConfig {
     pub sights: usize,
     /// An authority that certifies whoever asks, as whatever they ask: for demonstrations on one's own machine only.
     pub demo: Option<Authority>,
+    /// The time; the system's, unless somebody wants to move it on.
+    pub clock: Clock,
 }
 
 /// Where a server keeps its rows.
@@ -72,6 +73,7 @@ impl ServerConfig {
             connections: 10_000,
             sights: 0,
             demo: None,
+            clock: Clock::default(),
         }
     }
 }
@@ -109,6 +111,7 @@ struct Shared {
     next_connection: AtomicU64,
     stop: watch::Receiver<bool>,
     demo: Option<Authority>,
+    clock: Clock,
 }
 
 /// Opens the store, listens, and serves until told to stop.
@@ -122,8 +125,8 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
         Config { authorities: config.authorities, policy: config.policy, limits: config.limits, sights: config.sights };
     let (inputs, queue) = mpsc::channel(INPUTS);
     let ended = match config.store {
-        StoreKind::Memory => start(logic, MemoryStore::default(), queue)?,
-        StoreKind::Sqlite(path) => start(logic, SqliteStore::open(&path)?, queue)?,
+        StoreKind::Memory => start(logic, MemoryStore::default(), queue, config.clock.clone())?,
+        StoreKind::Sqlite(path) => start(logic, SqliteStore::open(&path)?, queue, config.clock.clone())?,
     };
     let (stop, stopped) = watch::channel(false);
     let shared = Arc::new(Shared {
@@ -132,6 +135,7 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
         next_connection: AtomicU64::new(1),
         stop: stopped.clone(),
         demo: config.demo,
+        clock: config.clock,
     });
     let listener = tokio::spawn(listen(listener, shared, stopped));
     tracing::info!(%address, "serving");
@@ -167,7 +171,15 @@ impl Server {
     /// # Errors
     /// [`ServeError::Stopped`].
     pub async fn view(&self) -> Result<Vec<Sight>, ServeError> {
-        self.ask(|answer| Input::View { answer }).await
+        Ok(self.view_since(0).await?.0)
+    }
+
+    /// The same, without the first `seen` of all that it ever saw; and how many those are by now.
+    ///
+    /// # Errors
+    /// [`ServeError::Stopped`].
+    pub async fn view_since(&self, seen: u64) -> Result<(Vec<Sight>, u64), ServeError> {
+        self.ask(|answer| Input::View { seen, answer }).await
     }
 
     /// Waits until the server stops by itself, which it does when its store fails.
@@ -198,17 +210,12 @@ impl Server {
     }
 }
 
-/// The wall clock. Before 1970 and after 2099 it stands at the end of what is allowed.
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).ok().and_then(|ms| Time::from_unix_ms(ms).ok()).unwrap_or(Time::END)
-}
-
 /// Opens the relay and gives it a thread: its store blocks.
 fn start<S: RelayStore + 'static>(
     config: Config,
     store: S,
     queue: mpsc::Receiver<Input>,
+    clock: Clock,
 ) -> Result<oneshot::Receiver<Result<(), StoreError>>, ServeError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| ServeError::System(e.to_string()))?;
@@ -217,7 +224,7 @@ fn start<S: RelayStore + 'static>(
     std::thread::Builder::new()
         .name("relay".into())
         .spawn(move || {
-            let result = Actor::new(gateway, queue).run();
+            let result = Actor::new(gateway, queue, clock).run();
             if let Err(error) = &result {
                 tracing::error!(%error, "the store failed, the relay stops");
             }

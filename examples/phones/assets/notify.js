@@ -1,0 +1,59 @@
+// Notifications: the system's, where that was allowed, and a banner on the phone. Who and how many; never what was said.
+
+import * as sound from "./sound.js";
+import { plural } from "./format.js";
+
+const ASKED = "notifications-asked";
+
+/** Whether this browser has notifications that nobody has been asked about yet. */
+export function mayAsk() {
+  try {
+    return "Notification" in globalThis && Notification.permission === "default" && !sessionStorage.getItem(ASKED);
+  } catch {
+    return false;
+  }
+}
+
+/** Notes that it was asked, whatever the answer. */
+export function asked() {
+  try {
+    sessionStorage.setItem(ASKED, "yes");
+  } catch {
+    // Then it is asked again.
+  }
+}
+
+/** Asks the browser. Only a click may lead here. */
+export async function allow() {
+  asked();
+  return (await Notification.requestPermission()) === "granted";
+}
+
+/** What a notification says. */
+export function words(hint) {
+  if (hint.call) return "calls you";
+  return hint.count === 1 ? "New message" : plural(hint.count, "new message");
+}
+
+/** Shows what is new of a phone's hints: `isOpen(hint)` is what the user looks at already, `banner(hint)` shows it. */
+export function show(phone, { isOpen, banner, open }) {
+  for (const hint of phone.hints) {
+    if (hint.call || !hint.sound || isOpen(hint)) continue;
+    sound.message();
+    banner(hint);
+    system(phone, hint, open);
+    phone.ask("notified", { conversation: hint.conversation, place: hint.newest, dismissed: false }).catch(() => {});
+  }
+}
+
+function system(phone, hint, open) {
+  if (!("Notification" in globalThis) || Notification.permission !== "granted" || !document.hidden) return;
+  const note = new Notification(`${hint.name ?? hint.user} → ${phone.name}`, {
+    body: words(hint), tag: `${phone.user} ${hint.conversation}`, silent: true, icon: "/assets/icon.svg",
+  });
+  note.addEventListener("click", () => {
+    window.focus();
+    open(hint);
+    note.close();
+  });
+}
