@@ -15,8 +15,8 @@ import { openSafety } from "./details.js";
 
 /** How long after the last key a draft is kept. */
 const KEEP = 400;
-/** How often it is said that somebody types; the engine tells others less often still. */
-const SAY = 1000;
+/** How often the engine is told that somebody types, at most; it tells others less often. */
+const SAY = 300;
 
 export class Composer {
   #draft = 0;

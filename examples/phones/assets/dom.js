@@ -68,9 +68,11 @@ export function reconcile(parent, items, { key, sign, draw }) {
       fresh.sign = mark;
       if (node) {
         const held = node.contains(document.activeElement);
+        const at = held ? focusables(node).indexOf(document.activeElement) : -1;
         if (place === node) place = fresh;
         node.replaceWith(fresh);
-        if (held) fresh.focus({ preventScroll: true });
+        // What had the focus has it again: the same part of it, if there is one.
+        if (held) (focusables(fresh)[at] ?? fresh).focus({ preventScroll: true });
       }
       node = fresh;
     }

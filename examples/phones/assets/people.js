@@ -1,6 +1,6 @@
 // Whom one may write to: the rules are asked before a button is drawn.
 
-import { h, fill } from "./dom.js";
+import { fill, h, reconcile } from "./dom.js";
 import { icon } from "./icons.js";
 import { avatar, roleChip } from "./list.js";
 
@@ -18,7 +18,7 @@ export function openPeople(phone, ui) {
   function draw(close) {
     phone.ask("people").then((people) => {
       if (closed) return;
-      fill(list, people.map((person) => row(person, close)));
+      reconcile(list, people, { key: (person) => person.user, sign: (person) => JSON.stringify(person), draw: (person) => row(person, close) });
       if (people.some((person) => !person.role)) setTimeout(() => !closed && draw(close), AGAIN);
     }).catch((error) => fill(list, h("li", { class: "hint", text: error.message })));
     return list;

@@ -168,17 +168,15 @@ export class PhoneView {
 
   /** Asks before the browser asks, and says what for. */
   askForNotifications() {
+    notify.asked();
     this.layer.sheet("Notifications", (close) => [
       h("p", { text: `Shall this browser tell you when somebody answers ${this.phone.name}? A notification says who, and never what.` }),
       h("div", { class: "sheet-actions" },
-        h("button", { type: "button", class: "button", onclick: () => {
-          notify.asked();
-          close();
-        } }, "Not now"),
+        h("button", { type: "button", class: "button", onclick: close }, "Not now"),
         h("button", { type: "button", class: "button is-primary", onclick: () => {
           close();
           notify.allow().then((granted) => this.say(granted ? "Notifications are on." : "This browser does not show notifications."));
         } }, icon("bell"), "Turn on")),
-    ], { onclose: () => notify.asked() });
+    ]);
   }
 }

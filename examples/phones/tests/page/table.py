@@ -4,7 +4,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-SOON = 15_000
+SOON = 40_000
+expect.set_options(timeout=SOON)
 WIDE = {"width": 1440, "height": 900}
 
 
@@ -17,7 +18,7 @@ def open_page(browser, address, **options):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
     page.goto(address)
-    page.wait_for_selector("html[data-ready]")
+    page.wait_for_selector("html[data-ready]", state="attached", timeout=2 * SOON)
     return page
 
 
@@ -76,7 +77,9 @@ class Phone:
 
     def menu(self, text, item):
         """Chooses from the menu of a message, which the right mouse button or a long touch opens."""
-        self.message(text).locator(".bubble").click(button="right", position={"x": 12, "y": 12})
+        bubble = self.message(text).locator(".bubble")
+        bubble.scroll_into_view_if_needed()
+        bubble.click(button="right", position={"x": 14, "y": bubble.bounding_box()["height"] / 2})
         self.root.get_by_role("menuitem", name=item, exact=True).click()
 
     def details(self):
@@ -87,6 +90,15 @@ class Phone:
 
     def close(self):
         self.button("Close").click()
+
+    def type_until(self, shown):
+        """Types, as long as it takes until something shows."""
+        for letter in "I know a place by the window, near the harbour, with candles and a view of the sea " * 8:
+            self.field.press_sequentially(letter)
+            if shown.count():
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("nobody saw it")
 
     def net(self, on):
         switch = self.root.get_by_role("switch", name=f"{self.name}’s connection")
