@@ -9,6 +9,7 @@ mod house;
 mod licences;
 mod mutants;
 mod needs;
+mod page;
 mod record;
 mod report;
 mod requirements;
@@ -30,6 +31,8 @@ cargo xtask interop [--messages N]        hold conversations with members on ano
 cargo xtask bindings [LANGUAGE…]          build, package and test the bindings: python, kotlin, swift; installs what is
                                           missing, and is no stage of `test` yet
 cargo xtask bindings xcframework          on macOS: what Apple's platforms take of the library
+cargo xtask page [--pictures] [PYTEST…]   play a day on the page with three phones, in the system's Chromium; installs what
+                                          is missing; --pictures: take those of the README anew
 cargo xtask bench [--quick] [--only …]    measure what a message costs; without arguments, write docs/benchmarks.md
 cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
 cargo xtask mutants [--shard 1/8] [--file PATH] [--list]
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         "stages" => tiers::list(rest),
         "bench" => done(bench(rest).run()),
         "bindings" => done(bindings::run(rest)),
+        "page" => done(page::run(rest)),
         "requirements" => done(tiers::requirements()),
         "fuzz" => done(fuzz::run(rest)),
         "mutants" => done(mutants::run(rest)),

@@ -1,5 +1,6 @@
 //! What a stage needs on the machine, and how to install it.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Something that must be installed.
@@ -17,7 +18,12 @@ pub enum Need {
     CargoFuzz,
     /// `cargo mutants`.
     CargoMutants,
+    /// The system's Chromium, or a system that gives it to whoever may install.
+    Chromium,
 }
+
+/// Names of the system's Chromium.
+pub const CHROMIUM: [&str; 2] = ["chromium", "chromium-browser"];
 
 impl Need {
     /// `Err` with what is missing and how to get it.
@@ -40,9 +46,26 @@ impl Need {
                 answers("cargo", &["mutants", "--version"]),
                 "cargo-mutants is missing: cargo install cargo-mutants --locked",
             ),
+            Need::Chromium => (
+                program(&CHROMIUM).is_some() || (program(&["apt-get"]).is_some() && is_root()),
+                "no Chromium, and it cannot be installed here: on Debian, apt-get install chromium",
+            ),
         };
         if there { Ok(()) } else { Err(how.into()) }
     }
+}
+
+/// Where the first of these programs is that the search path leads to.
+pub fn program(names: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file()))
+}
+
+/// Whether this may install packages.
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").stdin(Stdio::null()).stderr(Stdio::null()).output();
+    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }
 
 /// Whether a program can be run and ends well.

@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::house;
 use crate::licences;
 use crate::needs::Need;
+use crate::page;
 use crate::record;
 use crate::report::{Outcome, Report};
 use crate::requirements;
@@ -132,6 +133,11 @@ fn stages(tier: Tier) -> Vec<Stage> {
             name: "crash",
             needs: vec![Need::CCompiler, Need::Linux],
             steps: vec![crash(tier).recorded(requirements::CRASH)],
+        },
+        Stage {
+            name: "page",
+            needs: vec![Need::CCompiler, Need::Chromium],
+            steps: vec![Step::Check("a day on the page with three phones, in the system's browser", page::check)],
         },
         Stage { name: "requirements", needs: vec![Need::CCompiler, Need::Linux], steps: vec![count()] },
     ]

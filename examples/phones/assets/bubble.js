@@ -14,6 +14,9 @@ const OUTCOMES = {
   missed: "Missed call",
 };
 
+/** A text of a few emoji, and nothing else. */
+const EMOJI = /^(?:[\p{Extended_Pictographic}\u200d\ufe0f\u{1f3fb}-\u{1f3ff}]\s?){1,8}$/u;
+
 /** The row of a message in a thread. */
 export function bubble(thread, message) {
   if (message.kind === "timer") return note(thread, message);
@@ -40,7 +43,7 @@ export function bubble(thread, message) {
     message.forwarded && h("span", { class: "forwarded" }, icon("forward"), "Forwarded"),
     message.answers && quotation(thread, message.answers),
     media(thread, message),
-    message.text && !["encrypted"].includes(message.kind) && h("p", { class: "text", text: message.text }),
+    message.text && !["encrypted"].includes(message.kind) && h("p", { class: `text ${EMOJI.test(message.text) ? "is-emoji" : ""}`, text: message.text }),
     message.kind === "encrypted" && h("p", { class: "text is-unreadable" }, icon("lock"), "[Encrypted Message]", h("span", { class: "hint", text: message.text })),
     message.kind === "unsupported" && h("p", { class: "text is-unreadable", text: "Made by a newer version: update this app." }),
     message.kind === "call" && callLine(message),

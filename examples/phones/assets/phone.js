@@ -108,7 +108,7 @@ export class PhoneView {
     if (this.phone.thread) this.thread.composer.leave();
     this.list.element.hidden = true;
     fill(this.banners);
-    return this.phone.enter(id, place).then(() => this.thread.composer.focus()).catch(this.fail);
+    return this.phone.enter(id, place).then(() => place || this.thread.composer.focus()).catch(this.fail);
   }
 
   closeThread() {

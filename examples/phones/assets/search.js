@@ -41,7 +41,7 @@ export class Search {
         }
       },
     });
-    this.bar = h("div", { class: "search-bar", role: "search" }, icon("search"), this.input,
+    this.bar = h("div", { class: "search-bar", role: "search", "aria-label": `${where}, ${phone.name}` }, icon("search"), this.input,
       this.clear = iconButton(icon("close"), "Clear search", () => this.end(), { hidden: true }));
     this.results = h("div", { class: "results", hidden: true });
     this.status = h("p", { class: "sr", role: "status" });

@@ -28,6 +28,10 @@ export class Layer {
         iconButton(icon("close"), "Close", close)),
       body);
     body.append(...[typeof content === "function" ? content(close) : content].flat().filter(Boolean));
+    body.addEventListener("keydown", (event) => {
+      const group = event.target.closest("[role=radiogroup]");
+      if (group) arrows([...group.querySelectorAll("[role=radio]")], event);
+    });
     this.#show(panel, onclose);
     return body;
   }

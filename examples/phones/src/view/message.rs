@@ -82,9 +82,8 @@ fn content(content: &MessageContent) -> Map<String, Value> {
         MessageContent::System(SystemNote::PeriodChanged { period, clock }) => {
             json!({ "kind": "timer", "set": period, "set_from_read": *clock == Clock::FromRead })
         }
-        MessageContent::System(_) => json!({ "kind": "note" }),
         MessageContent::Encrypted(cause) => json!({ "kind": "encrypted", "text": cause_text(*cause) }),
-        MessageContent::Unsupported(_) => json!({ "kind": "unsupported" }),
+        // Of a kind that this version does not know, or noted by a newer engine.
         _ => json!({ "kind": "unsupported" }),
     };
     match value {
@@ -154,10 +153,10 @@ fn card_text(card: &Structured) -> String {
 }
 
 fn cause_text(cause: Cause) -> &'static str {
-    match cause {
-        Cause::TooOld => "Its keys are gone. The sender was asked to send it again.",
-        Cause::NewerVersion => "Made by a newer version: update this app.",
-        _ => "It cannot be read by this version.",
+    if cause == Cause::TooOld {
+        "Its keys are gone. The sender was asked to send it again."
+    } else {
+        "Made by a newer version: update this app."
     }
 }
 

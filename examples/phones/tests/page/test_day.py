@@ -370,28 +370,28 @@ def test_support_may_write_to_anybody(table):
 def test_search_marks_what_it_finds_and_goes_there(table, shots):
     ann, bea = table.ann, table.bea
     bea.back()
-    for number in range(1, 71):
+    for number in range(1, 54):
         ann.field.fill(f"Idea {number}: the café at pier {number}")
         ann.field.press("Enter")
         expect(ann.field).to_have_value("")
-    expect(bea.row("Ann").locator(".badge")).to_contain_text("70", timeout=30_000)
-    bea.root.locator(".list").get_by_role("searchbox", name="Search").fill("CAFE 7")
+    expect(bea.row("Ann").locator(".badge")).to_contain_text("53")
+    bea.root.locator(".list").get_by_role("searchbox", name="Search").fill("CAFE")
     hits = bea.root.locator(".list .hit")
-    expect(hits.first).to_contain_text("Idea 70")
-    expect(hits.filter(has_text="Idea 7:").locator("mark")).to_have_text(["café", "7", "7"])
+    expect(hits.first).to_contain_text("Idea 53")
+    expect(hits.filter(has_text="Idea 6:").locator("mark")).to_have_text(["café"])
     table.shot(shots / "search.png")
-    hits.filter(has_text="Idea 7:").click()
-    expect(bea.message("Idea 7:")).to_be_focused()
+    hits.filter(has_text="Idea 6:").click()
+    expect(bea.message("Idea 6:")).to_be_focused()
     bea.button("To the newest message", exact=False).or_(bea.root.locator(".jump")).first.click()
-    bea.sees("Idea 70:")
-    ann.has_ticks("Idea 70:", "read")
+    bea.sees("Idea 53:")
+    ann.has_ticks("Idea 53:", "read")
 
 
 def test_old_messages_come_in_pages(table):
     bea = table.bea
     bea.back()
     bea.enter("Ann")
-    expect(bea.messages.filter(has_text="Idea 70:")).to_have_count(1)
+    expect(bea.messages.filter(has_text="Idea 53:")).to_have_count(1)
     before = bea.messages.count()
     assert before == 50
     bea.root.locator(".log").evaluate("log => { log.scrollTop = 0; }")
@@ -432,7 +432,7 @@ def test_mute_pin_archive_block_and_do_not_disturb(table):
     expect(bea.row("Sam").locator(".badge")).to_contain_text("1")
     assert table.page.evaluate(sounds) == heard, "nothing is heard"
     bea.button("Settings").click()
-    bea.root.get_by_role("radio", name="Off").click()
+    bea.root.get_by_role("radio", name="Off", exact=True).click()
 
     bea.enter("Ann")
     bea.details()
