@@ -162,25 +162,36 @@ export class Composer {
     const conversation = this.#of;
     if (!text) return;
     const { answers, edited, timer } = this;
-    clearTimeout(this.#draft);
+    const terms = this.terms();
+    this.#said = 0;
+    if (answers || edited) this.clearContext();
+    this.set("");
+    this.timer = null;
+    this.keepDraft();
     try {
       if (edited) await this.phone.ask("edit", { conversation, message: reference(edited), text });
-      else await this.phone.ask("send", { conversation, text, ...this.terms() });
+      else await this.phone.ask("send", { conversation, text, terms });
     } catch (error) {
       this.ui.fail(error);
+      // What was not sent is there to be sent again.
+      if (this.#of === conversation && this.input.value === "") {
+        Object.assign(this, { answers, edited, timer });
+        this.set(text);
+        this.drawContext();
+      }
       return;
     }
     if (this.#of !== conversation) return;
-    this.input.value = "";
-    if (!edited) this.keepDraft();
-    if (answers || edited) this.clearContext();
-    if (timer) this.timer = null;
-    this.#said = 0;
-    this.grow();
-    this.buttons();
     this.thread.toEnd();
     this.phone.tell("thread");
     if (!edited && notify.mayAsk()) this.ui.askForNotifications();
+  }
+
+  /** Puts a text into the field. */
+  set(text) {
+    this.input.value = text;
+    this.grow();
+    this.buttons();
   }
 
   /** What goes with the next message beside its content. */

@@ -55,13 +55,17 @@ export function toggle(label, on, change, hint) {
  */
 export function reconcile(parent, items, { key, sign, draw }) {
   const known = new Map();
-  for (const node of parent.children) known.set(node.dataset.key, node);
+  const wanted = new Set(items.map(key));
+  // What goes, goes first: a node that stays is then moved, and loses the focus, only if the order is another.
+  for (const node of [...parent.children]) {
+    if (wanted.has(node.dataset.key)) known.set(node.dataset.key, node);
+    else node.remove();
+  }
   let place = parent.firstElementChild;
   for (const item of items) {
     const name = key(item);
     const mark = sign(item);
     let node = known.get(name);
-    known.delete(name);
     if (!node || node.sign !== mark) {
       const fresh = draw(item);
       fresh.dataset.key = name;
@@ -79,7 +83,6 @@ export function reconcile(parent, items, { key, sign, draw }) {
     if (node !== place) parent.insertBefore(node, place);
     else place = place.nextElementSibling;
   }
-  for (const node of known.values()) node.remove();
 }
 
 /** What can have the focus inside an element. */

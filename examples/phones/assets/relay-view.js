@@ -71,7 +71,7 @@ export class RelayView {
     const time = h("time", { text: timeFormat.format(sight.at) });
     const line = (image, title, text, kind = "") => h("li", { class: `sight ${kind}` }, icon(image), h("div", { class: "sight-main" }, h("p", { class: "sight-title" }, title, time), text && h("p", { class: "sight-text" }, text)));
     switch (sight.kind) {
-      case "login": return line("door", `${who} logged in`, `${sight.role} by certificate · device ${sight.device.slice(0, 8)}`);
+      case "login": return line("door", `${who} logged in`, `${sight.role} · device ${sight.device.slice(0, 8)}`);
       case "publish": return line("key", `${who} published keys`, `${plural(sight.packages, "key package")} for others to start with`);
       case "look_up": return line("search", `${who} looked up ${sight.users.map((user) => this.names.get(user) ?? user).join(", ")}`, sight.key_packages ? "with key packages" : "");
       case "refused": return line("block", `${who} was refused`, sight.reason, "is-refused");

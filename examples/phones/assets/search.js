@@ -110,12 +110,13 @@ export class Search {
 
   hit(hit) {
     const conversation = this.phone.conversations.get(hit.conversation);
-    const who = hit.own ? "You" : conversation?.name ?? hit.author;
+    const other = conversation?.name ?? conversation?.user ?? hit.author;
+    const who = hit.own ? `You → ${other}` : other;
     const said = hit.text ? highlighted(hit.text, hit.text_marks) : [];
     const name = hit.name ? highlighted(hit.name, hit.name_marks) : [];
     return h("li", { class: "row-item" }, h("button", { type: "button", class: "row hit", onclick: () => this.open(hit.conversation, hit.place) },
       h("span", { class: "row-main" },
-        h("span", { class: "row-top" }, h("span", { class: "row-name", text: conversation ? `${who} · ${conversation.name ?? conversation.user}` : who }),
+        h("span", { class: "row-top" }, h("span", { class: "row-name", text: who }),
           h("span", { class: "row-time", text: shortTime(hit.at) })),
         h("span", { class: "row-preview hit-text" }, said.length || name.length ? [name, name.length && said.length ? " · " : "", said] : summary(hit)))));
   }

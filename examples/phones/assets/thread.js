@@ -18,6 +18,7 @@ const AHEAD = 240;
 export class Thread {
   #drawn = null;
   #again = 0;
+  #following = true;
 
   constructor(phone, ui) {
     Object.assign(this, { phone, ui });
@@ -45,6 +46,10 @@ export class Thread {
       this.typing,
       this.composer.element);
     this.log.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    // Where the newest message was in sight it stays there, whatever room there is.
+    new ResizeObserver(() => {
+      if (this.#following) this.log.scrollTop = this.log.scrollHeight;
+    }).observe(this.log);
     this.items.addEventListener("keydown", (event) => this.moved(event));
     phone.on("thread", () => this.draw());
     phone.on(["status", "uploads"], () => this.draw());
@@ -193,6 +198,7 @@ export class Thread {
     const { thread, conversation } = this.phone;
     if (!thread) return;
     const far = thread.newer || !this.atEnd;
+    this.#following = !far;
     if (!far) thread.fresh = 0;
     this.jump.hidden = !far;
     const count = conversation?.unread ?? 0;

@@ -128,7 +128,9 @@ impl Phone {
             (life.host, life.online) = (None, false);
             life.listener.take()
         };
-        // The notices end with the thread that has the engine.
+        // Whatever else holds the engine lets go of it.
+        self.happened();
+        // The notices end with the thread that has it.
         if let Some(listener) = listener {
             let _ = listener.await;
         }
@@ -180,6 +182,12 @@ impl Phone {
         work: impl FnOnce(&mut Engine, Time) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Fault> {
         Ok(self.host()?.run(work).await.map_err(|_| Fault::Killed)??)
+    }
+
+    /// Ends when the app is killed: for what holds the engine for longer.
+    pub async fn killed(&self) {
+        let mut ticks = self.ticks.subscribe();
+        while self.host().is_ok() && ticks.changed().await.is_ok() {}
     }
 
     /// Whether it is connected.

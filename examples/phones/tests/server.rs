@@ -199,7 +199,7 @@ async fn two_pages_see_the_same_phones() {
     let (mut one, mut other) = (Page::open(&stage).await, Page::open(&stage).await);
     let conversation = one.start("ann", "bea").await;
     let is_listed = |update: &Value| update["kind"] == "conversation" && update["conversation"]["user"] == "ann";
-    one.ask("ann", json!({ "do": "send", "conversation": conversation, "text": "Hello <b>Bea</b>" })).await;
+    one.ask("ann", json!({ "do": "send", "conversation": conversation, "text": "Hello <b>Bea</b>", "terms": {} })).await;
     one.until("bea", is_listed).await;
     other.until("bea", is_listed).await;
     // What a page wrote, the other has as well; and it is text, whatever it looks like.
@@ -212,7 +212,7 @@ async fn two_pages_see_the_same_phones() {
         assert_eq!(text, "Hello <b>Bea</b>");
     }
     drop(one);
-    other.ask("ann", json!({ "do": "send", "conversation": conversation, "text": "Still there?" })).await;
+    other.ask("ann", json!({ "do": "send", "conversation": conversation, "text": "Still there?", "terms": {} })).await;
     other.until("bea", |update| update["kind"] == "message" && update["message"]["text"] == "Still there?").await;
     assert!(stage.platform.sights().await.iter().all(|sight| !sight.to_string().contains("Still there")));
 }
@@ -223,7 +223,7 @@ async fn a_killed_phone_answers_so_and_comes_back_from_its_store() {
     let mut page = Page::open(&stage).await;
     let conversation = page.start("ann", "sam").await;
     page.ask("ann", json!({ "do": "connect", "online": false })).await;
-    page.ask("ann", json!({ "do": "send", "conversation": conversation, "text": "Before the end" })).await;
+    page.ask("ann", json!({ "do": "send", "conversation": conversation, "text": "Before the end", "terms": {} })).await;
     page.ask("ann", json!({ "do": "kill" })).await;
     let dead = page.ask("ann", json!({ "do": "list" })).await;
     assert_eq!(dead["error"]["code"], "phone.killed");
@@ -281,7 +281,7 @@ async fn the_clock_moves_phones_and_relay_together() {
     let mut page = Page::open(&stage).await;
     let conversation = page.start("ann", "bea").await;
     let period = json!({ "minutes": 5, "from_read": false });
-    let send = json!({ "do": "send", "conversation": conversation, "text": "Soon gone", "period": period });
+    let send = json!({ "do": "send", "conversation": conversation, "text": "Soon gone", "terms": { "period": period } });
     page.ask("ann", send).await;
     page.until("bea", |update| update["conversation"]["last"]["text"] == "Soon gone").await;
     let before = stage.platform.clock.now();
@@ -292,6 +292,6 @@ async fn the_clock_moves_phones_and_relay_together() {
     assert_eq!(entered["ok"]["messages"], json!([]), "hidden at once");
     // The relay shows the same time, so that phones trust theirs, and destroy.
     page.until("bea", |update| update["conversation"]["unseen"] == 1).await;
-    page.ask("bea", json!({ "do": "send", "conversation": conversation, "text": "Hours later" })).await;
+    page.ask("bea", json!({ "do": "send", "conversation": conversation, "text": "Hours later", "terms": {} })).await;
     page.until("ann", |update| update["conversation"]["last"]["text"] == "Hours later").await;
 }

@@ -4,8 +4,7 @@ use serde::Deserialize;
 use undertone::envelope::Clock;
 use undertone::id::UserId;
 
-use crate::view::{CallName, ConversationName, Reference};
-use crate::view::Place;
+use crate::view::{CallName, ConversationName, Place, Reference};
 
 /// A message of a page.
 #[derive(Deserialize)]
@@ -53,7 +52,7 @@ pub enum Wish {
     Search { words: String, conversation: Option<ConversationName>, more: bool },
 
     /// Send a text.
-    Send { conversation: ConversationName, text: String, #[serde(flatten)] terms: Terms },
+    Send { conversation: ConversationName, text: String, terms: Terms },
     /// Give an own text another wording.
     Edit { conversation: ConversationName, message: Reference, text: String },
     /// React, or take that back.
@@ -113,6 +112,7 @@ pub enum Wish {
 
 /// How a message is sent.
 #[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
 pub struct Terms {
     /// What it answers.
     #[serde(default)]

@@ -108,7 +108,11 @@ async fn save(
     file: &Attachment,
 ) -> Result<Response, Fault> {
     let saved = tempfile::NamedTempFile::new_in(phone.incoming())?;
-    phone.host()?.save_file(&phone.files, conversation.0, message.0, saved.path(), |_| ()).await?;
+    let host = phone.host()?;
+    tokio::select! {
+        saved = host.save_file(&phone.files, conversation.0, message.0, saved.path(), |_| ()) => saved?,
+        () = phone.killed() => return Err(Fault::Killed),
+    }
     // The name goes at once, the bytes when they were read: nothing stays that the engine does not keep.
     let open = tokio::fs::File::from_std(saved.reopen()?);
     drop(saved);

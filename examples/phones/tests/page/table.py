@@ -77,9 +77,7 @@ class Phone:
 
     def menu(self, text, item):
         """Chooses from the menu of a message, which the right mouse button or a long touch opens."""
-        bubble = self.message(text).locator(".bubble")
-        bubble.scroll_into_view_if_needed()
-        bubble.click(button="right", position={"x": 14, "y": bubble.bounding_box()["height"] / 2})
+        self.message(text).locator(".bubble").click(button="right", position={"x": 14, "y": 22})
         self.root.get_by_role("menuitem", name=item, exact=True).click()
 
     def details(self):
