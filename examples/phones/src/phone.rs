@@ -87,8 +87,7 @@ impl Phone {
         let profile = Profile::at(&place, rows)?.by(clock.clone());
         let outgoing = place.join("outgoing");
         std::fs::create_dir_all(&outgoing).map_err(|error| ProfileError::File(outgoing, error))?;
-        let life =
-            Life { host: None, wanted: true, online: false, trouble: None, listener: None, uploads: Vec::new() };
+        let life = Life { host: None, wanted: true, online: false, trouble: None, listener: None, uploads: Vec::new() };
         let (ticks, life) = (watch::Sender::default(), Mutex::new(life));
         Ok(Arc::new(Phone { person, files, ticks, place, others, profile, relay, clock, pushes, life }))
     }

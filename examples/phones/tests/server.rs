@@ -166,7 +166,11 @@ async fn what_makes_no_sense_gets_a_typed_error_and_the_page_lives_on() {
         ("mallory", json!({ "do": "list" }), "page.unknown_phone"),
         ("ann", json!({ "do": "enter", "conversation": unknown }), "misuse.unknown_conversation"),
         ("ann", json!({ "do": "start", "user": "ann" }), "misuse.oneself"),
-        ("ann", json!({ "do": "search", "words": " ", "conversation": null, "more": false }), "misuse.nothing_to_search"),
+        (
+            "ann",
+            json!({ "do": "search", "words": " ", "conversation": null, "more": false }),
+            "misuse.nothing_to_search",
+        ),
     ] {
         assert_eq!(page.ask(phone, ask.clone()).await["error"]["code"], code, "{ask}");
     }
@@ -199,7 +203,8 @@ async fn two_pages_see_the_same_phones() {
     let (mut one, mut other) = (Page::open(&stage).await, Page::open(&stage).await);
     let conversation = one.start("ann", "bea").await;
     let is_listed = |update: &Value| update["kind"] == "conversation" && update["conversation"]["user"] == "ann";
-    one.ask("ann", json!({ "do": "send", "conversation": conversation, "text": "Hello <b>Bea</b>", "terms": {} })).await;
+    one.ask("ann", json!({ "do": "send", "conversation": conversation, "text": "Hello <b>Bea</b>", "terms": {} }))
+        .await;
     one.until("bea", is_listed).await;
     other.until("bea", is_listed).await;
     // What a page wrote, the other has as well; and it is text, whatever it looks like.
@@ -230,7 +235,10 @@ async fn a_killed_phone_answers_so_and_comes_back_from_its_store() {
     assert_eq!(page.ask("ann", json!({ "do": "open" })).await["ok"], Value::Null);
     let entered = page.ask("ann", json!({ "do": "enter", "conversation": conversation })).await;
     let messages = entered["ok"]["messages"].as_array().unwrap();
-    assert_eq!((messages.len(), &messages[0]["text"], &messages[0]["state"]), (1, &json!("Before the end"), &json!("queued")));
+    assert_eq!(
+        (messages.len(), &messages[0]["text"], &messages[0]["state"]),
+        (1, &json!("Before the end"), &json!("queued"))
+    );
     page.ask("ann", json!({ "do": "connect", "online": true })).await;
     page.until("sam", |update| update["conversation"]["last"]["text"] == "Before the end").await;
 }
@@ -246,7 +254,8 @@ async fn files_go_up_and_come_down_whole_or_in_ranges() {
         "%7B%22conversation%22:%22{conversation}%22,%22name%22:%22..%2Fplan.html%22,%22media_type%22:%22text/html%22,\
          %22kind%22:%7B%22file%22:%7B%7D%7D,%22caption%22:%22%22%7D"
     );
-    let post = format!("POST /phones/ann/files?about={about} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {}", bytes.len());
+    let post =
+        format!("POST /phones/ann/files?about={about} HTTP/1.1\r\nHost: {at}\r\nContent-Length: {}", bytes.len());
     let (head, body) = http(at, &post, &bytes).await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head} {}", String::from_utf8_lossy(&body));
     let id = serde_json::from_slice::<Value>(&body).unwrap()["id"].as_str().unwrap().to_owned();
@@ -258,12 +267,23 @@ async fn files_go_up_and_come_down_whole_or_in_ranges() {
     let (head, whole) = get("", "?save=true").await;
     let head = head.to_lowercase();
     assert!(head.contains("content-disposition: attachment") && head.contains("sandbox"), "{head}");
-    assert!(head.contains("content-type: application/octet-stream"), "a document of a peer is never shown as one: {head}");
+    assert!(
+        head.contains("content-type: application/octet-stream"),
+        "a document of a peer is never shown as one: {head}"
+    );
     assert!(whole == bytes);
     let (head, part) = get("\r\nRange: bytes=1048570-1048585", "").await;
-    assert!(head.starts_with("HTTP/1.1 206") && head.to_lowercase().contains("bytes 1048570-1048585/3000000"), "{head}");
+    assert!(
+        head.starts_with("HTTP/1.1 206") && head.to_lowercase().contains("bytes 1048570-1048585/3000000"),
+        "{head}"
+    );
     assert_eq!(part, bytes[1_048_570..1_048_586]);
-    assert!(http(at, &format!("GET /phones/bea/files/{conversation}/ann/..%2F..%2Fetc HTTP/1.1\r\nHost: {at}"), b"").await.0.starts_with("HTTP/1.1 400"));
+    assert!(
+        http(at, &format!("GET /phones/bea/files/{conversation}/ann/..%2F..%2Fetc HTTP/1.1\r\nHost: {at}"), b"")
+            .await
+            .0
+            .starts_with("HTTP/1.1 400")
+    );
     page.ask("bea", json!({ "do": "connect", "online": false })).await;
     loop {
         // Files are elsewhere: without a connection there are none.
@@ -281,7 +301,8 @@ async fn the_clock_moves_phones_and_relay_together() {
     let mut page = Page::open(&stage).await;
     let conversation = page.start("ann", "bea").await;
     let period = json!({ "minutes": 5, "from_read": false });
-    let send = json!({ "do": "send", "conversation": conversation, "text": "Soon gone", "terms": { "period": period } });
+    let send =
+        json!({ "do": "send", "conversation": conversation, "text": "Soon gone", "terms": { "period": period } });
     page.ask("ann", send).await;
     page.until("bea", |update| update["conversation"]["last"]["text"] == "Soon gone").await;
     let before = stage.platform.clock.now();

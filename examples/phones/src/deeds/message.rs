@@ -21,24 +21,14 @@ pub fn draft(text: String, terms: Terms) -> Draft {
 }
 
 /// Sends a text.
-pub async fn send(
-    phone: &Phone,
-    conversation: ConversationName,
-    text: String,
-    terms: Terms,
-) -> Result<Value, Fault> {
+pub async fn send(phone: &Phone, conversation: ConversationName, text: String, terms: Terms) -> Result<Value, Fault> {
     let draft = draft(text, terms);
     let id = phone.run(move |engine, now| engine.messages().send(conversation.0, draft, now)).await?;
     Ok(json!({ "id": view::hex(id.as_bytes()) }))
 }
 
 /// Forwards a message to a user.
-pub async fn forward(
-    phone: &Phone,
-    from: ConversationName,
-    message: Reference,
-    to: UserId,
-) -> Result<Value, Fault> {
+pub async fn forward(phone: &Phone, from: ConversationName, message: Reference, to: UserId) -> Result<Value, Fault> {
     phone
         .run(move |engine, now| {
             let to = engine.conversations().start(&to, now)?;

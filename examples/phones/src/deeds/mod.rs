@@ -37,7 +37,9 @@ pub async fn perform(phone: &Phone, wish: Wish) -> Result<Value, Fault> {
             phone
                 .run(move |engine, now| {
                     match wish {
-                        Wish::Answer { .. } | Wish::Decline { .. } | Wish::HangUp { .. } => call::act(engine, wish, now),
+                        Wish::Answer { .. } | Wish::Decline { .. } | Wish::HangUp { .. } => {
+                            call::act(engine, wish, now)
+                        }
                         Wish::Block { .. }
                         | Wish::Verify { .. }
                         | Wish::Accept { .. }

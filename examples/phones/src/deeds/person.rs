@@ -41,9 +41,7 @@ pub fn act(engine: &mut Engine, wish: Wish, now: Time) -> Result<(), Error> {
         Wish::Block { user, on } => engine.privacy().block(&user, on, now),
         Wish::Verify { user, on } => engine.identity().set_verified(&user, on, now),
         Wish::Accept { user } => engine.identity().accept_identity(&user, now),
-        Wish::Privacy { receipts, typing } => {
-            engine.privacy().set(Privacy { read_receipts: receipts, typing }, now)
-        }
+        Wish::Privacy { receipts, typing } => engine.privacy().set(Privacy { read_receipts: receipts, typing }, now),
         Wish::Quiet { ms } => engine.notifications().set_do_not_disturb(until(ms, now), now),
         _ => Ok(()),
     }

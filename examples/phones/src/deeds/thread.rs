@@ -57,7 +57,11 @@ pub async fn around(phone: &Phone, of: ConversationName, place: Place) -> Result
                 Some(neighbour) => (Cursor::After(neighbour.key), false),
                 None => (Cursor::Newest, true),
             };
-            let newer = if alone { from_the_start(engine, of.0, now)? } else { engine.messages().page(of.0, start, PAGE / 2, now)? };
+            let newer = if alone {
+                from_the_start(engine, of.0, now)?
+            } else {
+                engine.messages().page(of.0, start, PAGE / 2, now)?
+            };
             let mut messages = show(engine, &older, now);
             messages.extend(show(engine, &newer, now));
             Ok(json!({ "older": older.more, "newer": newer.more, "messages": messages }))
@@ -69,7 +73,8 @@ pub async fn around(phone: &Phone, of: ConversationName, place: Place) -> Result
 fn from_the_start(engine: &mut Engine, of: ConversationId, now: Time) -> Result<Page, Error> {
     use undertone::id::{DeviceId, MessageId};
     use undertone::message::MessageKey;
-    let first = MessageKey { at: Time::ZERO, device: DeviceId::from_bytes([0; 16]), id: MessageId::from_bytes([0; 16]) };
+    let first =
+        MessageKey { at: Time::ZERO, device: DeviceId::from_bytes([0; 16]), id: MessageId::from_bytes([0; 16]) };
     engine.messages().page(of, Cursor::After(first), PAGE / 2, now)
 }
 

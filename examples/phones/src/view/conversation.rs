@@ -1,10 +1,10 @@
 //! Conversations and people.
 
 use serde_json::{Value, json};
+use undertone::Trust;
 use undertone::conversation::{Conversation, ConversationState};
 use undertone::envelope::Clock;
 use undertone::id::UserId;
-use undertone::Trust;
 use undertone::policy::{Action, AttachmentKind, CallKind, Decision};
 use undertone::{Engine, Time};
 

@@ -113,16 +113,19 @@ fn attachment(file: &Attachment) -> Value {
 }
 
 fn picture(look: &Picture) -> Value {
-    let preview = look.preview.as_ref().map(|preview| {
-        format!("data:{};base64,{}", preview.media_type(), BASE64.encode(preview.as_bytes()))
-    });
+    let preview = look
+        .preview
+        .as_ref()
+        .map(|preview| format!("data:{};base64,{}", preview.media_type(), BASE64.encode(preview.as_bytes())));
     // The picture's shape, small: it is stretched over its place.
     let longest = look.width.max(look.height).max(1);
     let edge = |pixels: u32| (u64::from(pixels) * u64::from(BLUR) / u64::from(longest)).max(1) as u32;
     let (width, height) = (edge(look.width), edge(look.height));
-    let blur = look.blur_hash.as_ref().and_then(|hash| images::blur(hash, width, height)).map(|pixels| {
-        json!({ "width": width, "height": height, "pixels": BASE64.encode(&pixels) })
-    });
+    let blur = look
+        .blur_hash
+        .as_ref()
+        .and_then(|hash| images::blur(hash, width, height))
+        .map(|pixels| json!({ "width": width, "height": height, "pixels": BASE64.encode(&pixels) }));
     json!({
         "width": look.width, "height": look.height, "preview": preview, "blur": blur, "blurred": look.blurred,
     })

@@ -67,7 +67,13 @@ pub async fn download(
 }
 
 /// The range that was asked for, as a stream: nothing of it is kept anywhere.
-fn show(files: &Folder, location: Location, reader: Reader, file: &Attachment, range: Option<&HeaderValue>) -> Response {
+fn show(
+    files: &Folder,
+    location: Location,
+    reader: Reader,
+    file: &Attachment,
+    range: Option<&HeaderValue>,
+) -> Response {
     let size = reader.size();
     let asked = range.and_then(|range| parse(range.to_str().ok()?, size));
     let part = asked.clone().unwrap_or(0..size);

@@ -4,7 +4,9 @@
 //! bears that page's name in `Host`, `Origin` or `Sec-Fetch-Site`, and is refused before anything looks at it.
 
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -90,21 +92,33 @@ mod tests {
     fn pages_of_this_server_come_in() {
         for host in ["127.0.0.1:8080", "localhost:8080", "[::1]:8080"] {
             assert!(admits(&[("host", host)]));
-            assert!(admits(&[("host", host), ("origin", &format!("http://{host}")), ("sec-fetch-site", "same-origin")]));
+            assert!(admits(&[
+                ("host", host),
+                ("origin", &format!("http://{host}")),
+                ("sec-fetch-site", "same-origin")
+            ]));
         }
         assert!(admits(&[("host", "127.0.0.1:8080"), ("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate")]));
     }
 
     #[test]
     fn pages_of_others_do_not() {
-        for host in ["evil.example:8080", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:8080.evil.example", "localhost:80800", ""] {
+        for host in
+            ["evil.example:8080", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:8080.evil.example", "localhost:80800", ""]
+        {
             assert!(!admits(&[("host", host)]), "{host}");
         }
         assert!(!admits(&[]));
         assert!(!admits(&[("host", "localhost:8080"), ("host", "evil.example:8080")]));
-        for origin in ["null", "http://evil.example", "https://127.0.0.1:8080", "http://127.0.0.1", "http://127.0.0.1:8081"] {
+        for origin in
+            ["null", "http://evil.example", "https://127.0.0.1:8080", "http://127.0.0.1", "http://127.0.0.1:8081"]
+        {
             assert!(!admits(&[("host", "127.0.0.1:8080"), ("origin", origin)]), "{origin}");
         }
-        assert!(!admits(&[("host", "127.0.0.1:8080"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")]));
+        assert!(!admits(&[
+            ("host", "127.0.0.1:8080"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "no-cors")
+        ]));
     }
 }

@@ -89,6 +89,7 @@ impl IntoResponse for Fault {
             Fault::File(_) => StatusCode::NOT_FOUND,
             Fault::Profile(_) | Fault::Disk(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        (status, [(axum::http::header::CONTENT_TYPE, "application/json")], json!({ "error": self.show() }).to_string()).into_response()
+        (status, [(axum::http::header::CONTENT_TYPE, "application/json")], json!({ "error": self.show() }).to_string())
+            .into_response()
     }
 }

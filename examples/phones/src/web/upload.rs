@@ -85,7 +85,8 @@ async fn describe(phone: &Phone, came: NamedTempFile, about: &About) -> Result<(
             Ok((file, Attachment { name: Some(FileName::clean(&about.name)), ..attachment }))
         }
         Kind::Voice { duration, wave } => {
-            let wave = Wave::new(wave.clone()).ok_or(Error::Misuse(Misuse::Attachment("a wave of 256 values at most")))?;
+            let wave =
+                Wave::new(wave.clone()).ok_or(Error::Misuse(Misuse::Attachment("a wave of 256 values at most")))?;
             Ok((came, Attachment::new(Details::Voice { duration: *duration, wave }, media_type, size)))
         }
     }
