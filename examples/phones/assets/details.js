@@ -52,14 +52,14 @@ export function openDetails(phone, ui) {
     };
     const trust = { verified: "Verified", changed: "Changed", unverified: "Not verified", unknown: "Not known yet" }[one.trust];
     return [
-      h("div", { class: "who" }, avatar(name, one.role, "is-large"), h("div", {}, roleChip(one.role), h("p", { class: "hint", text: one.kind ?? "" }))),
+      h("div", { class: "who" }, avatar(name, one.role, "is-large"), h("div", {}, roleChip(one.role), h("p", { class: "hint", text: (one.kind ?? "").replace("_", " and ") }))),
       h("div", { class: "settings" },
         link("shield", "Safety number", trust, then(() => openSafety(phone, ui, one))),
         link("timer", "Timer of new messages", period(one.period, one.from_read), then(() => openTimer(ui, {
           title: "Timer of new messages", conversation: one, current: { minutes: one.period, from_read: one.from_read }, always: true,
           choose: (timer) => set("timer", { conversation: one.id, period: timer }),
         }))),
-        link("mute", "Notifications", one.muted ? (one.muted_until ? `Muted until ${fullTime(one.muted_until)}` : "Muted") : "On",
+        link(one.muted ? "mute" : "bell", "Notifications", one.muted ? (one.muted_until ? `Muted until ${fullTime(one.muted_until)}` : "Muted") : "On",
           then(() => (one.muted ? mute(phone, ui, one.id, 0) : openMute(phone, ui, one.id)))),
         link("phone", "Calls", "", then(() => openCalls(phone, ui, one))),
         flip("Pinned", one.pinned, "pin", { conversation: one.id }),

@@ -1,6 +1,8 @@
 """The page as a person uses it: by what is written on it, never by its code."""
 
 import re
+import struct
+import zlib
 
 from playwright.sync_api import Page, expect
 
@@ -102,3 +104,44 @@ class Phone:
         switch = self.root.get_by_role("switch", name=f"{self.name}’s connection")
         switch.click()
         expect(switch).to_have_text("Online" if on else "Offline")
+
+
+def png(path, width=640, height=420):
+    """A picture of an evening by the sea."""
+    rows = bytearray()
+    for y in range(height):
+        rows.append(0)
+        for x in range(width):
+            sun = (x - width * 0.68) ** 2 + (y - height * 0.42) ** 2 < (height * 0.13) ** 2
+            if sun and y < height * 0.6:
+                rows += bytes((255, 214, 130))
+            elif y < height * 0.6:
+                t = y / (height * 0.6)
+                rows += bytes((int(70 + 180 * t), int(60 + 80 * t), int(130 - 20 * t)))
+            else:
+                t = (y - height * 0.6) / (height * 0.4)
+                glow = max(0, 1 - abs(x - width * 0.68) / (width * (0.08 + 0.2 * t)))
+                rows += bytes((int(50 + 150 * glow), int(60 + 70 * glow), int(105 - 30 * t)))
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
+    )
+    return path
+
+
+def drop(page, target, path, media_type):
+    """Drags a file from outside onto the page."""
+    data = page.evaluate_handle(
+        """([bytes, name, type]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([Uint8Array.from(bytes)], name, { type }));
+            return data;
+        }""",
+        [list(path.read_bytes()), path.name, media_type],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        target.dispatch_event(event, {"dataTransfer": data})

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from table import SOON, Phone, open_page
+from table import SOON, Phone, drop, open_page, png
 
 PHONE = {"width": 390, "height": 844}
 TALK = [
@@ -114,10 +114,17 @@ def test_what_people_write_is_text(page):
     expect(bea.messages.filter(has_text="onerror")).to_have_count(0)
 
 
-def test_every_screen_is_accessible(page, shots):
+def test_every_screen_is_accessible(page, shots, tmp_path):
     ann, bea, sam = (Phone(page, user) for user in ("ann", "bea", "sam"))
     for user, text in TALK[2:]:
         Phone(page, user).write(text)
+    drop(page, bea.root.locator(".thread"), png(tmp_path / "harbour.png"), "image/png")
+    judge(page, "a file to be sent")
+    bea.root.get_by_role("textbox", name="Caption").fill("The view from there")
+    bea.switch("Blur until tapped").click()
+    bea.root.locator(".sheet").get_by_role("button", name="Send").click()
+    ann.sees("The view from there")
+    expect(ann.messages.last.locator("canvas")).to_be_visible()
     sam.start("Bea")
     sam.write("Hello Bea, this is support. Is everything all right?")
     bea.back()
