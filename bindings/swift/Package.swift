@@ -44,6 +44,8 @@ let package = Package(
         .target(name: "UndertoneTesting", dependencies: ["Undertone"]),
         // A chat on the command line.
         .executableTarget(name: "chat", dependencies: ["UndertoneRelay"]),
+        // Times calls.
+        .executableTarget(name: "calls", dependencies: ["Undertone"]),
         // Plays a device in the scenarios that all languages share.
         .executableTarget(name: "player", dependencies: ["UndertoneRelay", "UndertoneTesting"]),
         .testTarget(name: "UndertoneTests", dependencies: ["Undertone", "UndertoneTesting", "player"]),

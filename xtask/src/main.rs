@@ -29,7 +29,9 @@ cargo xtask sim [--seeds N]               platforms of many devices under faults
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
 cargo xtask bindings [LANGUAGE…]          build, package and test the bindings: python, kotlin, swift; installs what is
-                                          missing, and is no stage of `test` yet
+                                          missing, and is no stage of `test`
+cargo xtask bindings sizes                weigh the library of each set of features; fails when one is too large
+cargo xtask bindings bench [LANGUAGE…]    after `bindings`: what a call costs from each language, beside Rust
 cargo xtask bindings xcframework          on macOS: what Apple's platforms take of the library
 cargo xtask page [--pictures] [PYTEST…]   play a day on the page with three phones, in the system's Chromium; installs what
                                           is missing; --pictures: take those of the README anew

@@ -59,6 +59,22 @@ def code(call: Any, *arguments: Any) -> str:
     return str(error.value.code)
 
 
+def test_what_is_shown_of_values_has_no_content() -> None:
+    engine = opened()
+    talk = engine.conversations().start(UserId("bea"))
+    draft = Draft(text="a secret")
+    engine.messages().send(talk, draft)
+    engine.conversations().set_draft(talk, "a secret")
+    page = engine.messages().page(talk, Cursor.NEWEST(), 5)
+    (message,) = page.messages
+    assert str(message.content) == repr(message.content) == "MessageContent.TEXT(…)"
+    assert "MessageContent.TEXT(…)" in str(message) and talk in str(message)
+    for value in (draft, message, page, engine.conversations().page(), engine.drain(100)):
+        assert "secret" not in f"{value} {value!r} {[value]}", value
+    config = Config(user=UserId("ann"), authorities=[b"a secret"], identity=b"a secret")
+    assert str(config) == repr(config) == "Config(…)"
+
+
 def test_bad_input_is_an_error_with_a_code_and_harms_nothing() -> None:
     engine = opened()
     talk = engine.conversations().start(UserId("bea"))

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::library;
+use super::sizes::EVERYTHING;
 use super::tool::{self, answers, command, empty, root};
 use crate::stage::Step;
 
@@ -31,10 +32,10 @@ pub fn xcframework() -> Result<(), String> {
         let here = std::env::consts::OS;
         return Err(format!("an XCFramework is made by Apple's tools: run this on macOS with Xcode, not on {here}"));
     }
-    if !answers("xcodebuild", "-version") {
+    if !answers("xcodebuild", &["-version"]) {
         return Err("xcodebuild is missing: install Xcode, choose it with xcode-select, and run this again".into());
     }
-    library::build()?;
+    library::build(&EVERYTHING)?;
     let headers = headers()?;
     let mut libraries = Vec::new();
     for slice in &SLICES {
@@ -58,6 +59,7 @@ fn headers() -> Result<PathBuf, String> {
     fs::create_dir_all(&module).map_err(|error| format!("{}: {error}", module.display()))?;
     let sources = root()?.join("bindings/swift/Sources");
     library::swift(&sources.join("UndertoneEngine"), &module)?;
+    library::nouns("content-swift", &sources.join("UndertoneEngine/Content.swift"))?;
     library::nouns("swift", &sources.join("Undertone/Nouns.swift"))?;
     Ok(headers)
 }
@@ -82,7 +84,7 @@ impl Slice {
 /// The static library for one target, by the same profile as the others that are shipped.
 fn build(target: &str) -> Result<PathBuf, String> {
     let root = root()?;
-    if answers("rustup", "--version") {
+    if answers("rustup", &["--version"]) {
         tool::run(&mut command("rustup", &["target", "add", target], &root))?;
     }
     let profile = "rustc --locked --profile bindings --package undertone-ffi --lib --crate-type staticlib";

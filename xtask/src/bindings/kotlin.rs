@@ -4,15 +4,20 @@ use super::library;
 use super::table::Table;
 use super::tool::{command, need, output, root};
 
+/// Installs what is missing of its tools.
+pub fn prepare() -> Result<(), String> {
+    need("javac", &["openjdk-17-jdk-headless"])?;
+    need("mvn", &["maven"])
+}
+
 /// Builds the modules, tests them, and installs them in the local repository.
 pub fn run(table: &mut Table) -> Result<(), String> {
-    need("java", &["openjdk-17-jdk-headless"])?;
-    need("mvn", &["maven"])?;
     let folder = root()?.join("bindings/kotlin");
     let module = folder.join("undertone");
     let sources = module.join("target/generated-sources/undertone");
     std::fs::create_dir_all(&sources).map_err(|error| format!("{}: {error}", sources.display()))?;
     library::generate("kotlin", &sources)?;
+    library::nouns("content-kotlin", &sources.join("dev/undertone/undertone_ffi.kt"))?;
     library::nouns("kotlin", &sources.join("dev/undertone/Nouns.kt"))?;
     library::stripped(&module.join("target/native").join(platform()?))?;
     let printed = output(&mut command("mvn", &["--batch-mode", "--no-transfer-progress", "install"], &folder))?;
@@ -25,11 +30,20 @@ pub fn run(table: &mut Table) -> Result<(), String> {
 
 /// How the player is started.
 pub fn player() -> Result<String, String> {
-    let target = root()?.join("bindings/kotlin/player/target");
+    Ok(format!("java -cp {} dev.undertone.player.MainKt", classpath("player")?))
+}
+
+/// Times calls.
+pub fn bench() -> Result<String, String> {
+    output(&mut command("java", &["-cp", &classpath("bench")?, "dev.undertone.bench.MainKt"], &root()?))
+}
+
+/// What a program's module needs, and itself.
+fn classpath(module: &str) -> Result<String, String> {
+    let target = root()?.join("bindings/kotlin").join(module).join("target");
     let classpath = target.join("classpath");
     let libraries = std::fs::read_to_string(&classpath).map_err(|error| format!("{}: {error}", classpath.display()))?;
-    let jar = target.join("undertone-player-0.1.0.jar");
-    Ok(format!("java -cp {}:{} dev.undertone.player.MainKt", jar.display(), libraries.trim()))
+    Ok(format!("{}:{}", target.join(format!("undertone-{module}-0.1.0.jar")).display(), libraries.trim()))
 }
 
 /// How JNA calls this platform.

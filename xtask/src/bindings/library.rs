@@ -3,22 +3,59 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::sizes::Set;
 use super::tool::{self, root};
 use crate::stage::Step;
 
 /// How the sources look.
 const CONFIG: &str = "uniffi.toml";
-/// Bytes of the stripped library at most.
-const MOST: u64 = 4 * 1_000_000;
+/// Where the library is built, and of which features it was built last.
+const PROFILE: &str = "target/bindings";
 
 /// The relay that examples and scenarios talk over.
 pub const RELAY: &str = "target/debug/undertone-relay";
 
+/// What the linker is told: that functions of the same code are one. Only of the linker that Rust brings along for this
+/// platform is it known that it can do so.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub const LINKING: [&str; 3] = ["--", "-C", "link-arg=-Wl,--icf=all"];
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub const LINKING: [&str; 0] = [];
+
 /// Builds the library, the generators, and what the examples and scenarios need beside them.
-pub fn build() -> Result<(), String> {
-    Step::cargo("rustc --locked --profile bindings --package undertone-ffi --lib --crate-type cdylib").run()?;
+pub fn build(set: &Set) -> Result<(), String> {
+    build_only(set)?;
     Step::cargo("build --locked --package undertone-bindgen").run()?;
     Step::cargo("build --locked --package undertone-relay --package undertone-mixed").run()
+}
+
+/// Builds the library with some of its features.
+pub fn build_only(set: &Set) -> Result<(), String> {
+    forget_others(set)?;
+    let step = Step::cargo("rustc --locked --profile bindings --package undertone-ffi --lib --crate-type cdylib");
+    let step = match set.features {
+        Some(features) => step.args(&["--no-default-features", "--features", features]),
+        None => step,
+    };
+    step.args(&LINKING).run()
+}
+
+/// Removes a library of other features, which cargo would take for the one that is asked for: all have one name.
+fn forget_others(set: &Set) -> Result<(), String> {
+    let (library, mark) = (path()?, root()?.join(PROFILE).join("features"));
+    let fault = |error: std::io::Error| format!("{}: {error}", mark.display());
+    if fs::read_to_string(&mark).is_ok_and(|name| name == set.name) {
+        return Ok(());
+    }
+    let deps = root()?.join(PROFILE).join("deps").join(library.file_name().unwrap_or_default());
+    for file in [library, deps] {
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fault(error)),
+            _ => {}
+        }
+    }
+    fs::create_dir_all(root()?.join(PROFILE)).map_err(fault)?;
+    fs::write(&mark, set.name).map_err(fault)
 }
 
 /// The library with the symbols from which sources are written.
@@ -28,7 +65,7 @@ pub fn path() -> Result<PathBuf, String> {
         "windows" => "undertone_ffi.dll",
         _ => "libundertone_ffi.so",
     };
-    Ok(root()?.join("target/bindings").join(name))
+    Ok(root()?.join(PROFILE).join(name))
 }
 
 /// A copy without symbols, as it is shipped, in a folder.
@@ -63,7 +100,7 @@ pub fn swift(sources: &std::path::Path, header: &std::path::Path) -> Result<(), 
     generator("undertone-bindgen-swift", &[&["--config", CONFIG], &map[..], &[&library, &header]].concat())
 }
 
-/// Writes the nouns of a language.
+/// Writes what is ours of a language: its nouns, or what values with content say of themselves.
 pub fn nouns(language: &str, file: &std::path::Path) -> Result<(), String> {
     let library = path()?;
     let folder = file.parent().unwrap_or(file);
@@ -82,12 +119,4 @@ pub fn generator_for_maturin() -> Result<PathBuf, String> {
 fn generator(name: &str, args: &[&str]) -> Result<(), String> {
     let root = root()?;
     tool::run(&mut tool::command(root.join("target/debug").join(name), args, &root))
-}
-
-/// An app's size is what its users download: the library may not grow without anybody noticing.
-pub fn weigh() -> Result<(), String> {
-    let library = stripped(&tool::folder("weighed")?)?;
-    let size = fs::metadata(&library).map_err(|error| format!("{}: {error}", library.display()))?.len();
-    println!("stripped library: {size} bytes, at most {MOST}");
-    if size <= MOST { Ok(()) } else { Err(format!("the stripped library has {size} bytes, and may have {MOST}")) }
 }

@@ -4,24 +4,30 @@ use std::path::{Path, PathBuf};
 
 use super::library;
 use super::table::{Table, before};
-use super::tool::{self, command, empty, need, output, root};
+use super::tool::{self, answers, command, empty, install, output, root};
 
 /// What builds the wheel and looks at it; versions, so that the same wheel comes of the same sources.
 const TOOLS: [&str; 1] = ["maturin==1.16.0"];
 const TEST_TOOLS: [&str; 4] = ["pytest==9.2.0", "pytest-asyncio==1.5.0", "mypy==2.4.1", "websockets==17.4"];
 
+/// Installs what is missing of its tools.
+pub fn prepare() -> Result<(), String> {
+    if answers("python3", &["-m", "ensurepip", "--version"]) { Ok(()) } else { install(&["python3", "python3-venv"]) }
+}
+
 /// Builds the wheel, and tests it in an environment that has nothing else of this repository.
 pub fn run(table: &mut Table) -> Result<(), String> {
-    need("python3", &["python3", "python3-venv"])?;
     let root = root()?;
     let folder = root.join("bindings/python");
     let module = folder.join("src/undertone");
     library::nouns("python", &module.join("_nouns.py"))?;
+    library::nouns("content-python", &module.join("_content.py"))?;
     library::nouns("stub", &module.join("_native/undertone_ffi.pyi"))?;
     let tools = environment("python-tools", &TOOLS)?;
     let wheels = empty("wheels")?;
     let out = wheels.to_string_lossy();
     let build = ["build", "--quiet", "--locked", "--profile", "bindings", "--out", &out];
+    let build = [&build[..], &library::LINKING].concat();
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", library::generator_for_maturin()?.display());
     tool::run(command(tools.join("maturin"), &build, &folder).env("PATH", path))?;
@@ -41,6 +47,12 @@ pub fn run(table: &mut Table) -> Result<(), String> {
 pub fn player() -> Result<String, String> {
     let python = tool::folder("python-tests")?.join("bin/python");
     Ok(format!("{} {}", python.display(), root()?.join("bindings/python/players/player.py").display()))
+}
+
+/// Times calls.
+pub fn bench() -> Result<String, String> {
+    let python = tool::folder("python-tests")?.join("bin/python");
+    output(&mut command(python, &["bench/calls.py"], &root()?.join("bindings/python")))
 }
 
 /// A new environment with packages in it; its programs are in the folder that is returned.

@@ -6,16 +6,22 @@ use std::process::Command;
 
 use super::library;
 use super::table::Table;
-use super::tool::{self, answers, command, folder, need, output, root};
+use super::tool::{self, answers, command, empty, folder, need, output, root};
 
 /// What a folder of Debian trixie needs for Swift.
 const PACKAGES: &str = "swiftlang,libc6-dev,libstdc++-14-dev,binutils,git,ca-certificates";
+
+/// Makes the folder with Swift where there is no Swift.
+pub fn prepare() -> Result<(), String> {
+    if here() { Ok(()) } else { chroot().map(drop) }
+}
 
 /// Builds the package and tests it.
 pub fn run(table: &mut Table) -> Result<(), String> {
     let place = package()?;
     let sources = place.join("Sources");
     library::swift(&sources.join("UndertoneEngine"), &sources.join("UndertoneFFI"))?;
+    library::nouns("content-swift", &sources.join("UndertoneEngine/Content.swift"))?;
     library::nouns("swift", &sources.join("Undertone/Nouns.swift"))?;
     library::stripped(&place.join("lib"))?;
     let printed = output(&mut swift("swift build --build-tests && swift test --skip-build 2>&1")?)?;
@@ -39,7 +45,7 @@ fn check(place: &Path, table: &mut Table) -> Result<(), String> {
 /// How the player is started.
 pub fn player() -> Result<String, String> {
     let program = ".build/debug/player";
-    Ok(if answers("swift", "--version") {
+    Ok(if here() {
         package()?.join(program).to_string_lossy().into_owned()
     } else {
         let script = folder("swift")?.join("player.sh");
@@ -49,10 +55,15 @@ pub fn player() -> Result<String, String> {
     })
 }
 
+/// Times calls.
+pub fn bench() -> Result<String, String> {
+    output(&mut swift("swift build --configuration release --product calls && .build/release/calls")?)
+}
+
 /// The package: in the repository, or copied into the folder where Swift is.
 fn package() -> Result<PathBuf, String> {
     let from = root()?.join("bindings/swift");
-    if answers("swift", "--version") {
+    if here() {
         return Ok(from);
     }
     let place = chroot()?.join("package");
@@ -64,9 +75,14 @@ fn package() -> Result<PathBuf, String> {
     Ok(place)
 }
 
+/// Whether Swift is installed, and no folder with it is needed.
+fn here() -> bool {
+    answers("swift", &["--version"])
+}
+
 /// A command of a shell in the package.
 fn swift(line: &str) -> Result<Command, String> {
-    Ok(if answers("swift", "--version") {
+    Ok(if here() {
         command("sh", &["-c", line], &package()?)
     } else {
         command("sh", &["-c", &inside(&chroot()?, &format!("sh -c '{line}'"))], &root()?)
@@ -91,6 +107,8 @@ fn chroot() -> Result<PathBuf, String> {
     // It is a link to a place within the folder.
     if fs::symlink_metadata(place.join("usr/bin/swift")).is_err() {
         need("mmdebstrap", &["mmdebstrap"])?;
+        // What a run that was ended has left of it would be in the way.
+        let place = empty("swift")?.join("trixie");
         let include = format!("--include={PACKAGES}");
         let args = ["--variant=apt", &include, "trixie", &place.to_string_lossy()];
         tool::run(&mut command("mmdebstrap", &args, &root()?))?;

@@ -1,8 +1,8 @@
 //! What was run for each language.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Tests by language and program.
+/// Tests by language and program, and the time of each part of the command.
 #[derive(Default)]
 pub struct Table {
     rows: Vec<(&'static str, String, u64)>,
@@ -15,22 +15,40 @@ impl Table {
         self.rows.push((language, what.into(), tests));
     }
 
-    /// How long a language took.
-    pub fn took(&mut self, language: &'static str, time: Duration) {
-        self.minutes.push((language, time));
+    /// Does a part of the command, and takes its time.
+    pub fn part(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce(&mut Table) -> Result<(), String>,
+    ) -> Result<(), String> {
+        println!("\n── bindings: {name}");
+        let start = Instant::now();
+        let outcome = work(self);
+        self.minutes.push((name, start.elapsed()));
+        outcome.map_err(|why| format!("{name}: {why}"))
     }
 
-    /// Prints it; an error when a language ran no test.
-    pub fn print(&self) -> Result<(), String> {
-        println!("\n{:<10} {:<34} tests", "language", "what");
+    /// Prints it, with a last line like `bindings: 12 passed, 0 failed`; an error when a program ran no test.
+    pub fn print(&self, failed: bool) -> Result<(), String> {
+        println!("\n{:<10} {:<36} {:>6}", "language", "what", "passed");
         for (language, what, tests) in &self.rows {
-            println!("{language:<10} {what:<34} {tests:>5}");
+            println!("{language:<10} {what:<36} {tests:>6}");
         }
-        for (language, time) in &self.minutes {
-            println!("{language:<10} {:.1} min", time.as_secs_f64() / 60.0);
+        println!("\n{:<10} {:>8}", "part", "minutes");
+        for (part, time) in &self.minutes {
+            println!("{part:<10} {:>8.1}", time.as_secs_f64() / 60.0);
         }
+        let total: Duration = self.minutes.iter().map(|(_, time)| *time).sum();
+        println!("{:<10} {:>8.1}\n", "total", total.as_secs_f64() / 60.0);
         let none = self.rows.iter().find(|(_, _, tests)| *tests == 0);
+        println!("{}", self.closing_line(failed || none.is_some()));
         none.map_or(Ok(()), |(language, what, _)| Err(format!("{language}: {what} ran no test")))
+    }
+
+    /// What failed is one part, since nothing runs after it.
+    fn closing_line(&self, failed: bool) -> String {
+        let passed: u64 = self.rows.iter().map(|(_, _, tests)| tests).sum();
+        format!("bindings: {passed} passed, {} failed", u8::from(failed))
     }
 }
 
@@ -50,5 +68,17 @@ mod tests {
     fn counts_are_found_in_what_runners_print() {
         assert_eq!(before("===== 12 passed, 1 skipped in 3.2s =====", "passed"), 12);
         assert_eq!(before("nothing", "passed"), 0);
+    }
+
+    #[test]
+    fn a_part_that_fails_is_counted_and_told() {
+        let mut table = Table::default();
+        table.add("python", "pytest", 31);
+        assert_eq!(table.closing_line(false), "bindings: 31 passed, 0 failed");
+        assert_eq!(table.part("kotlin", |_| Err("no Maven".into())), Err("kotlin: no Maven".into()));
+        assert_eq!(table.closing_line(true), "bindings: 31 passed, 1 failed");
+        assert!(table.print(true).is_ok());
+        table.add("swift", "XCTest", 0);
+        assert!(table.print(false).is_err());
     }
 }

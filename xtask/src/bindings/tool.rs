@@ -55,21 +55,23 @@ pub fn output(command: &mut Command) -> Result<String, String> {
 }
 
 /// Whether a program can be run.
-pub fn answers(program: &str, argument: &str) -> bool {
+pub fn answers(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
-    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 /// Installs packages of Debian where a program is missing.
 pub fn need(program: &str, packages: &[&str]) -> Result<(), String> {
-    if answers(program, "--version") {
-        return Ok(());
+    if answers(program, &["--version"]) { Ok(()) } else { install(packages) }
+}
+
+/// Installs packages of Debian.
+pub fn install(packages: &[&str]) -> Result<(), String> {
+    if !answers("apt-get", &["--version"]) {
+        return Err(format!("something is missing: install {}, and run this again", packages.join(", ")));
     }
-    if !answers("apt-get", "--version") {
-        return Err(format!("{program} is missing: install it, and run this again"));
-    }
-    println!("{program} is missing: installing {}", packages.join(", "));
+    println!("installing {}", packages.join(", "));
     let root = root()?;
     run(&mut command("apt-get", &["update", "-qq"], &root))?;
     let install = [&["install", "-y", "-qq", "--no-install-recommends"], packages].concat();

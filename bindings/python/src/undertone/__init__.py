@@ -6,6 +6,7 @@ the offline queue, in an encrypted store. :class:`Engine` is the same without an
 
 from __future__ import annotations
 
+from . import _content as _content
 from ._ids import CallId as CallId
 from ._ids import ConversationId as ConversationId
 from ._ids import DeliveryId as DeliveryId

@@ -4,6 +4,15 @@ import Foundation
 extension Message {
     /// This message by its author and id, as calls that are about a message take it.
     public var reference: MessageRef { MessageRef(author: author, id: id) }
+
+    /// What it says in words: its text, or the caption of its file; `nil` when it is something else.
+    public var text: String? {
+        switch content {
+        case .text(let text): text
+        case .attachment(let attachment): attachment.caption
+        default: nil
+        }
+    }
 }
 
 extension TextRange {

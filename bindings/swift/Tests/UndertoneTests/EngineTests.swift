@@ -35,6 +35,26 @@ import Undertone
         #expect(try texts(messages, talk) == ["still here"])
     }
 
+    @Test func whatIsShownOfValuesHasNoContent() throws {
+        let engine = try opened()
+        let talk = try engine.conversations().start(user: UserId("bea"))
+        let draft = Draft(text: "a secret")
+        _ = try engine.messages().send(conversation: talk, draft: draft)
+        try engine.conversations().setDraft(conversation: talk, draft: "a secret")
+        let page = try engine.messages().page(conversation: talk, cursor: .newest, limit: 5)
+        let message = try #require(page.messages.first)
+        #expect("\(message.content)" == "text(…)")
+        #expect("\(message)".contains("text(…)") && "\(message)".contains(talk.hex))
+        let config = Config(user: UserId("ann"), authorities: [Data("a secret".utf8)], identity: Data("a secret".utf8))
+        #expect("\(config)" == "Config(…)")
+        let values: [Any] = [draft, message, page, try engine.conversations().page(), try engine.drain(limit: 100), config]
+        for value in values {
+            var dumped = ""
+            dump(value, to: &dumped)
+            #expect(!"\(value) \(String(reflecting: value)) \(dumped)".contains("secret"))
+        }
+    }
+
     @Test func textsOfAnyKindComeBackAsTheyWere() throws {
         let engine = try opened()
         let talk = try engine.conversations().start(user: UserId("bea"))

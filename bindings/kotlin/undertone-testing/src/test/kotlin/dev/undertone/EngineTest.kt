@@ -2,6 +2,8 @@ package dev.undertone
 
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.api.io.TempDir
@@ -14,6 +16,22 @@ class EngineTest {
     private val engine = Engines.open()
     private val talk = engine.conversations().start(UserId("bea"))
     private val messages = engine.messages()
+
+    @Test
+    fun `what is shown of values has no content`() {
+        val draft = Draft("a secret")
+        messages.send(talk, draft)
+        engine.conversations().setDraft(talk, "a secret")
+        val page = messages.page(talk, Cursor.Newest, 5u)
+        val message = page.messages.single()
+        assertEquals("Text(…)", "${message.content}")
+        assertTrue("content=Text(…)" in "$message" && talk.hex in "$message")
+        for (value in listOf(draft, message, page, engine.conversations().page(), engine.drain(100u))) {
+            assertFalse("secret" in "$value", value.javaClass.name)
+        }
+        val secret = "a secret".encodeToByteArray()
+        assertEquals("Config(…)", "${Config(UserId("ann"), authorities = listOf(secret), identity = secret)}")
+    }
 
     @Test
     fun `bad ids and users are errors with a code and harm nothing`() {

@@ -1,5 +1,13 @@
 package dev.undertone
 
+/** What a message says in words: its text, or the caption of its file; `null` when it is something else. */
+public val Message.text: String?
+    get() = when (val content = content) {
+        is MessageContent.Text -> content.text
+        is MessageContent.Attachment -> content.attachment.caption
+        else -> null
+    }
+
 /** The part of [text] that this range stands for, as Kotlin counts: the engine counts bytes of UTF-8. */
 public fun TextRange.within(text: String): IntRange {
     val bytes = text.encodeToByteArray()

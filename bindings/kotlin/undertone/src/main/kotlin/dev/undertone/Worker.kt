@@ -3,9 +3,11 @@ package dev.undertone
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.withContext
 import java.util.concurrent.atomic.AtomicInteger
+import java.util.logging.Level
 import kotlin.coroutines.ContinuationInterceptor
 
 /** Runs calls of one engine, one after the other, off the threads that show things. */
@@ -25,6 +27,18 @@ internal class Worker {
             return away { withContext(dispatcher) { call() } }
         } finally {
             calls.decrementAndGet()
+        }
+    }
+
+    /** A call after which it is known what it came to, even if whoever made it is cancelled meanwhile. */
+    suspend fun <T> toItsEnd(call: () -> T): T = withContext(NonCancellable) { run(call) }
+
+    /** An answer to what nobody waits for any more comes to nothing; a fault of the engine, the loop meets as well. */
+    suspend fun answer(call: () -> Unit) {
+        try {
+            run(call)
+        } catch (error: UndertoneException) {
+            log(Level.FINE, "an answer came to nothing", error)
         }
     }
 

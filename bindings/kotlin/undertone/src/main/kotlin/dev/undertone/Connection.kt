@@ -1,0 +1,94 @@
+package dev.undertone
+
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.withContext
+import java.util.logging.Level
+import kotlin.random.Random
+
+/** Keeps a chat connected through its transport, and tells the engine what comes. */
+internal class Connection(
+    private val engine: Engine,
+    private val worker: Worker,
+    private val identity: ChatIdentity,
+    private val transport: Transport,
+    private val news: News,
+    private val scope: CoroutineScope,
+) {
+    private var connecting: Job? = null
+
+    /** Whether this device is logged in. */
+    @Volatile
+    var connected = false
+        private set
+
+    /** Connects, and connects anew whenever the connection ends. */
+    @Synchronized
+    fun connect() {
+        if (connecting?.isActive != true) connecting = scope.launch { stayConnected() }
+    }
+
+    suspend fun disconnect() {
+        connecting?.cancelAndJoin()
+    }
+
+    fun cancel() {
+        connecting?.cancel()
+    }
+
+    private suspend fun stayConnected() {
+        var wait = RETRY_FIRST
+        while (true) {
+            try {
+                transport.run(EngineLink())
+            } catch (refused: RefusedException) {
+                log(Level.SEVERE, "the relay does not let this device in: ${refused.code}")
+                news.happened(Event.CertificateNeeded)
+                return
+            } catch (error: Exception) {
+                currentCoroutineContext().ensureActive()
+                log(Level.FINE, "the connection has ended", error)
+            } finally {
+                if (connected) {
+                    wait = RETRY_FIRST
+                    connected = false
+                    news.isOnline(false)
+                    withContext(NonCancellable) { worker.answer { engine.disconnected() } }
+                }
+            }
+            delay((wait * Random.nextDouble(0.5, 1.0)).toLong())
+            wait = minOf(wait * 2, RETRY_MOST)
+        }
+    }
+
+    private inner class EngineLink : Link {
+        override suspend fun certificate() = identity.certificate().bytes
+
+        override suspend fun answerChallenge(challenge: ByteArray) = identity.answerChallenge(challenge)
+
+        override suspend fun connected(login: Login) {
+            connected = true
+            news.isOnline(true)
+            worker.run { engine.connected(login) }
+        }
+
+        override suspend fun received(deliveries: List<Delivery>) = worker.run { engine.receive(deliveries) }
+
+        override suspend fun mailWaiting() = worker.run { engine.mailWaiting() }
+
+        override suspend fun directoryChanged(user: UserId) = worker.run { engine.directoryChanged(user) }
+
+        override suspend fun revoked(list: ByteArray) = identity.revoke(list)
+    }
+
+    private companion object {
+        const val RETRY_FIRST = 500L
+        const val RETRY_MOST = 60_000L
+    }
+}
