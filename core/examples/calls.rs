@@ -1,5 +1,6 @@
 //! What a call from Rust costs: nanoseconds for each of three calls, a line each, for `cargo xtask bindings bench`. The other
 //! languages have the same program.
+#![allow(clippy::disallowed_methods, reason = "a program that measures has a clock")]
 
 use std::error::Error;
 use std::hint::black_box;
