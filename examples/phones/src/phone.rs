@@ -167,7 +167,7 @@ impl Phone {
     /// The engine's host.
     ///
     /// # Errors
-    /// [`Fault::Killed`].
+    /// `Fault::Killed`.
     pub fn host(&self) -> Result<Host, Fault> {
         self.life().host.clone().ok_or(Fault::Killed)
     }
@@ -175,7 +175,7 @@ impl Phone {
     /// Runs something on the engine.
     ///
     /// # Errors
-    /// [`Fault::Killed`], or what the engine says.
+    /// `Fault::Killed`, or what the engine says.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Engine, Time) -> Result<T, Error> + Send + 'static,
