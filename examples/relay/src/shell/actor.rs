@@ -5,22 +5,25 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::ask::Ask;
+use super::effects::Effects;
 use super::now;
+use super::outbox::Outbox;
+use crate::count::NoteEvent;
 use crate::gateway::{ConnectionId, Gateway, GatewayOutput};
 use crate::logic::{Fault, RevocationRefused, Sight};
+use crate::network::Network;
 use crate::store::{RelayStore, StoreError};
 
 /// Inputs that share one flush at most.
 const TOGETHER: usize = 256;
-/// Frames that wait for a connection at most; one that does not keep up is ended, and fetches when it comes again.
-const FRAMES: usize = 1_024;
 /// Sweeps at one tick at most.
 const SWEEPS: usize = 16;
 
 /// What the thread is told.
 pub(super) enum Input {
-    /// A connection was made; its frames go here. The channel's end ends it.
-    Connect { connection: ConnectionId, frames: mpsc::Sender<Vec<u8>> },
+    /// A connection was made from somewhere; its frames go here.
+    Connect { connection: ConnectionId, from: Network, frames: Outbox },
     /// A frame came.
     Frame { connection: ConnectionId, bytes: Vec<u8> },
     /// A connection has ended.
@@ -29,15 +32,12 @@ pub(super) enum Input {
     Revoke { list: Vec<u8>, answer: oneshot::Sender<Result<(), Fault<RevocationRefused>>> },
     /// What was seen is asked for.
     View { answer: oneshot::Sender<Vec<Sight>> },
+    /// Something is asked from beside the connections.
+    Ask(Ask),
     /// Time went on.
     Tick,
     /// It is over.
     ShutDown,
-}
-
-/// A channel for the frames of a new connection.
-pub(super) fn frames() -> (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>) {
-    mpsc::channel(FRAMES)
 }
 
 /// Lets time go on until the relay is gone.
@@ -54,12 +54,13 @@ pub(super) async fn tick(inputs: mpsc::Sender<Input>) {
 pub(super) struct Actor<S> {
     gateway: Gateway<S>,
     queue: mpsc::Receiver<Input>,
-    connections: BTreeMap<ConnectionId, mpsc::Sender<Vec<u8>>>,
+    connections: BTreeMap<ConnectionId, Outbox>,
+    effects: Effects,
 }
 
 impl<S: RelayStore> Actor<S> {
-    pub(super) fn new(gateway: Gateway<S>, queue: mpsc::Receiver<Input>) -> Actor<S> {
-        Actor { gateway, queue, connections: BTreeMap::new() }
+    pub(super) fn new(gateway: Gateway<S>, queue: mpsc::Receiver<Input>, effects: Effects) -> Actor<S> {
+        Actor { gateway, queue, connections: BTreeMap::new(), effects }
     }
 
     /// Runs until told to stop, or until the store fails: then no answer leaves that it did not keep.
@@ -82,10 +83,10 @@ impl<S: RelayStore> Actor<S> {
     /// Takes one input; `false` when it is the last.
     fn take(&mut self, input: Input) -> Result<bool, StoreError> {
         match input {
-            Input::Connect { connection, frames } => {
+            Input::Connect { connection, from, frames } => {
                 tracing::debug!(connection = connection.0, "connected");
                 self.connections.insert(connection, frames);
-                self.gateway.connect(connection, now());
+                self.gateway.connect_from(connection, Some(from), now());
             }
             Input::Frame { connection, bytes } => self.gateway.receive(connection, &bytes, now())?,
             Input::Disconnect { connection } => {
@@ -101,6 +102,11 @@ impl<S: RelayStore> Actor<S> {
             }
             Input::View { answer } => {
                 let _ = answer.send(self.gateway.relay().view().cloned().collect());
+            }
+            Input::Ask(ask) => {
+                let reply = ask.put_to(&mut self.gateway)?;
+                self.let_go()?;
+                reply();
             }
             Input::Tick => self.sweep()?,
             Input::ShutDown => {
@@ -128,19 +134,32 @@ impl<S: RelayStore> Actor<S> {
             match output {
                 GatewayOutput::Send { to, frame } => self.send(to, frame),
                 GatewayOutput::Close(connection) => drop(self.connections.remove(&connection)),
-                // The place for a push service: nothing but the device and the hint may reach it.
-                GatewayOutput::Push { hint, .. } => tracing::debug!(?hint, "push"),
+                GatewayOutput::Push { device, hint } => self.effects.push(device, hint),
+                GatewayOutput::RemoveBlob(name) => self.effects.remove_blob(name),
             }
         }
+        self.log();
         Ok(())
     }
 
     fn send(&mut self, to: ConnectionId, frame: Vec<u8>) {
         let Some(frames) = self.connections.get(&to) else { return };
-        if frames.try_send(frame).is_err() {
-            tracing::debug!(connection = to.0, "does not keep up");
+        if !frames.put(frame) {
+            tracing::info!(connection = to.0, "does not keep up: ended");
             self.connections.remove(&to);
             self.gateway.disconnect(to);
+        }
+    }
+
+    /// What was refused: on which connection and why, and nothing of whom.
+    fn log(&mut self) {
+        for note in self.gateway.take_notes() {
+            let connection = note.connection.0;
+            match note.event {
+                NoteEvent::LoginRefused(why) => tracing::info!(connection, reason = why.name(), "login refused"),
+                NoteEvent::Closed(why) => tracing::info!(connection, reason = why.name(), "ended"),
+                NoteEvent::Refused(why) => tracing::debug!(connection, reason = why.name(), "refused"),
+            }
         }
     }
 }
