@@ -10,6 +10,7 @@ mod licences;
 mod mutants;
 mod needs;
 mod record;
+mod relay;
 mod report;
 mod requirements;
 mod stage;
@@ -27,6 +28,10 @@ cargo xtask requirements                  which tests ran for each requirement; 
 cargo xtask sim [--seeds N]               platforms of many devices under faults, which must heal (--help for more)
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
+cargo xtask relay [TEST…]                 relays on a NATS cluster: the transport contract, kills under load; the commit
+                                          slot in PostgreSQL and Redis; installs and starts the servers itself
+cargo xtask relay-load [--devices N] …    measure relays with thousands of devices; without arguments, write
+                                          docs/benchmarks.md (--help for more)
 cargo xtask bindings [LANGUAGE…]          build, package and test the bindings: python, kotlin, swift; installs what is
                                           missing, and is no stage of `test` yet
 cargo xtask bindings xcframework          on macOS: what Apple's platforms take of the library
@@ -51,6 +56,8 @@ fn main() -> ExitCode {
         "stages" => tiers::list(rest),
         "bench" => done(bench(rest).run()),
         "bindings" => done(bindings::run(rest)),
+        "relay" => done(relay::run(rest)),
+        "relay-load" => done(relay::load(rest)),
         "requirements" => done(tiers::requirements()),
         "fuzz" => done(fuzz::run(rest)),
         "mutants" => done(mutants::run(rest)),

@@ -10,6 +10,7 @@ use crate::house;
 use crate::licences;
 use crate::needs::Need;
 use crate::record;
+use crate::relay;
 use crate::report::{Outcome, Report};
 use crate::requirements;
 use crate::stage::{Stage, Step};
@@ -132,6 +133,11 @@ fn stages(tier: Tier) -> Vec<Stage> {
             name: "crash",
             needs: vec![Need::CCompiler, Need::Linux],
             steps: vec![crash(tier).recorded(requirements::CRASH)],
+        },
+        Stage {
+            name: "relay",
+            needs: vec![Need::CCompiler, Need::Linux, Need::Servers],
+            steps: vec![relay::build(), relay::suite()],
         },
         Stage { name: "requirements", needs: vec![Need::CCompiler, Need::Linux], steps: vec![count()] },
     ]

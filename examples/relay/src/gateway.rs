@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use undertone::envelope::PushHint;
-use undertone::id::DeviceId;
+use undertone::id::{DeviceId, UserId};
 use undertone::time::{SECOND, Time};
 
+use crate::answer::Delivery;
 use crate::frame::{CloseReason, Down, FrameError, Up};
 use crate::logic::{Fault, Output, Relay, RevocationRefused};
 use crate::store::{RelayStore, StoreError};
@@ -36,6 +37,50 @@ pub enum GatewayOutput {
         /// What it may be told.
         hint: PushHint,
     },
+    /// Only of a relay that shares its platform: tell whichever relay has a device.
+    Tell {
+        /// Which device.
+        device: DeviceId,
+        /// What.
+        what: Tell,
+    },
+}
+
+/// What goes to whichever relay has a device, when several serve one platform.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Tell {
+    /// Something of the moment.
+    Word(Delivery),
+    /// A user's devices changed.
+    Directory(UserId),
+}
+
+/// What came for a device from another relay, or out of its mailbox.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Told {
+    /// The next of its mailbox.
+    Mail(Delivery),
+    /// Something of the moment.
+    Word(Delivery),
+    /// A user's devices changed.
+    Directory(UserId),
+}
+
+impl std::fmt::Debug for Tell {
+    /// Only the kind: users and envelopes are not for logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Tell::Word(_) => "Word",
+            Tell::Directory(_) => "Directory",
+        })
+    }
+}
+
+/// How a connection was before an input that may come to nothing.
+#[derive(Clone)]
+pub struct Before {
+    connection: ConnectionId,
+    state: Option<State>,
 }
 
 /// A relay that speaks frames on connections.
@@ -47,6 +92,7 @@ pub struct Gateway<S> {
 }
 
 /// How far a connection is.
+#[derive(Clone)]
 enum State {
     /// The challenge went out, and must be answered in time.
     Challenged { challenge: [u8; 32], until: Time },
@@ -154,6 +200,55 @@ impl<S: RelayStore> Gateway<S> {
         Ok(std::mem::take(&mut self.outputs))
     }
 
+    /// The relay's logic, for whoever shares the platform with others.
+    pub fn relay_mut(&mut self) -> &mut Relay<S> {
+        &mut self.relay
+    }
+
+    /// The device of a connection that is logged in.
+    pub fn device_of(&self, connection: ConnectionId) -> Option<DeviceId> {
+        match self.connections.get(&connection) {
+            Some(State::LoggedIn(device)) => Some(*device),
+            _ => None,
+        }
+    }
+
+    /// How a connection is, to put it back should the next input come to nothing.
+    pub fn before(&self, connection: ConnectionId) -> Before {
+        Before { connection, state: self.connections.get(&connection).cloned() }
+    }
+
+    /// Puts a connection back to how it was: an input that logged it in was lost. What the input put out is dropped.
+    pub fn put_back(&mut self, before: Before) {
+        self.outputs.clear();
+        let Some(state @ State::Challenged { .. }) = before.state else { return };
+        if self.device_of(before.connection).is_some() {
+            self.disconnect(before.connection);
+            self.connections.insert(before.connection, state);
+        }
+    }
+
+    /// Ends a connection whose device has logged in elsewhere, or whose input cannot be kept.
+    pub fn dismiss(&mut self, connection: ConnectionId, why: CloseReason) {
+        if self.connections.contains_key(&connection) {
+            self.close(connection, &Down::Closing(why));
+        }
+    }
+
+    /// Hands a device what another relay told, and says what is to be sent.
+    pub fn tell(&mut self, device: DeviceId, what: Told) {
+        match what {
+            Told::Mail(delivery) => self.relay.arrived(&device, delivery),
+            Told::Word(delivery) => self.relay.heard(device, delivery),
+            Told::Directory(user) => {
+                if let Some(connection) = self.devices.get(&device).copied() {
+                    self.send(connection, &Down::DirectoryChanged { user });
+                }
+            }
+        }
+        self.translate();
+    }
+
     fn log_in(
         &mut self,
         connection: ConnectionId,
@@ -226,6 +321,10 @@ impl<S: RelayStore> Gateway<S> {
                     self.outputs.push_back(GatewayOutput::Push { device, hint });
                     continue;
                 }
+                Output::Passed { to, delivery } => {
+                    self.elsewhere(to, Tell::Word(delivery));
+                    continue;
+                }
                 Output::LoggedOut { device } => {
                     if let Some(connection) = self.devices.remove(&device) {
                         self.close(connection, &Down::Closing(CloseReason::Revoked));
@@ -237,10 +336,18 @@ impl<S: RelayStore> Gateway<S> {
                 Output::DirectoryChanged { to, user } => (to, Down::DirectoryChanged { user }),
                 Output::RevocationsChanged { to } => (to, Down::RevocationsChanged),
             };
-            if let Some(connection) = self.devices.get(&to).copied() {
-                self.send(connection, &frame);
+            match (self.devices.get(&to).copied(), frame) {
+                (Some(connection), frame) => self.send(connection, &frame),
+                (None, Down::DirectoryChanged { user }) if self.relay.is_shared() => {
+                    self.elsewhere(to, Tell::Directory(user));
+                }
+                (None, _) => {}
             }
         }
+    }
+
+    fn elsewhere(&mut self, device: DeviceId, what: Tell) {
+        self.outputs.push_back(GatewayOutput::Tell { device, what });
     }
 
     fn send(&mut self, to: ConnectionId, frame: &Down) {

@@ -15,6 +15,9 @@ undertone-relay: stores and forwards what it cannot read
     --listen ADDRESS     where to listen          (UNDERTONE_LISTEN, default 127.0.0.1:8787)
     --data FOLDER        where to keep its file   (UNDERTONE_DATA, default ./relay-data)
     --memory             keep nothing on disk
+    --nats URL[,URL]     keep everything in NATS JetStream instead, and share it with any number of other
+                         relays          (UNDERTONE_NATS; needs a relay built with `--features nats`)
+    --nats-prefix NAME   what names in NATS begin with, one for each platform (UNDERTONE_NATS_PREFIX, default undertone)
     --authority HEX      public key of an authority that certifies devices; may be repeated
                          (UNDERTONE_AUTHORITIES, separated by commas)
     --policy FILE        the rules as TOML        (UNDERTONE_POLICY, default: the companion preset)
@@ -48,6 +51,8 @@ struct Raw {
     listen: OsString,
     data: PathBuf,
     memory: bool,
+    nats: Option<String>,
+    nats_prefix: Option<String>,
     authorities: Vec<String>,
     policy: Option<PathBuf>,
     revocations: Option<PathBuf>,
@@ -64,6 +69,8 @@ pub fn read() -> Result<Command, String> {
             Long("listen") => raw.listen = value(&mut flags)?,
             Long("data") => raw.data = value(&mut flags)?.into(),
             Long("memory") => raw.memory = true,
+            Long("nats") => raw.nats = Some(value(&mut flags)?.to_string_lossy().into_owned()),
+            Long("nats-prefix") => raw.nats_prefix = Some(value(&mut flags)?.to_string_lossy().into_owned()),
             Long("authority") => raw.authorities.push(value(&mut flags)?.to_string_lossy().into_owned()),
             Long("policy") => raw.policy = Some(value(&mut flags)?.into()),
             Long("revocations") => raw.revocations = Some(value(&mut flags)?.into()),
@@ -90,6 +97,8 @@ fn from_environment() -> Raw {
         listen: variable("UNDERTONE_LISTEN").unwrap_or_else(|| "127.0.0.1:8787".into()),
         data: variable("UNDERTONE_DATA").unwrap_or_else(|| "relay-data".into()).into(),
         memory: false,
+        nats: variable("UNDERTONE_NATS").map(|urls| urls.to_string_lossy().into_owned()),
+        nats_prefix: variable("UNDERTONE_NATS_PREFIX").map(|name| name.to_string_lossy().into_owned()),
         authorities: authorities.to_string_lossy().split(',').filter(|key| !key.is_empty()).map(Into::into).collect(),
         policy: variable("UNDERTONE_POLICY").map(Into::into),
         revocations: variable("UNDERTONE_REVOCATIONS").map(Into::into),
@@ -102,7 +111,7 @@ fn options(raw: Raw) -> Result<Options, String> {
     let listen = raw.listen.to_string_lossy();
     let listen: SocketAddr = listen.parse().map_err(|_| format!("{listen} is no address like 127.0.0.1:8787"))?;
     let mut authorities = raw.authorities.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
-    let store = if raw.memory { StoreKind::Memory } else { StoreKind::Sqlite(folder(&raw.data)?.join("relay.sqlite")) };
+    let store = store(&raw)?;
     let demo = if raw.demo { Some(demo_authority(&raw)?) } else { None };
     authorities.extend(demo.as_ref().map(Authority::public_key));
     if authorities.is_empty() {
@@ -118,6 +127,33 @@ fn options(raw: Raw) -> Result<Options, String> {
     let revocations = raw.revocations.as_deref().map(file).transpose()?;
     let config = ServerConfig { listen, store, policy, demo, ..ServerConfig::new(authorities) };
     Ok(Options { config, revocations, verbose: raw.verbose })
+}
+
+fn store(raw: &Raw) -> Result<StoreKind, String> {
+    if let Some(urls) = &raw.nats {
+        return nats(urls, raw.nats_prefix.as_deref());
+    }
+    if raw.memory { Ok(StoreKind::Memory) } else { Ok(StoreKind::Sqlite(folder(&raw.data)?.join("relay.sqlite"))) }
+}
+
+#[cfg(feature = "nats")]
+fn nats(urls: &str, prefix: Option<&str>) -> Result<StoreKind, String> {
+    let mut config = undertone_relay::nats::NatsConfig::new(urls);
+    if config.urls.is_empty() {
+        return Err("--nats names no server, like nats://127.0.0.1:4222".into());
+    }
+    if let Some(prefix) = prefix {
+        if prefix.is_empty() || !prefix.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(format!("--nats-prefix {prefix}: letters and digits only"));
+        }
+        config.prefix = prefix.into();
+    }
+    Ok(StoreKind::Nats(config))
+}
+
+#[cfg(not(feature = "nats"))]
+fn nats(_urls: &str, _prefix: Option<&str>) -> Result<StoreKind, String> {
+    Err("this relay was built without NATS: build it with --features nats".into())
 }
 
 /// A key in hexadecimal.

@@ -8,7 +8,7 @@ mod mixed;
 mod python;
 mod swift;
 mod table;
-mod tool;
+pub mod tool;
 
 use std::time::Instant;
 

@@ -69,7 +69,16 @@ pub fn need(program: &str, packages: &[&str]) -> Result<(), String> {
     if !answers("apt-get", "--version") {
         return Err(format!("{program} is missing: install it, and run this again"));
     }
-    println!("{program} is missing: installing {}", packages.join(", "));
+    println!("{program} is missing");
+    install(packages)
+}
+
+/// Installs packages of Debian.
+pub fn install(packages: &[&str]) -> Result<(), String> {
+    if !answers("apt-get", "--version") {
+        return Err(format!("there is no apt-get: install {} by hand", packages.join(", ")));
+    }
+    println!("installing {}", packages.join(", "));
     let root = root()?;
     run(&mut command("apt-get", &["update", "-qq"], &root))?;
     let install = [&["install", "-y", "-qq", "--no-install-recommends"], packages].concat();

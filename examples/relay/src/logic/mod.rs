@@ -15,10 +15,11 @@ mod mailbox;
 mod notice;
 mod rate;
 mod revocation;
-mod row;
+pub(crate) mod row;
+mod shared;
 mod submit;
 mod sweep;
-mod tx;
+pub(crate) mod tx;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -39,8 +40,13 @@ use tx::Tx;
 pub use frank::Franked;
 pub use login::{Login, LoginRefused, login_message};
 pub use mailbox::Page;
+#[cfg(feature = "nats")]
+pub(crate) use mailbox::PAGE_BYTES;
 pub use rate::Rate;
 pub use revocation::RevocationRefused;
+#[cfg(feature = "nats")]
+pub(crate) use revocation::name as revocation_name;
+pub use shared::Aftermath;
 pub use view::{EnvelopeView, Sight, SightEvent};
 
 /// What a platform decides.
@@ -133,6 +139,14 @@ pub enum Output {
         /// Whose.
         device: DeviceId,
     },
+    /// Only of a relay that shares its platform with others ([`Relay::share`]): something of the moment, for whichever
+    /// relay has the device.
+    Passed {
+        /// Who is to have it.
+        to: DeviceId,
+        /// The envelope.
+        delivery: Delivery,
+    },
     /// Wake a device that is not logged in. Without content: nothing but the hint may be passed on.
     Push {
         /// Whom.
@@ -164,6 +178,8 @@ struct Desk {
     outputs: VecDeque<Output>,
     sights: VecDeque<Sight>,
     next_sweep: Time,
+    /// Whether other relays serve the same devices.
+    shared: bool,
 }
 
 /// A device that is logged in.
@@ -205,6 +221,7 @@ impl<S: RelayStore> Relay<S> {
             outputs: VecDeque::new(),
             sights: VecDeque::new(),
             next_sweep: Time::ZERO,
+            shared: false,
         };
         let mut relay = Relay { store, desk };
         relay.store.apply(&batch)?;
@@ -290,6 +307,12 @@ impl Desk {
         self.standing(&device, now)?;
         Ok(device)
     }
+}
+
+/// The names of all rows that a relay is opened with, but for the time of its last acceptance.
+#[cfg(feature = "nats")]
+pub(crate) fn meta_names(authorities: &[[u8; 32]]) -> Vec<Vec<u8>> {
+    authorities.iter().map(revocation::name).chain([frank::KEY.to_vec()]).collect()
 }
 
 /// The relay's own row of this name.

@@ -18,7 +18,7 @@ const FRAMES: usize = 1_024;
 const SWEEPS: usize = 16;
 
 /// What the thread is told.
-pub(super) enum Input {
+pub(crate) enum Input {
     /// A connection was made; its frames go here. The channel's end ends it.
     Connect { connection: ConnectionId, frames: mpsc::Sender<Vec<u8>> },
     /// A frame came.
@@ -130,6 +130,8 @@ impl<S: RelayStore> Actor<S> {
                 GatewayOutput::Close(connection) => drop(self.connections.remove(&connection)),
                 // The place for a push service: nothing but the device and the hint may reach it.
                 GatewayOutput::Push { hint, .. } => tracing::debug!(?hint, "push"),
+                // A relay that runs alone tells its devices itself.
+                GatewayOutput::Tell { .. } => {}
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 //! [`serve`] starts it in this process; `undertone-relay` is the same behind flags. It listens on plain TCP and on
 //! loopback unless told otherwise: in front of the world stands a proxy that speaks TLS.
 
-mod actor;
+pub(crate) mod actor;
 mod demo;
 mod socket;
 
@@ -58,6 +58,9 @@ pub enum StoreKind {
     Sqlite(PathBuf),
     /// In memory: gone with the process.
     Memory,
+    /// In NATS, together with any number of other relays.
+    #[cfg(feature = "nats")]
+    Nats(crate::nats::NatsConfig),
 }
 
 impl ServerConfig {
@@ -124,6 +127,8 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
     let ended = match config.store {
         StoreKind::Memory => start(logic, MemoryStore::default(), queue)?,
         StoreKind::Sqlite(path) => start(logic, SqliteStore::open(&path)?, queue)?,
+        #[cfg(feature = "nats")]
+        StoreKind::Nats(nats) => share(logic, &nats, queue).await?,
     };
     let (stop, stopped) = watch::channel(false);
     let shared = Arc::new(Shared {
@@ -199,7 +204,7 @@ impl Server {
 }
 
 /// The wall clock. Before 1970 and after 2099 it stands at the end of what is allowed.
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).ok().and_then(|ms| Time::from_unix_ms(ms).ok()).unwrap_or(Time::END)
 }
@@ -224,6 +229,19 @@ fn start<S: RelayStore + 'static>(
             let _ = ended.send(result);
         })
         .map_err(|e| ServeError::System(e.to_string()))?;
+    Ok(end)
+}
+
+/// Opens a relay that shares its platform with others: its store does not block, and needs no thread.
+#[cfg(feature = "nats")]
+async fn share(
+    config: Config,
+    nats: &crate::nats::NatsConfig,
+    queue: mpsc::Receiver<Input>,
+) -> Result<oneshot::Receiver<Result<(), StoreError>>, ServeError> {
+    let hub = crate::nats::open(config, nats).await?;
+    let (ended, end) = oneshot::channel();
+    tokio::spawn(async move { ended.send(crate::nats::run(hub, queue).await) });
     Ok(end)
 }
 
