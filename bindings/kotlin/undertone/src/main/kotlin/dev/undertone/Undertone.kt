@@ -60,7 +60,7 @@ public class Undertone private constructor(
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val news = News(scope)
     private val subscribers = Subscribers(engine, worker)
-    private val reader = Reader(conversations, messages, subscribers)
+    private val streams = Streams(conversations, messages, subscribers)
     private val files = Files(user, device, attachments, messages, services.blobs)
     private val connection = transport?.let { Connection(engine, worker, identity, it, news, scope) }
     private val loop =
@@ -152,16 +152,16 @@ public class Undertone private constructor(
      * from now on.
      */
     public fun messages(conversation: ConversationId, own: Boolean = false): Flow<Message> =
-        reader.messages(conversation, own)
+        streams.messages(conversation, own)
 
     /**
      * Every unread message of every conversation, oldest first in each, once, as long as this is collected. Mark as read what
      * was dealt with: what was not is given again by the next program.
      */
-    public fun incoming(): Flow<Message> = reader.incoming()
+    public fun incoming(): Flow<Message> = streams.incoming()
 
     /** What changes of a topic from now on, as it is when it is taken: who falls behind loses nothing. */
-    public fun updates(topic: Topic): Flow<Update> = reader.updates(topic)
+    public fun updates(topic: Topic): Flow<Update> = streams.updates(topic)
 
     /** Sends a message with the file at [path], and uploads it; returns when it is uploaded. */
     public suspend fun sendFile(

@@ -4,7 +4,7 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
 
 /** Follows conversations and their messages through pages and updates. */
-internal class Reader(
+internal class Streams(
     private val conversations: ChatConversations,
     private val messages: ChatMessages,
     private val subscribers: Subscribers,
