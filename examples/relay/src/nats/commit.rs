@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteBuf, Bytes};
 use undertone::envelope::Envelope;
 use undertone::id::DeviceId;
 
@@ -51,7 +51,7 @@ impl Hub {
         let by = self.random();
         for (name, held) in changed {
             if Some(name) == own.as_ref() {
-                let (Some(device), Some(row)) = (&view.own, held.rows.get(&inner(Table::Counter, b"")[..])) else {
+                let (Some(device), Some(row)) = (&view.own, held.rows.get(Bytes::new(&inner(Table::Counter, b"")))) else {
                     continue;
                 };
                 self.count(device, row, None).await?;
@@ -127,7 +127,7 @@ fn cells(view: &View, sender: &DeviceId, by: &[u8]) -> (Option<Write>, Vec<Write
 /// The sender's counters, without what is counted by the stream.
 fn counted(view: &View, sender: &DeviceId) -> Result<ByteBuf, StoreError> {
     let held = view.cells.get(&counter(sender));
-    let row = held.and_then(|held| held.rows.get(&inner(Table::Counter, b"")[..]));
+    let row = held.and_then(|held| held.rows.get(Bytes::new(&inner(Table::Counter, b""))));
     let row: CounterRow = row.map(|bytes| decode(bytes)).transpose()?.unwrap_or_default();
     let row = CounterRow { last_delivery: 0, waiting: 0, ..row };
     rmp_serde::to_vec(&row).map(ByteBuf::from).map_err(|_| StoreError::Corrupt("encode"))

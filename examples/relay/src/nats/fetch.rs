@@ -80,7 +80,7 @@ fn is_remembered(name: &Name) -> bool {
 impl Hub {
     /// Puts into the view what an input will need as far as can be told beforehand.
     pub(super) async fn prepare(&self, view: &mut View, frame: &Up) -> Result<(), StoreError> {
-        let mut needs = BTreeSet::new();
+        let (mut needs, mut others) = (BTreeSet::new(), BTreeSet::new());
         let mut row = |table, key: &[u8]| match place(table, key) {
             Place::Cell(name, _) => drop(needs.insert(Need::Cell(name))),
             Place::Record(name) => drop(needs.insert(Need::Record(name))),
@@ -96,7 +96,7 @@ impl Hub {
                 for table in [Table::Device, Table::KeyPackage, Table::Notice] {
                     row(table, device.as_bytes());
                 }
-                needs.insert(Need::Cell(counter(&device)));
+                others.insert(Need::Cell(counter(&device)));
                 view.own = Some(device);
             }
             Up::Transmit { bundle, .. } => {
@@ -114,9 +114,9 @@ impl Hub {
                     if let Some(slot) = &envelope.slot {
                         row(Table::Slot, slot.as_bytes());
                     }
-                    needs.extend(envelope.recipients.iter().map(|device| Need::Waiting(*device)));
+                    others.extend(envelope.recipients.iter().map(|device| Need::Waiting(*device)));
                 }
-                needs.extend(view.own.as_ref().map(|own| Need::Cell(counter(own))));
+                others.extend(view.own.as_ref().map(|own| Need::Cell(counter(own))));
             }
             Up::Publish { packages, .. } => {
                 let Some(own) = view.own else { return Ok(()) };
@@ -125,7 +125,7 @@ impl Hub {
                     let hash = undertone::id::Hash32::of(package);
                     row(Table::Published, &[&own.as_bytes()[..], hash.as_bytes()].concat());
                 }
-                needs.insert(Need::Cell(counter(&own)));
+                others.insert(Need::Cell(counter(&own)));
             }
             Up::LookUp { users, .. } => users.iter().for_each(|user| {
                 row(Table::UserDevice, &crate::logic::row::user_hash(user));
@@ -133,6 +133,7 @@ impl Hub {
             Up::Slot { name, .. } => row(Table::Slot, name.as_bytes()),
             Up::Acknowledge { .. } | Up::Fetch { .. } | Up::Revocations { .. } => {}
         }
+        needs.extend(others);
         self.supply(view, needs).await
     }
 

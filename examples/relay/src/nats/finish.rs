@@ -6,7 +6,7 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteBuf, Bytes};
 use undertone::id::DeviceId;
 use undertone::time::Time;
 
@@ -28,7 +28,7 @@ const LAST_AT: [u8; 1] = [u8::MAX];
 
 /// When something of a device was last accepted, by its counters.
 pub(super) fn last_accepted(counters: &Cell) -> Option<Time> {
-    let bytes = counters.rows.get(&LAST_AT[..])?.as_slice().try_into().ok()?;
+    let bytes = counters.rows.get(Bytes::new(&LAST_AT))?.as_slice().try_into().ok()?;
     Some(Time::from_ms(u64::from_be_bytes(bytes)))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
+use serde_bytes::{ByteBuf, Bytes};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use undertone::authority::RevocationList;
@@ -110,13 +111,13 @@ async fn revoke(hub: &Hub, bytes: &[u8]) -> Result<(), Fault<RevocationRefused>>
     loop {
         let read = hub.link.read(&name).await?;
         let row = inner(Table::Meta, b"");
-        let known = read.cell.rows.get(&row[..]).and_then(|known| RevocationList::decode(known).ok());
+        let known = read.cell.rows.get(Bytes::new(&row)).and_then(|known| RevocationList::decode(known).ok());
         if known.is_some_and(|known| known.number() >= list.number()) {
             adopt(hub).await?;
             return Err(Fault::Refused(RevocationRefused::Old));
         }
         let mut rows = read.cell.rows.clone();
-        rows.insert(row.into(), bytes.to_vec().into());
+        rows.insert(ByteBuf::from(row), ByteBuf::from(bytes));
         let write = super::cell::Write::new(&name, read.cell.next(&hub.random(), rows));
         if hub.link.claim(&write).await? == super::claim::Claimed::Won {
             break;
@@ -132,7 +133,7 @@ pub(super) async fn adopt(hub: &Hub) -> Result<(), StoreError> {
     for authority in &hub.authorities {
         let Some(name) = meta(&crate::logic::revocation_name(authority)) else { continue };
         let read = hub.link.read(&name).await?;
-        let Some(list) = read.cell.rows.get(&inner(Table::Meta, b"")[..]).cloned() else { continue };
+        let Some(list) = read.cell.rows.get(Bytes::new(&inner(Table::Meta, b""))).cloned() else { continue };
         let mut view = View::default();
         view.cells.insert(name, Held::new(read, true));
         let online: Vec<_> = hub.gateway.lock().relay().online().copied().collect();

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_bytes::ByteBuf;
+use serde_bytes::{ByteBuf, Bytes};
 use undertone::id::DeviceId;
 
 use super::cell::{Cell, Rows};
@@ -119,7 +119,7 @@ impl View {
         let mut row = CounterRow::default();
         if self.own.as_ref() == Some(device) {
             let held = self.cell(&counter(device))?;
-            if let Some(bytes) = held.rows.get(inner(Table::Counter, b"").as_slice()) {
+            if let Some(bytes) = held.rows.get(Bytes::new(&inner(Table::Counter, b""))) {
                 row = decode(bytes)?;
             }
         } else {
@@ -176,7 +176,7 @@ impl View {
         let Some(held) = self.cells.get_mut(&name) else { return Ok(()) };
         match &op.value {
             Some(value) => held.rows.insert(ByteBuf::from(inner), ByteBuf::from(value.clone())),
-            None => held.rows.remove(inner.as_slice()),
+            None => held.rows.remove(Bytes::new(&inner)),
         };
         Ok(())
     }
@@ -186,7 +186,7 @@ impl RelayStore for View {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match place(table, key) {
             Place::Cell(name, inner) => {
-                Ok(self.cell(&name)?.rows.get(inner.as_slice()).map(|value| value.clone().into_vec()))
+                Ok(self.cell(&name)?.rows.get(Bytes::new(&inner)).map(|value| value.clone().into_vec()))
             }
             Place::Record(name) => match self.records.get(&name) {
                 Some((row, _)) => Ok(row.clone()),
