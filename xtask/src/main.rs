@@ -15,6 +15,7 @@ mod report;
 mod requirements;
 mod stage;
 mod tiers;
+mod tool;
 
 use std::process::ExitCode;
 

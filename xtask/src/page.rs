@@ -6,9 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::bindings::tool::{command, need, root, run as call};
 use crate::needs;
 use crate::stage::Step;
+use crate::tool::{command, need, root, run as call};
 
 /// What drives and judges the page; versions, so that the same page gets the same verdict.
 const TOOLS: [&str; 3] = ["playwright==1.65.2", "axe-playwright-python==0.1.8", "pytest==9.2.0"];

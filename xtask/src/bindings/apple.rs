@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::library;
 use super::sizes::EVERYTHING;
-use super::tool::{self, answers, command, empty, root};
 use crate::stage::Step;
+use crate::tool::{self, answers, command, empty, root};
 
 /// The library as cargo calls it.
 const LIBRARY: &str = "libundertone_ffi.a";

@@ -2,8 +2,8 @@
 //! that `cargo xtask bindings` has made.
 
 use super::Language;
-use super::tool::{self, command, root};
 use crate::stage::Step;
+use crate::tool::{self, command, root};
 
 /// What every program times, by the name that it prints.
 const CALLS: [(&str, &str); 3] =

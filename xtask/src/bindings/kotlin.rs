@@ -2,7 +2,7 @@
 
 use super::library;
 use super::table::Table;
-use super::tool::{command, need, output, root};
+use crate::tool::{command, need, output, root};
 
 /// Installs what is missing of its tools.
 pub fn prepare() -> Result<(), String> {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::sizes::Set;
-use super::tool::{self, root};
 use crate::stage::Step;
+use crate::tool::{self, root};
 
 /// How the sources look.
 const CONFIG: &str = "uniffi.toml";

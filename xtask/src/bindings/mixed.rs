@@ -2,7 +2,7 @@
 
 use super::library;
 use super::table::{Table, before};
-use super::tool::{command, output, root};
+use crate::tool::{command, output, root};
 
 /// The player in Rust, which needs no bindings.
 const RUST: &str = "target/debug/undertone-player";

@@ -11,7 +11,6 @@ mod python;
 mod sizes;
 mod swift;
 mod table;
-pub mod tool;
 
 use table::Table;
 

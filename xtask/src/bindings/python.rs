@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::library;
 use super::table::{Table, before};
-use super::tool::{self, answers, command, empty, install, output, root};
+use crate::tool::{self, answers, command, empty, install, output, root};
 
 /// What builds the wheel and looks at it; versions, so that the same wheel comes of the same sources.
 const TOOLS: [&str; 1] = ["maturin==1.16.0"];

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use super::library;
-use super::tool;
+use crate::tool;
 
 /// The library with some of its features, and how large that may be.
 pub struct Set {

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::library;
 use super::table::Table;
-use super::tool::{self, answers, command, empty, folder, need, output, root};
+use crate::tool::{self, answers, command, empty, folder, need, output, root};
 
 /// What a folder of Debian trixie needs for Swift.
 const PACKAGES: &str = "swiftlang,libc6-dev,libstdc++-14-dev,binutils,git,ca-certificates";

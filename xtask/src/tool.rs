@@ -1,4 +1,4 @@
-//! Programs that are run for the bindings, and folders that they work in.
+//! Programs that are run, and folders that they work in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
