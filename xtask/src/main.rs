@@ -16,6 +16,7 @@ mod requirements;
 mod stage;
 mod tiers;
 mod tool;
+mod venv;
 
 use std::process::ExitCode;
 

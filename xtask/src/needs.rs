@@ -69,7 +69,7 @@ fn is_root() -> bool {
 }
 
 /// Whether a program can be run and ends well.
-fn answers(program: &str, args: &[&str]) -> bool {
+pub fn answers(program: &str, args: &[&str]) -> bool {
     let quiet =
         Command::new(program).args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     quiet.is_ok_and(|status| status.success())

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::needs;
 use crate::stage::Step;
 use crate::tool::{command, need, root, run as call};
+use crate::venv;
 
 /// What drives and judges the page; versions, so that the same page gets the same verdict.
 const TOOLS: [&str; 3] = ["playwright==1.65.2", "axe-playwright-python==0.1.8", "pytest==9.2.0"];
@@ -63,15 +64,13 @@ fn environment(root: &Path) -> Result<PathBuf, String> {
     if python.exists() && fs::read_to_string(&stamp).is_ok_and(|has| has == wanted) {
         return Ok(python);
     }
-    need("python3", &["python3", "python3-venv"])?;
+    venv::need()?;
     let fault = |error: std::io::Error| format!("{}: {error}", folder.display());
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(fault)?;
     }
     fs::create_dir_all(&folder).map_err(fault)?;
-    call(&mut command("python3", &["-m", "venv", "."], &folder))?;
-    let install = [&["-m", "pip", "install", "--quiet", "--disable-pip-version-check"], &TOOLS[..]].concat();
-    call(&mut command(&python, &install, &folder))?;
+    venv::make(&folder, &TOOLS)?;
     fs::write(&stamp, wanted).map_err(fault)?;
     Ok(python)
 }

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::needs::answers;
+
 /// Where everything is built. Within `target`, so that `cargo clean` removes it.
 pub fn folder(name: &str) -> Result<PathBuf, String> {
     let folder = root()?.join("target/bindings").join(name);
@@ -52,13 +54,6 @@ pub fn output(command: &mut Command) -> Result<String, String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     print!("{text}");
     if output.status.success() { Ok(text) } else { Err(format!("`{line}` ended with {}", output.status)) }
-}
-
-/// Whether a program can be run.
-pub fn answers(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }
 
 /// Installs packages of Debian where a program is missing.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::library;
 use super::sizes::EVERYTHING;
+use crate::needs::answers;
 use crate::stage::Step;
-use crate::tool::{self, answers, command, empty, root};
+use crate::tool::{self, command, empty, root};
 
 /// The library as cargo calls it.
 const LIBRARY: &str = "libundertone_ffi.a";

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::library;
 use super::table::{Table, before};
-use crate::tool::{self, answers, command, empty, install, output, root};
+use crate::tool::{self, command, empty, output, root};
+use crate::venv;
 
 /// What builds the wheel and looks at it; versions, so that the same wheel comes of the same sources.
 const TOOLS: [&str; 1] = ["maturin==1.16.0"];
@@ -12,7 +13,7 @@ const TEST_TOOLS: [&str; 4] = ["pytest==9.2.0", "pytest-asyncio==1.5.0", "mypy==
 
 /// Installs what is missing of its tools.
 pub fn prepare() -> Result<(), String> {
-    if answers("python3", &["-m", "ensurepip", "--version"]) { Ok(()) } else { install(&["python3", "python3-venv"]) }
+    venv::need()
 }
 
 /// Builds the wheel, and tests it in an environment that has nothing else of this repository.
@@ -23,7 +24,7 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     library::nouns("python", &module.join("_nouns.py"))?;
     library::nouns("content-python", &module.join("_content.py"))?;
     library::nouns("stub", &module.join("_native/undertone_ffi.pyi"))?;
-    let tools = environment("python-tools", &TOOLS)?;
+    let tools = venv::make(&empty("python-tools")?, &TOOLS)?;
     let wheels = empty("wheels")?;
     let out = wheels.to_string_lossy();
     let build = ["build", "--quiet", "--locked", "--profile", "bindings", "--out", &out];
@@ -32,7 +33,7 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     let path = format!("{}:{path}", library::generator_for_maturin()?.display());
     tool::run(command(tools.join("maturin"), &build, &folder).env("PATH", path))?;
     let wheel = only(&wheels)?;
-    let bin = environment("python-tests", &[&TEST_TOOLS[..], &[&*wheel.to_string_lossy()]].concat())?;
+    let bin = venv::make(&empty("python-tests")?, &[&TEST_TOOLS[..], &[&*wheel.to_string_lossy()]].concat())?;
     let python = bin.join("python");
     let tests = output(&mut command(&python, &["-m", "pytest", "-p", "no:cacheprovider"], &folder))?;
     table.add("python", "pytest", before(&tests, "passed"));
@@ -53,16 +54,6 @@ pub fn player() -> Result<String, String> {
 pub fn bench() -> Result<String, String> {
     let python = tool::folder("python-tests")?.join("bin/python");
     output(&mut command(python, &["bench/calls.py"], &root()?.join("bindings/python")))
-}
-
-/// A new environment with packages in it; its programs are in the folder that is returned.
-fn environment(name: &str, packages: &[&str]) -> Result<PathBuf, String> {
-    let folder = empty(name)?;
-    tool::run(&mut command("python3", &["-m", "venv", "."], &folder))?;
-    let bin = folder.join("bin");
-    let install = [&["install", "--quiet", "--disable-pip-version-check"], packages].concat();
-    tool::run(&mut command(bin.join("pip"), &install, &folder))?;
-    Ok(bin)
 }
 
 /// The one file of a folder.

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use super::library;
 use super::table::Table;
-use crate::tool::{self, answers, command, empty, folder, need, output, root};
+use crate::needs::answers;
+use crate::tool::{self, command, empty, folder, need, output, root};
 
 /// What a folder of Debian trixie needs for Swift.
 const PACKAGES: &str = "swiftlang,libc6-dev,libstdc++-14-dev,binutils,git,ca-certificates";
