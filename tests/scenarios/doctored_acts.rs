@@ -1,17 +1,19 @@
 //! Acts of a doctored engine: what it says of others' messages, what it sets, and too much of it.
 
 use undertone::engine::Draft;
-use undertone::envelope::{Clock, Content, EnvelopeKind, Head, Kind, MessageRef};
+use undertone::envelope::{Clock, EnvelopeKind, Kind, MessageRef};
 use undertone::error::{Error, Misuse, PeerFault};
-use undertone::id::{ConversationId, Hash32, MessageId};
+use undertone::id::{ConversationId, MessageId};
 use undertone::limits;
 use undertone::message::MessageContent;
 use undertone::store::Table;
 use undertone::structured::{PaymentRequest, PaymentState, Structured};
 use undertone_tests::sim::{DeviceIx, World};
 
+use crate::hostile_member::{committed, content, say};
+
 /// What a device says, whatever its engine thinks of it; what the other one made of it.
-fn say(
+fn act(
     world: &mut World,
     (from, to): (DeviceIx, DeviceIx),
     talk: ConversationId,
@@ -19,25 +21,13 @@ fn say(
     target: Option<MessageRef>,
     body: Vec<u8>,
 ) -> Vec<Error> {
-    let head = Head {
-        id: MessageId::from_bytes([number; 16]),
-        stamp: world.now,
-        period: -1,
-        clock: Clock::FromSend,
-        target,
-        counts: false,
-        notifies: false,
-    };
-    let content = Content { head, kind, body, opening: Hash32::of(&[number]) };
+    let mut content = content(kind, number, body, world.now);
+    (content.head.target, content.head.counts, content.head.notifies) = (target, false, false);
     // What is between engines goes as receipts do, and nobody can report it.
-    let (envelope, commitment) = if kind.0 < 64 {
-        (EnvelopeKind::Message, Some(content.commitment(&content.encode().unwrap())))
-    } else {
-        (EnvelopeKind::Receipt, None)
-    };
+    let (envelope, commitment) =
+        if kind.is_shown() { (EnvelopeKind::Message, committed(&content)) } else { (EnvelopeKind::Receipt, None) };
     world.devices[to].refusals.clear();
-    world.call(from, |engine, now| engine.say_as(talk, envelope, &content, commitment, now)).unwrap();
-    world.settle();
+    say(world, from, talk, envelope, &content, commitment);
     world.devices[to].refusals.clone()
 }
 
@@ -88,7 +78,7 @@ fn nobody_edits_or_deletes_what_another_wrote_or_speaks_for_who_asked_to_be_paid
         (Kind::PAYMENT_STATE, confirmed, not_here),
     ];
     for (number, (kind, body, target)) in cases.into_iter().enumerate() {
-        let refused = say(&mut world, (bea, ann), talk, (kind, 0x10 + number as u8), Some(target), body);
+        let refused = act(&mut world, (bea, ann), talk, (kind, 0x10 + number as u8), Some(target), body);
         assert_eq!(refused, [Error::Peer(PeerFault::Forbidden)], "{kind:?}");
     }
     assert_eq!((world.texts(ann, talk), world.messages(ann, talk).len()), before);
@@ -96,7 +86,7 @@ fn nobody_edits_or_deletes_what_another_wrote_or_speaks_for_who_asked_to_be_paid
     assert_eq!(shown.payment, Some(PaymentState::Requested));
     // The same acts of those whose right it is count.
     let paid = vec![0x91, PaymentState::Paid as u8];
-    assert_eq!(say(&mut world, (bea, ann), talk, (Kind::PAYMENT_STATE, 0x20), Some(request.clone()), paid), []);
+    assert_eq!(act(&mut world, (bea, ann), talk, (Kind::PAYMENT_STATE, 0x20), Some(request.clone()), paid), []);
     let shown = world.messages(ann, talk).into_iter().find(|message| message.key.id == request.id).unwrap();
     assert_eq!(shown.payment, Some(PaymentState::Paid));
     world.check();
@@ -123,12 +113,12 @@ fn periods_are_minus_one_or_minutes_however_many_and_nothing_else() {
         Vec::new(),
     ];
     for (number, body) in bad.into_iter().enumerate() {
-        let refused = say(&mut world, (bea, ann), talk, (Kind::SETTINGS, 0x30 + number as u8), None, body);
+        let refused = act(&mut world, (bea, ann), talk, (Kind::SETTINGS, 0x30 + number as u8), None, body);
         assert_eq!(refused, [Error::Peer(PeerFault::Malformed("settings"))], "case {number}");
         assert_eq!(of(&mut world, ann), before);
     }
     // A way to count that only a newer version knows waits for that version.
-    let newer = say(&mut world, (bea, ann), talk, (Kind::SETTINGS, 0x3f), None, settings(1, &[5], 9));
+    let newer = act(&mut world, (bea, ann), talk, (Kind::SETTINGS, 0x3f), None, settings(1, &[5], 9));
     assert_eq!((newer, of(&mut world, ann)), (Vec::new(), before));
     // The longest one outlives everybody, and does not wrap.
     for ix in [ann, bea] {
@@ -151,13 +141,35 @@ fn periods_are_minus_one_or_minutes_however_many_and_nothing_else() {
 
 // R14, R27
 #[test]
+fn reactions_that_do_not_fit_change_nothing() {
+    let (mut world, ann, bea, talk, request) = billed(706);
+    let reactions = |world: &mut World| -> Vec<String> {
+        let messages = world.messages(ann, talk).into_iter();
+        let shown = messages.filter(|message| message.key.id == request.id).flat_map(|message| message.reactions);
+        shown.map(|reaction| format!("{} {}", reaction.user.as_str(), reaction.emoji)).collect()
+    };
+    let emoji = [&[0xa4][..], "👍".as_bytes()].concat();
+    let two = [&[0xa8][..], "👍👍".as_bytes()].concat();
+    let far = [&[0x92, 0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..], &emoji].concat();
+    let bad = [vec![], vec![0x92, 1], reaction(0), [&[0x92, 1][..], &two].concat(), far];
+    for (number, body) in bad.into_iter().enumerate() {
+        act(&mut world, (bea, ann), talk, (Kind::REACTION, 0x40 + number as u8), Some(request.clone()), body);
+        assert_eq!(reactions(&mut world), [""; 0]);
+    }
+    act(&mut world, (bea, ann), talk, (Kind::REACTION, 0x4f), Some(request.clone()), reaction(1));
+    assert_eq!(reactions(&mut world), ["bea 👍"], "while a good one counts");
+    world.check();
+}
+
+// R14, R27
+#[test]
 fn a_storm_of_reactions_leaves_one_and_what_waits_for_a_message_is_bounded() {
     let (mut world, ann, bea, talk, request) = billed(742);
     let rows =
         |world: &World, table| world.devices[ann].disk.rows().into_iter().filter(|(of, ..)| *of == table).count();
     for count in 1..=100 {
         let refused =
-            say(&mut world, (bea, ann), talk, (Kind::REACTION, count), Some(request.clone()), reaction(count));
+            act(&mut world, (bea, ann), talk, (Kind::REACTION, count), Some(request.clone()), reaction(count));
         assert_eq!(refused, []);
     }
     let shown = world.messages(ann, talk).into_iter().find(|message| message.key.id == request.id).unwrap();
@@ -166,7 +178,7 @@ fn a_storm_of_reactions_leaves_one_and_what_waits_for_a_message_is_bounded() {
     for number in 0..limits::EARLY + 40 {
         let id = MessageId::from_slice(&[&[0x77; 8][..], &(number as u64).to_be_bytes()].concat()).unwrap();
         let target = MessageRef { author: world.user(ann), id };
-        say(&mut world, (bea, ann), talk, (Kind::REACTION, number as u8), Some(target), reaction(1));
+        act(&mut world, (bea, ann), talk, (Kind::REACTION, number as u8), Some(target), reaction(1));
     }
     assert_eq!((before, rows(&world, Table::Early)), (0, limits::EARLY), "the oldest have gone");
     assert_eq!(world.texts(ann, talk), texts);

@@ -18,7 +18,8 @@ fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
     (world, ann, bea, talk)
 }
 
-fn content(kind: Kind, id: u8, body: Vec<u8>, now: Time) -> Content {
+/// A content of a doctored engine, about no other.
+pub fn content(kind: Kind, id: u8, body: Vec<u8>, now: Time) -> Content {
     let head = Head {
         id: MessageId::from_bytes([id; 16]),
         stamp: now,
@@ -35,11 +36,13 @@ fn text(id: u8, text: &str, now: Time) -> Content {
     content(Kind::TEXT, id, Engine::text(text).unwrap(), now)
 }
 
-fn committed(content: &Content) -> Option<Hash32> {
+/// What makes it provable in a report.
+pub fn committed(content: &Content) -> Option<Hash32> {
     Some(content.commitment(&content.encode().unwrap()))
 }
 
-fn say(
+/// Says it, whatever the engine thinks of that.
+pub fn say(
     world: &mut World,
     ix: DeviceIx,
     talk: ConversationId,
