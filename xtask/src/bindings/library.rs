@@ -15,13 +15,6 @@ const PROFILE: &str = "target/bindings";
 /// The relay that examples and scenarios talk over.
 pub const RELAY: &str = "target/debug/undertone-relay";
 
-/// What the linker is told: that functions of the same code are one. Only of the linker that Rust brings along for this
-/// platform is it known that it can do so.
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub const LINKING: [&str; 3] = ["--", "-C", "link-arg=-Wl,--icf=all"];
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub const LINKING: [&str; 0] = [];
-
 /// Builds the library, the generators, and what the examples and scenarios need beside them.
 pub fn build(set: &Set) -> Result<(), String> {
     build_only(set)?;
@@ -33,11 +26,10 @@ pub fn build(set: &Set) -> Result<(), String> {
 pub fn build_only(set: &Set) -> Result<(), String> {
     forget_others(set)?;
     let step = Step::cargo("rustc --locked --profile bindings --package undertone-ffi --lib --crate-type cdylib");
-    let step = match set.features {
-        Some(features) => step.args(&["--no-default-features", "--features", features]),
-        None => step,
-    };
-    step.args(&LINKING).run()
+    match set.features {
+        Some(features) => step.args(&["--no-default-features", "--features", features]).run(),
+        None => step.run(),
+    }
 }
 
 /// Removes a library of other features, which cargo would take for the one that is asked for: all have one name.

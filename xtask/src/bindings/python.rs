@@ -28,7 +28,6 @@ pub fn run(table: &mut Table) -> Result<(), String> {
     let wheels = empty("wheels")?;
     let out = wheels.to_string_lossy();
     let build = ["build", "--quiet", "--locked", "--profile", "bindings", "--out", &out];
-    let build = [&build[..], &library::LINKING].concat();
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", library::generator_for_maturin()?.display());
     tool::run(command(tools.join("maturin"), &build, &folder).env("PATH", path))?;

@@ -13,14 +13,15 @@ pub struct Set {
     pub name: &'static str,
     /// Its features, with commas between them; `None` for the usual ones, which are all.
     pub features: Option<&'static str>,
-    /// Bytes of the stripped file at most: what was measured and 2 % more, so that nobody adds to it without noticing.
+    /// Bytes of the stripped file at most. For phones and for everything what was measured and 2 % more, so that nobody adds
+    /// to it without noticing; the others were not measured yet.
     stripped: u64,
     /// Bytes of it in a package at most, by `gzip -9`.
     packed: u64,
 }
 
 /// What every package is made of that this repository tests.
-pub const EVERYTHING: Set = Set { name: "everything", features: None, stripped: 11_000_000, packed: 4_600_000 };
+pub const EVERYTHING: Set = Set { name: "everything", features: None, stripped: 10_920_000, packed: 4_272_000 };
 
 /// The last one is what all other commands build.
 const SETS: [Set; 4] = [
