@@ -1,7 +1,7 @@
 // The page's one WebSocket: what is asked gets an answer, and the server says by itself what has changed.
 
 /** What the server refused, with its stable code. */
-export class Refused extends Error {
+class Refused extends Error {
   constructor({ code, text }) {
     super(text);
     this.code = code;

@@ -10,7 +10,7 @@ const BARS = 64;
 const LONGEST = 10 * 60_000;
 
 /** The duration in milliseconds and the wave form of sound, of 0 to 255. */
-export async function measure(blob) {
+async function measure(blob) {
   const context = new OfflineAudioContext(1, 1, 44_100);
   const sound = await context.decodeAudioData(await blob.arrayBuffer());
   const samples = sound.getChannelData(0);

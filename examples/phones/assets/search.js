@@ -9,7 +9,7 @@ import { avatar, roleChip, summary } from "./list.js";
 const PAUSE = 180;
 
 /** A text whose marked parts stand out. */
-export function highlighted(text, marks = []) {
+function highlighted(text, marks = []) {
   const parts = [];
   let at = 0;
   for (const [start, end] of marks) {

@@ -1,7 +1,7 @@
 // What the page knows of one phone: what its engine said last. Views listen, and draw anew what they show.
 
 /** Orders places as the engine does: by time, then device, then id. */
-export function comparePlaces(one, other) {
+function comparePlaces(one, other) {
   const [at, device, id] = one.split(".");
   const [at2, device2, id2] = other.split(".");
   if (at !== at2) return Number(at) - Number(at2);
