@@ -175,7 +175,8 @@ pub fn read_up_to(sim: &mut Sim, ix: DeviceIx, _pair: Pair, talk: ConversationId
             sim.model.read.entry(user).or_default().insert(line);
         }
         if unread {
-            sim.model.lines[line].reads.push(Reading { device: ix, at, world, sure });
+            let told = !sim.model.has_blocked(user, sim.model.lines[line].author);
+            sim.model.lines[line].reads.push(Reading { device: ix, at, world, sure, told });
         }
         if unread && !sure {
             // What of it has happened shows when the engine is open again.

@@ -47,7 +47,8 @@ pub fn may_have_gone(sim: &Sim, ix: DeviceIx, line: &Line) -> bool {
 /// Whether a line must be gone on a device, by that one's clock.
 pub fn must_be_gone(sim: &Sim, ix: DeviceIx, line: &Line) -> bool {
     let now = sim.world.devices[ix].clock(sim.world.now);
-    let known = |read: &Reading| read.device == ix || sim.healed && sim.model.is_live(read.device);
+    let is_told = |read: &Reading| read.told || sim.user(read.device) == sim.user(ix);
+    let known = |read: &Reading| read.device == ix || sim.healed && sim.model.is_live(read.device) && is_told(read);
     line.must_go(known).is_some_and(|at| at <= now)
 }
 

@@ -35,6 +35,8 @@ pub struct Reading {
     pub world: Time,
     /// Whether its engine has not died over it.
     pub sure: bool,
+    /// Whether the author is told: who reads had never blocked them by then.
+    pub told: bool,
 }
 
 /// For so long a message is kept that nobody reads, if it goes by reading.
