@@ -263,6 +263,7 @@ fn closing(reason: CloseReason) -> (&'static str, bool) {
         CloseReason::Replaced => ("closing.replaced", false),
         CloseReason::Revoked => ("closing.revoked", false),
         CloseReason::GoingAway => ("closing.going_away", true),
+        CloseReason::RateLimited => ("closing.rate_limited", true),
     }
 }
 

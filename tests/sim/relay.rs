@@ -182,6 +182,7 @@ impl RelayHost {
                 | Output::RevocationsChanged { to }
                 | Output::LoggedOut { device: to }
                 | Output::Push { device: to, .. } => *to,
+                Output::RemoveBlob { .. } => continue,
             };
             if let Some((device, connection)) = self.connections.get(&to) {
                 told.push((*device, *connection, output));

@@ -106,7 +106,13 @@ pub fn run(options: Options) -> Outcome {
 impl Sim {
     fn new(options: Options) -> Sim {
         let unlimited = Rate { burst: 1 << 40, per_minute: 1 << 40 };
-        let limits = Limits { inputs: unlimited, bytes: unlimited, ..Limits::default() };
+        let limits = Limits {
+            inputs: unlimited,
+            bytes: unlimited,
+            user_inputs: unlimited,
+            user_bytes: unlimited,
+            ..Limits::default()
+        };
         let mut world = World::with(options.seed, Weather::FINE, limits);
         world.update_after_messages = UPDATE_AFTER_MESSAGES;
         world.period = -1;

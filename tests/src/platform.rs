@@ -25,8 +25,15 @@ impl Platform {
     /// A platform whose keys come from `seed`. Its relay does not limit how much a device asks for.
     pub fn new(seed: [u8; 32]) -> Platform {
         let authority = Authority::from_seed(seed);
-        let unlimited = Rate { burst: 1 << 40, per_minute: 1 << 40 };
-        let limits = Limits { inputs: unlimited, bytes: unlimited, claims: unlimited, ..Limits::default() };
+        let unlimited = Rate::UNLIMITED;
+        let limits = Limits {
+            inputs: unlimited,
+            bytes: unlimited,
+            user_inputs: unlimited,
+            user_bytes: unlimited,
+            claims: unlimited,
+            ..Limits::default()
+        };
         let authorities = vec![authority.public_key()];
         let config = Config { authorities, policy: Policy::companion(), limits, sights: 0 };
         let relay = Relay::open(config, MemoryStore::default(), seed).expect("rows in memory do not fail");
@@ -78,7 +85,7 @@ impl Platform {
         for output in self.gateway.drain().expect("rows in memory do not fail") {
             match output {
                 GatewayOutput::Send { to, frame } => self.frames.entry(to).or_default().push(frame),
-                GatewayOutput::Close(_) | GatewayOutput::Push { .. } => {}
+                GatewayOutput::Close(_) | GatewayOutput::Push { .. } | GatewayOutput::RemoveBlob(_) => {}
             }
         }
     }

@@ -169,6 +169,10 @@ impl Screen {
                 format!("look-up     {} asks for the {what} of {}", self.device(device), users.join(", "))
             }
             SightEvent::Envelope(view) => self.envelope(view),
+            SightEvent::Upload { device, size } => format!("upload      {}: {size} sealed bytes", self.device(device)),
+            SightEvent::Push { device, hint } => {
+                format!("push        {}: {}", self.device(device), format!("{hint:?}").to_lowercase())
+            }
             SightEvent::Refused { device, reason } => format!("REFUSED     {}: {reason:?}", self.device(device)),
         }
     }

@@ -101,6 +101,24 @@ pub enum RefusedReason {
     Stale = 10,
 }
 
+impl RefusedReason {
+    /// A stable name, for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RefusedReason::Policy => "policy",
+            RefusedReason::UnknownTag => "unknown_tag",
+            RefusedReason::NotMember => "not_member",
+            RefusedReason::Revoked => "revoked",
+            RefusedReason::Expired => "expired",
+            RefusedReason::Malformed => "malformed",
+            RefusedReason::TooLarge => "too_large",
+            RefusedReason::RateLimited => "rate_limited",
+            RefusedReason::Recipient => "recipient",
+            RefusedReason::Stale => "stale",
+        }
+    }
+}
+
 impl From<RefusedReason> for u8 {
     fn from(reason: RefusedReason) -> u8 {
         reason as u8

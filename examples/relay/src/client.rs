@@ -1,17 +1,22 @@
 //! The device's end of a connection: frames over a WebSocket.
 
+use std::sync::Arc;
+
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use undertone::policy::Role;
 use undertone::time::Time;
 
 use crate::demo::{DEMO_PATH, Wish};
 use crate::frame::{CloseReason, DOWN_MAX, Down, FrameError, PATH, Up};
 use crate::logic::LoginRefused;
+
+pub use crate::blobs::{BlobError, Blobs};
+pub use crate::trust::{Trust, TrustError};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -75,12 +80,21 @@ pub struct Challenged {
 }
 
 impl Client {
-    /// Connects. The relay's address is like `ws://127.0.0.1:8787`.
+    /// Connects. The relay's address is like `ws://127.0.0.1:8787`, or `wss://relay.example.org`, whose certificate one of
+    /// the public roots must vouch for.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn dial(relay: &str) -> Result<Challenged, ClientError> {
-        let (sink, stream) = open(&format!("{relay}{PATH}")).await?.split();
+        Client::dial_with(relay, &Arc::new(Trust::public())).await
+    }
+
+    /// Connects, and trusts others than the public roots.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn dial_with(relay: &str, trust: &Arc<Trust>) -> Result<Challenged, ClientError> {
+        let (sink, stream) = open(&format!("{relay}{PATH}"), trust).await?.split();
         let mut client = Client { sender: Sender(sink), receiver: Receiver(stream) };
         match client.receiver.next().await? {
             Down::Challenge { challenge } => Ok(Challenged { client, challenge }),
@@ -124,7 +138,15 @@ impl DemoAuthority {
     /// # Errors
     /// [`ClientError`]; also when the relay does not demonstrate.
     pub async fn dial(relay: &str) -> Result<DemoAuthority, ClientError> {
-        let mut socket = open(&format!("{relay}{DEMO_PATH}")).await?;
+        DemoAuthority::dial_with(relay, &Arc::new(Trust::public())).await
+    }
+
+    /// Connects, and trusts others than the public roots.
+    ///
+    /// # Errors
+    /// [`ClientError`]; also when the relay does not demonstrate.
+    pub async fn dial_with(relay: &str, trust: &Arc<Trust>) -> Result<DemoAuthority, ClientError> {
+        let mut socket = open(&format!("{relay}{DEMO_PATH}"), trust).await?;
         let authority = binary(&mut socket).await?.try_into().map_err(|_| ClientError::Protocol)?;
         Ok(DemoAuthority { socket, authority })
     }
@@ -146,10 +168,18 @@ impl DemoAuthority {
     }
 }
 
-async fn open(url: &str) -> Result<Socket, ClientError> {
+#[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "nobody is asked whom to trust"))]
+async fn open(url: &str, trust: &Arc<Trust>) -> Result<Socket, ClientError> {
     let config = WebSocketConfig::default().max_message_size(Some(DOWN_MAX)).max_frame_size(Some(DOWN_MAX));
     // Acknowledgements are small and should not wait for each other: no Nagle.
-    Ok(connect_async_with_config(url, Some(config), true).await?.0)
+    #[cfg(feature = "tls")]
+    let connected = {
+        let connector = Some(trust.connector());
+        tokio_tungstenite::connect_async_tls_with_config(url, Some(config), true, connector).await
+    };
+    #[cfg(not(feature = "tls"))]
+    let connected = tokio_tungstenite::connect_async_with_config(url, Some(config), true).await;
+    Ok(connected?.0)
 }
 
 async fn binary(socket: &mut Socket) -> Result<Vec<u8>, ClientError> {

@@ -3,22 +3,22 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use undertone::envelope::PushHint;
-use undertone::id::DeviceId;
-use undertone::time::{SECOND, Time};
+use undertone::id::{DeviceId, UserId};
+use undertone::time::Time;
 
+use crate::count::{Book, Counts, Note};
 use crate::frame::{CloseReason, Down, FrameError, Up};
-use crate::logic::{Fault, Output, Relay, RevocationRefused};
+use crate::guard::{Guard, GuardLimits};
+use crate::logic::{BlobName, Fault, Login, Output, Relay, RevocationRefused};
+use crate::network::Network;
 use crate::store::{RelayStore, StoreError};
-
-/// How long a connection may take to log in.
-const LOGIN_WITHIN: u64 = 10 * SECOND;
 
 /// A connection, as the host of the gateway numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
 /// What the host of a gateway must do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum GatewayOutput {
     /// Send a frame.
     Send {
@@ -36,14 +36,24 @@ pub enum GatewayOutput {
         /// What it may be told.
         hint: PushHint,
     },
+    /// Remove the bytes of a blob.
+    RemoveBlob(BlobName),
 }
 
 /// A relay that speaks frames on connections.
 pub struct Gateway<S> {
     relay: Relay<S>,
-    connections: BTreeMap<ConnectionId, State>,
+    guard: Guard,
+    connections: BTreeMap<ConnectionId, Connection>,
     devices: BTreeMap<DeviceId, ConnectionId>,
     outputs: VecDeque<GatewayOutput>,
+    book: Book,
+}
+
+struct Connection {
+    /// Where it comes from, if that is known.
+    from: Option<Network>,
+    state: State,
 }
 
 /// How far a connection is.
@@ -51,13 +61,25 @@ enum State {
     /// The challenge went out, and must be answered in time.
     Challenged { challenge: [u8; 32], until: Time },
     /// The device is logged in.
-    LoggedIn(DeviceId),
+    LoggedIn { device: DeviceId, user: UserId },
 }
 
 impl<S: RelayStore> Gateway<S> {
-    /// Around a relay.
+    /// Around a relay, without limits on connections.
     pub fn new(relay: Relay<S>) -> Gateway<S> {
-        Gateway { relay, connections: BTreeMap::new(), devices: BTreeMap::new(), outputs: VecDeque::new() }
+        Gateway::guarded(relay, GuardLimits::none())
+    }
+
+    /// Around a relay, with limits on connections.
+    pub fn guarded(relay: Relay<S>, limits: GuardLimits) -> Gateway<S> {
+        Gateway {
+            relay,
+            guard: Guard::new(limits),
+            connections: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            book: Book::default(),
+        }
     }
 
     /// The relay's logic.
@@ -65,21 +87,54 @@ impl<S: RelayStore> Gateway<S> {
         &self.relay
     }
 
-    /// A new connection: it is challenged, and has ten seconds to log in.
+    /// The relay's logic, for what comes on no connection. What it puts out comes with the next [`Gateway::drain`].
+    pub fn relay_mut(&mut self) -> &mut Relay<S> {
+        &mut self.relay
+    }
+
+    /// What was counted.
+    pub fn counts(&self) -> Counts {
+        let connections = self.connections.len() as u64;
+        Counts { connections, logged_in: self.devices.len() as u64, ..self.book.counts.clone() }
+    }
+
+    /// What is to be logged; it is forgotten here.
+    pub fn take_notes(&mut self) -> VecDeque<Note> {
+        self.book.take()
+    }
+
+    /// A new connection: it is challenged, and has to log in in time.
     pub fn connect(&mut self, connection: ConnectionId, now: Time) {
+        self.connect_from(connection, None, now);
+    }
+
+    /// A new connection, and where it comes from, if that is known: it is challenged like any; or it is closed, because
+    /// too many were tried from there.
+    pub fn connect_from(&mut self, connection: ConnectionId, from: Option<Network>, now: Time) {
+        if !self.guard.may_try(from, now) {
+            self.send(connection, &Down::Closing(CloseReason::RateLimited));
+            self.outputs.push_back(GatewayOutput::Close(connection));
+            self.book.closed(connection, CloseReason::RateLimited);
+            return;
+        }
         let challenge = self.relay.challenge();
-        let until = now.plus(LOGIN_WITHIN);
-        self.connections.insert(connection, State::Challenged { challenge, until });
+        let state = State::Challenged { challenge, until: self.guard.login_until(now) };
+        self.connections.insert(connection, Connection { from, state });
         self.send(connection, &Down::Challenge { challenge });
     }
 
     /// A connection has ended.
     pub fn disconnect(&mut self, connection: ConnectionId) {
-        if let Some(State::LoggedIn(device)) = self.connections.remove(&connection)
-            && self.devices.get(&device) == Some(&connection)
-        {
-            self.devices.remove(&device);
-            self.relay.logout(device);
+        match self.connections.remove(&connection) {
+            Some(Connection { state: State::LoggedIn { device, user }, .. }) => {
+                self.guard.left(&user);
+                if self.devices.get(&device) == Some(&connection) {
+                    self.devices.remove(&device);
+                    self.relay.logout(device);
+                }
+            }
+            Some(Connection { from, state: State::Challenged { .. } }) => self.guard.decided(from),
+            None => {}
         }
     }
 
@@ -88,18 +143,29 @@ impl<S: RelayStore> Gateway<S> {
     /// # Errors
     /// Any [`StoreError`]: then the relay must be opened afresh, and nothing since the last drain may leave.
     pub fn receive(&mut self, connection: ConnectionId, bytes: &[u8], now: Time) -> Result<(), StoreError> {
-        let Some(state) = self.connections.get(&connection) else { return Ok(()) };
-        match (state, Up::decode(bytes)) {
-            (State::LoggedIn(device), Ok(frame)) => {
+        let Some(Connection { from, state }) = self.connections.get(&connection) else { return Ok(()) };
+        self.book.counts.frames_in += 1;
+        match state {
+            State::LoggedIn { device, user } if !self.guard.may_send(*device, user, *from, now) => {
+                self.close(connection, CloseReason::RateLimited);
+            }
+            State::LoggedIn { device, .. } => {
                 let device = *device;
-                self.serve(connection, device, frame, now)?;
+                match Up::decode(bytes) {
+                    Ok(frame) => self.serve(connection, device, frame, now)?,
+                    Err(error) => self.close(connection, no_frame(error)),
+                }
             }
-            (State::Challenged { challenge, .. }, Ok(Up::Login { certificate, signature })) => {
-                let challenge = *challenge;
-                self.log_in(connection, &challenge, &certificate, &signature, now)?;
+            State::Challenged { challenge, .. } => {
+                let (challenge, from) = (*challenge, *from);
+                match Up::decode(bytes) {
+                    Ok(Up::Login { certificate, signature }) => {
+                        self.log_in(connection, from, &challenge, (&certificate, &signature), now)?;
+                    }
+                    Ok(_) => self.close(connection, CloseReason::Malformed),
+                    Err(error) => self.close(connection, no_frame(error)),
+                }
             }
-            (_, Err(FrameError::Version)) => self.close(connection, &Down::Closing(CloseReason::Version)),
-            (_, _) => self.close(connection, &Down::Closing(CloseReason::Malformed)),
         }
         self.translate();
         Ok(())
@@ -117,9 +183,9 @@ impl<S: RelayStore> Gateway<S> {
 
     /// When [`Gateway::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Time {
-        let logins = self.connections.values().filter_map(|state| match state {
-            State::Challenged { until, .. } => Some(*until),
-            State::LoggedIn(_) => None,
+        let logins = self.connections.values().filter_map(|connection| match connection.state {
+            State::Challenged { until, .. } => Some(until),
+            State::LoggedIn { .. } => None,
         });
         logins.fold(self.relay.poll_timeout(), Time::min)
     }
@@ -130,18 +196,21 @@ impl<S: RelayStore> Gateway<S> {
     /// Any [`StoreError`].
     pub fn handle_timeout(&mut self, now: Time) -> Result<(), StoreError> {
         let late = |state: &State| matches!(state, State::Challenged { until, .. } if *until <= now);
-        let late: Vec<_> = self.connections.iter().filter(|(_, state)| late(state)).map(|(id, _)| *id).collect();
+        let late = self.connections.iter().filter(|(_, connection)| late(&connection.state));
+        let late: Vec<_> = late.map(|(id, _)| *id).collect();
         for connection in late {
-            self.close(connection, &Down::Closing(CloseReason::Malformed));
+            self.close(connection, CloseReason::Malformed);
         }
-        self.relay.handle_timeout(now)
+        self.relay.handle_timeout(now)?;
+        self.translate();
+        Ok(())
     }
 
     /// Tells every connection that the relay goes away, and ends it.
     pub fn shut_down(&mut self) {
         let all: Vec<_> = self.connections.keys().copied().collect();
         for connection in all {
-            self.close(connection, &Down::Closing(CloseReason::GoingAway));
+            self.close(connection, CloseReason::GoingAway);
         }
     }
 
@@ -150,6 +219,7 @@ impl<S: RelayStore> Gateway<S> {
     /// # Errors
     /// Any [`StoreError`]: then nothing may leave.
     pub fn drain(&mut self) -> Result<VecDeque<GatewayOutput>, StoreError> {
+        self.translate();
         self.relay.commit()?;
         Ok(std::mem::take(&mut self.outputs))
     }
@@ -157,42 +227,60 @@ impl<S: RelayStore> Gateway<S> {
     fn log_in(
         &mut self,
         connection: ConnectionId,
+        from: Option<Network>,
         challenge: &[u8; 32],
-        certificate: &[u8],
-        signature: &[u8],
+        (certificate, signature): (&[u8], &[u8]),
         now: Time,
     ) -> Result<(), StoreError> {
-        let login = match self.relay.login(challenge, certificate, signature, now) {
-            Ok(login) => login,
+        match self.relay.login(challenge, certificate, signature, now) {
+            Ok(login) => self.enter(connection, from, login, now),
             Err(Fault::Refused(reason)) => {
-                self.close(connection, &Down::LoginRefused(reason));
-                return Ok(());
+                self.guard.refused(from, now);
+                self.book.login_refused(connection, reason);
+                self.send(connection, &Down::LoginRefused(reason));
+                self.end(connection);
             }
             Err(Fault::Store(error)) => return Err(error),
-        };
+        }
+        Ok(())
+    }
+
+    /// The device has proved who it is.
+    fn enter(&mut self, connection: ConnectionId, from: Option<Network>, login: Login, now: Time) {
         // The older connection first, so that its end does not log the device out again.
         if let Some(older) = self.devices.insert(login.device, connection) {
-            self.close(older, &Down::Closing(CloseReason::Replaced));
+            self.close(older, CloseReason::Replaced);
         }
-        self.connections.insert(connection, State::LoggedIn(login.device));
+        if !self.guard.may_enter(login.device, &login.user, now) {
+            self.devices.remove(&login.device);
+            self.relay.logout(login.device);
+            return self.close(connection, CloseReason::RateLimited);
+        }
+        self.guard.decided(from);
         let answer = Down::LoggedIn {
             time: login.time,
             highest_sequence: login.highest_sequence,
             key_packages: count(login.key_packages),
             revocations: !self.relay.revocations().is_empty(),
         };
+        let state = State::LoggedIn { device: login.device, user: login.user };
+        self.connections.insert(connection, Connection { from, state });
+        self.book.counts.logins += 1;
         self.send(connection, &answer);
-        Ok(())
     }
 
     fn serve(&mut self, connection: ConnectionId, device: DeviceId, frame: Up, now: Time) -> Result<(), StoreError> {
         let answer = match frame {
             Up::Login { .. } => {
-                self.close(connection, &Down::Closing(CloseReason::Malformed));
+                self.close(connection, CloseReason::Malformed);
                 return Ok(());
             }
             Up::Acknowledge { ids } => return self.relay.acknowledge(device, &ids),
-            Up::Transmit { id, bundle } => Down::Transmitted { id, result: self.relay.submit(device, &bundle, now)? },
+            Up::Transmit { id, bundle } => {
+                let result = self.relay.submit(device, &bundle, now)?;
+                self.book.transmitted(connection, &result);
+                Down::Transmitted { id, result }
+            }
             Up::Fetch { request, since, limit } => {
                 let page = self.relay.fetch(device, since, limit as usize, now)?;
                 Down::Fetched { request, page }
@@ -213,7 +301,14 @@ impl<S: RelayStore> Gateway<S> {
                 let lists = self.relay.revocations().into_iter().map(<[u8]>::to_vec).collect();
                 Down::Revocations { request, lists }
             }
+            Up::UploadToken { request } => {
+                let token = self.relay.upload_token(device, now);
+                answer(request, token, |token| Down::UploadToken { request, token })?
+            }
         };
+        if let Down::RequestRefused { reason, .. } = &answer {
+            self.book.refused(connection, *reason);
+        }
         self.send(connection, &answer);
         Ok(())
     }
@@ -223,16 +318,24 @@ impl<S: RelayStore> Gateway<S> {
         while let Some(output) = self.relay.poll_output() {
             let (to, frame) = match output {
                 Output::Push { device, hint } => {
+                    self.book.counts.pushes += 1;
                     self.outputs.push_back(GatewayOutput::Push { device, hint });
+                    continue;
+                }
+                Output::RemoveBlob { name } => {
+                    self.outputs.push_back(GatewayOutput::RemoveBlob(name));
                     continue;
                 }
                 Output::LoggedOut { device } => {
                     if let Some(connection) = self.devices.remove(&device) {
-                        self.close(connection, &Down::Closing(CloseReason::Revoked));
+                        self.close(connection, CloseReason::Revoked);
                     }
                     continue;
                 }
-                Output::Deliver { to, delivery } => (to, Down::Delivered(delivery)),
+                Output::Deliver { to, delivery } => {
+                    self.book.counts.delivered += 1;
+                    (to, Down::Delivered(delivery))
+                }
                 Output::MailWaiting { to } => (to, Down::MailWaiting),
                 Output::DirectoryChanged { to, user } => (to, Down::DirectoryChanged { user }),
                 Output::RevocationsChanged { to } => (to, Down::RevocationsChanged),
@@ -245,15 +348,19 @@ impl<S: RelayStore> Gateway<S> {
 
     fn send(&mut self, to: ConnectionId, frame: &Down) {
         match frame.encode() {
-            Ok(frame) => self.outputs.push_back(GatewayOutput::Send { to, frame }),
+            Ok(frame) => {
+                self.book.counts.frames_out += 1;
+                self.outputs.push_back(GatewayOutput::Send { to, frame });
+            }
             // Nothing that the relay makes fails to encode; a connection with a gap in it would be worse than none.
             Err(_) => self.end(to),
         }
     }
 
     /// Says why, and ends a connection.
-    fn close(&mut self, connection: ConnectionId, why: &Down) {
-        self.send(connection, why);
+    fn close(&mut self, connection: ConnectionId, why: CloseReason) {
+        self.book.closed(connection, why);
+        self.send(connection, &Down::Closing(why));
         self.end(connection);
     }
 
@@ -269,6 +376,11 @@ fn answer<T>(request: u64, result: Result<T, Fault>, good: impl FnOnce(T) -> Dow
         Err(Fault::Refused(reason)) => Ok(Down::RequestRefused { request, reason }),
         Err(Fault::Store(error)) => Err(error),
     }
+}
+
+/// Why a connection ends that sent what is no frame.
+fn no_frame(error: FrameError) -> CloseReason {
+    if error == FrameError::Version { CloseReason::Version } else { CloseReason::Malformed }
 }
 
 fn count(number: usize) -> u32 {

@@ -1,14 +1,15 @@
 //! `undertone-relay`: the reference relay as a server. `--help` lists its flags.
 
-mod options;
+mod settings;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use options::{Command, Options};
+use settings::{Command, Format, Options};
 use undertone_relay::shell::{ServeError, Server, serve};
 
 fn main() -> ExitCode {
-    let options = match options::read() {
+    let options = match settings::read() {
         Ok(Command::Serve(options)) => options,
         Ok(Command::Print(text)) => {
             println!("{text}");
@@ -19,8 +20,11 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let level = if options.verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_ansi(false).init();
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(options.level).with_ansi(false);
+    match options.format {
+        Format::Text => log.init(),
+        Format::Json => log.json().flatten_event(true).init(),
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
@@ -40,41 +44,94 @@ async fn run(options: Options) -> Result<(), ServeError> {
     let demo = options.config.demo.is_some();
     let mut server = serve(options.config).await?;
     println!("listening on {}", server.url());
+    if let Some(address) = server.metrics() {
+        println!("metrics on http://{address}/metrics");
+    }
     if demo {
         println!("DEMONSTRATION: whoever asks is certified as whatever they ask for");
     }
-    if let Some(list) = options.revocations {
-        put_in_force(&server, list).await?;
-    }
-    tokio::select! {
-        stopped = server.stopped() => stopped,
-        () = interrupted() => {
-            tracing::info!("shutting down");
-            server.shut_down().await
+    let list = options.revocations;
+    put_in_force(&server, list.as_deref()).await?;
+    let mut signals = Signals::new();
+    loop {
+        let signal = tokio::select! {
+            stopped = server.stopped() => return stopped,
+            signal = signals.next() => signal,
+        };
+        match signal {
+            Signal::Reload => reload(&server, list.as_ref()).await?,
+            Signal::End => {
+                tracing::info!("shutting down");
+                return server.shut_down().await;
+            }
         }
     }
 }
 
+/// Reads again what may have changed. What does not fit is said, and changes nothing.
+async fn reload(server: &Server, list: Option<&PathBuf>) -> Result<(), ServeError> {
+    match server.reload_tls() {
+        Ok(()) => tracing::info!("certificate read again"),
+        Err(error) => tracing::error!(%error, "the old certificate stays"),
+    }
+    put_in_force(server, list.map(PathBuf::as_path)).await
+}
+
 /// A list that does not fit is said, and is no reason not to serve.
-async fn put_in_force(server: &Server, list: Vec<u8>) -> Result<(), ServeError> {
-    if let Err(refused) = server.revoke(list).await? {
-        tracing::warn!(%refused, "revocation list");
+async fn put_in_force(server: &Server, path: Option<&Path>) -> Result<(), ServeError> {
+    let Some(path) = path else { return Ok(()) };
+    match settings::file(path) {
+        Ok(list) => {
+            if let Err(refused) = server.revoke(list).await? {
+                tracing::warn!(%refused, "revocation list");
+            }
+        }
+        Err(error) => tracing::error!(%error, "revocation list"),
     }
     Ok(())
 }
 
-/// Control-C, or what a service manager sends.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
+/// What the operating system tells a server.
+enum Signal {
+    /// SIGHUP: read files again.
+    Reload,
+    /// Control-C, or what a service manager sends.
+    End,
+}
+
+#[cfg(unix)]
+struct Signals(Option<[tokio::signal::unix::Signal; 3]>);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Signals {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
+        let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()];
+        let [hangup, interrupt, terminate] = kinds.map(|kind| signal(kind).ok());
+        Signals(hangup.zip(interrupt).zip(terminate).map(|((hangup, interrupt), terminate)| [hangup, interrupt, terminate]))
+    }
+
+    async fn next(&mut self) -> Signal {
+        let Some([hangup, interrupt, terminate]) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = hangup.recv() => Signal::Reload,
+            _ = interrupt.recv() => Signal::End,
+            _ = terminate.recv() => Signal::End,
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Signals {
+        Signals
+    }
+
+    async fn next(&mut self) -> Signal {
+        let _ = tokio::signal::ctrl_c().await;
+        Signal::End
+    }
 }

@@ -6,7 +6,7 @@ use undertone::time::Time;
 
 use super::{DOWN_MAX, FrameError, encode, fields, split};
 use crate::answer::{Delivery, DirectoryUser, RefusedReason, SlotHolder, TransmitResult};
-use crate::logic::{LoginRefused, Page};
+use crate::logic::{LoginRefused, Page, UploadToken};
 
 /// What a relay tells a device.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,6 +91,13 @@ pub enum Down {
     RevocationsChanged,
     /// The connection ends.
     Closing(CloseReason),
+    /// A token to upload encrypted files with, over HTTP.
+    UploadToken {
+        /// The device's number of the request.
+        request: u64,
+        /// The token, when it ends, and bytes of one file at most.
+        token: UploadToken,
+    },
 }
 
 /// Why a relay ends a connection. The number is part of the wire format.
@@ -107,9 +114,23 @@ pub enum CloseReason {
     Revoked = 4,
     /// The relay shuts down: come again.
     GoingAway = 5,
+    /// Too many connections, logins or frames of this device, its user or its address: come again later.
+    RateLimited = 6,
 }
 
 impl CloseReason {
+    /// A stable name, for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CloseReason::Malformed => "malformed",
+            CloseReason::Version => "version",
+            CloseReason::Replaced => "replaced",
+            CloseReason::Revoked => "revoked",
+            CloseReason::GoingAway => "going_away",
+            CloseReason::RateLimited => "rate_limited",
+        }
+    }
+
     fn from_number(number: u8) -> Option<CloseReason> {
         [
             CloseReason::Malformed,
@@ -117,6 +138,7 @@ impl CloseReason {
             CloseReason::Replaced,
             CloseReason::Revoked,
             CloseReason::GoingAway,
+            CloseReason::RateLimited,
         ]
         .into_iter()
         .find(|reason| *reason as u8 == number)
@@ -160,6 +182,9 @@ impl Down {
             Down::DirectoryChanged { user } => encode(78, &(user,)),
             Down::RevocationsChanged => encode::<[u8; 0]>(79, &[]),
             Down::Closing(reason) => encode(80, &(*reason as u8,)),
+            Down::UploadToken { request, token: UploadToken { token, until, most } } => {
+                encode(81, &(request, token, until, most))
+            }
         }
     }
 
@@ -175,7 +200,7 @@ impl Down {
                 let (id, result) = result(kind, bytes)?;
                 Ok(Down::Transmitted { id, result })
             }
-            71..=76 => answer(kind, bytes),
+            71..=76 | 81 => answer(kind, bytes),
             _ => notice(kind, bytes),
         }
     }
@@ -244,6 +269,10 @@ fn answer(kind: u8, bytes: &[u8]) -> Result<Down, FrameError> {
             let (request, reason) = fields(bytes)?;
             Ok(Down::RequestRefused { request, reason })
         }
+        81 => {
+            let (request, token, until, most) = fields(bytes)?;
+            Ok(Down::UploadToken { request, token: UploadToken { token, until, most } })
+        }
         _ => Err(FrameError::Kind),
     }
 }
@@ -287,6 +316,7 @@ impl std::fmt::Debug for Down {
             Down::DirectoryChanged { .. } => "DirectoryChanged",
             Down::RevocationsChanged => "RevocationsChanged",
             Down::Closing(_) => "Closing",
+            Down::UploadToken { .. } => "UploadToken",
         })
     }
 }
@@ -323,6 +353,7 @@ pub(super) mod tests {
             Down::DirectoryChanged { user },
             Down::RevocationsChanged,
             Down::Closing(CloseReason::GoingAway),
+            Down::UploadToken { request: 11, token: UploadToken { token: "t".repeat(96), until: at, most: 9 } },
         ]
     }
 

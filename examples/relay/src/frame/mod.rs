@@ -17,6 +17,8 @@ use undertone::limits;
 pub const VERSION: u8 = 1;
 /// Where a relay's WebSocket is, below its address.
 pub const PATH: &str = "/v1";
+/// Where a relay's encrypted files are, below its address.
+pub const BLOBS_PATH: &str = "/v1/blobs";
 /// Bytes of a frame to the relay at most: a full bundle and what is around it.
 pub const UP_MAX: usize = limits::BUNDLE * limits::ENVELOPE + 64 * 1024;
 /// Bytes of a frame to a device at most: the directory's entries of many devices.

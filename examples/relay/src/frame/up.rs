@@ -69,6 +69,11 @@ pub enum Up {
         /// Comes back in the answer.
         request: u64,
     },
+    /// Asks for a token to upload encrypted files with, over HTTP.
+    UploadToken {
+        /// Comes back in the answer.
+        request: u64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -102,6 +107,7 @@ impl Up {
             }
             Up::Slot { request, name } => encode(7, &(request, name)),
             Up::Revocations { request } => encode(8, &(request,)),
+            Up::UploadToken { request } => encode(9, &(request,)),
         }
     }
 
@@ -147,6 +153,10 @@ impl Up {
                 let (request,) = fields(bytes)?;
                 Up::Revocations { request }
             }
+            9 => {
+                let (request,) = fields(bytes)?;
+                Up::UploadToken { request }
+            }
             _ => return Err(FrameError::Kind),
         })
     }
@@ -164,6 +174,7 @@ impl std::fmt::Debug for Up {
             Up::Publish { .. } => "Publish",
             Up::Slot { .. } => "Slot",
             Up::Revocations { .. } => "Revocations",
+            Up::UploadToken { .. } => "UploadToken",
         })
     }
 }
@@ -183,6 +194,7 @@ pub(super) mod tests {
             Up::Publish { request: 3, packages: vec![], last_resort: Some(vec![5]), replace: true },
             Up::Slot { request: 4, name: SlotName::from_bytes([6; 32]) },
             Up::Revocations { request: 5 },
+            Up::UploadToken { request: 6 },
         ]
     }
 

@@ -20,6 +20,7 @@ impl Desk {
         }
         let sender = row::device(tx, &envelope.sender)?.ok_or(RefusedReason::NotMember)?;
         self.standing(&sender, now)?;
+        self.charge_user(&sender.user, 1, bytes, now)?;
         if envelope.expires_at <= now {
             return Err(RefusedReason::Stale.into());
         }

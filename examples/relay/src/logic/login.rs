@@ -2,7 +2,7 @@
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use undertone::authority::Certificate;
-use undertone::id::DeviceId;
+use undertone::id::{DeviceId, UserId};
 use undertone::time::Time;
 
 use super::row::{self, DeviceRow};
@@ -24,6 +24,8 @@ pub fn login_message(challenge: &[u8; 32]) -> Vec<u8> {
 pub struct Login {
     /// Who it is.
     pub device: DeviceId,
+    /// Whose it is.
+    pub user: UserId,
     /// The relay's time.
     pub time: Time,
     /// The highest sequence of an envelope accepted from this device; 0 for none.
@@ -51,6 +53,16 @@ pub enum LoginRefused {
 }
 
 impl LoginRefused {
+    /// A stable name, for logs and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LoginRefused::Certificate => "certificate",
+            LoginRefused::Expired => "expired",
+            LoginRefused::Revoked => "revoked",
+            LoginRefused::Signature => "signature",
+        }
+    }
+
     /// From its number.
     pub fn from_number(number: u8) -> Option<LoginRefused> {
         [LoginRefused::Certificate, LoginRefused::Expired, LoginRefused::Revoked, LoginRefused::Signature]
@@ -108,7 +120,7 @@ impl Desk {
         tx.write(Table::Device, id.as_bytes().to_vec(), &row)?;
         let highest_sequence = row::counters(tx, &id)?.highest_sequence;
         let key_packages = directory::packages_left(tx, &id, self.config.limits.key_packages)?;
-        Ok(Login { device: id, time: now, highest_sequence, key_packages })
+        Ok(Login { device: id, user: row.user, time: now, highest_sequence, key_packages })
     }
 }
 

@@ -6,6 +6,7 @@ use undertone::time::Time;
 
 use super::row::{self, CopyRow, MailRow, Mortal};
 use super::tx::Tx;
+use super::view::SightEvent;
 use super::{Desk, Output, Presence, Relay};
 use crate::answer::{Delivery, DeliveryId};
 use crate::store::{RelayStore, StoreError, Table};
@@ -40,23 +41,27 @@ impl<S: RelayStore> Relay<S> {
     /// Any [`StoreError`].
     pub fn fetch(&mut self, device: DeviceId, since: DeliveryId, limit: usize, now: Time) -> Result<Page, StoreError> {
         let page = page(&Tx::new(&self.store), &device, since, limit.clamp(1, PAGE), now)?;
-        if let Some(presence) = self.desk.online.get_mut(&device)
-            && !page.more
-        {
-            presence.live = true;
-            presence.in_flight = page.deliveries.len();
+        if let Some(presence) = self.desk.online.get_mut(&device) {
+            let last = page.deliveries.last().map_or(NOWHERE, |delivery| delivery.id);
+            presence.given = presence.given.max(last);
+            if !page.more {
+                presence.live = true;
+                presence.in_flight = page.deliveries.len();
+            }
         }
         Ok(page)
     }
 
-    /// Drops deliveries that a device has made durable. Unknown ones are ignored.
+    /// Drops deliveries that a device has made durable. Ignored are unknown ones, and those behind the last that it was
+    /// given since it logged in: nobody has made durable what it cannot have.
     ///
     /// # Errors
     /// Any [`StoreError`].
     pub fn acknowledge(&mut self, device: DeviceId, ids: &[DeliveryId]) -> Result<(), StoreError> {
-        let dropped = self.input(|tx, _| {
+        let dropped = self.input(|tx, desk| {
+            let given = desk.online.get(&device).map_or(NOWHERE, |presence| presence.given);
             let mut dropped = 0;
-            for id in ids {
+            for id in ids.iter().filter(|id| **id <= given) {
                 dropped += usize::from(drop_copy(tx, &row::numbered_key(&device, id.0))?);
             }
             Ok::<_, StoreError>(dropped)
@@ -94,7 +99,7 @@ pub(super) fn post(
         let id = file(tx, to, &copy)?;
         copies += 1;
         if away {
-            push(desk, to, envelope.push);
+            push(desk, to, envelope.push, now);
         } else {
             deliver(desk, to, id, &mail);
         }
@@ -155,8 +160,9 @@ fn file(tx: &mut Tx<'_>, to: &DeviceId, copy: &CopyRow) -> Result<DeliveryId, St
     Ok(DeliveryId(counters.last_delivery))
 }
 
-fn push(desk: &mut Desk, device: &DeviceId, hint: PushHint) {
+fn push(desk: &mut Desk, device: &DeviceId, hint: PushHint, now: Time) {
     if hint != PushHint::None {
+        desk.see(now, || SightEvent::Push { device: *device, hint });
         desk.outputs.push_back(Output::Push { device: *device, hint });
     }
 }
@@ -170,6 +176,7 @@ fn deliver(desk: &mut Desk, to: &DeviceId, id: DeliveryId, mail: &MailRow) {
         return;
     }
     presence.in_flight += 1;
+    presence.given = presence.given.max(id);
     desk.outputs.push_back(Output::Deliver { to: *to, delivery: delivery(id, mail.clone()) });
 }
 

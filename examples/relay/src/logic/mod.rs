@@ -7,13 +7,14 @@
 //! There is no clock, thread or socket here: the deterministic simulator runs this very code.
 
 mod admission;
+mod blob;
 mod directory;
 mod ephemeral;
 mod frank;
 mod login;
 mod mailbox;
 mod notice;
-mod rate;
+pub(crate) mod rate;
 mod revocation;
 mod row;
 mod submit;
@@ -31,11 +32,12 @@ use undertone::policy::Policy;
 use undertone::rng::Rng;
 use undertone::time::{MINUTE, Time};
 
-use crate::answer::{Delivery, RefusedReason};
+use crate::answer::{Delivery, DeliveryId, RefusedReason};
 use crate::store::{RelayStore, StoreError, Table};
 use rate::Buckets;
 use tx::Tx;
 
+pub use blob::{BlobLimits, BlobName, BlobRefused, Upload, UploadToken};
 pub use frank::Franked;
 pub use login::{Login, LoginRefused, login_message};
 pub use mailbox::Page;
@@ -64,6 +66,10 @@ pub struct Limits {
     pub ephemeral: Rate,
     /// Bytes of envelopes of one device, each counted once for every recipient.
     pub bytes: Rate,
+    /// Envelopes and requests of all devices of one user, ephemeral envelopes included.
+    pub user_inputs: Rate,
+    /// Bytes of envelopes of all devices of one user, each counted once for every recipient.
+    pub user_bytes: Rate,
     /// Key packages that one device gets of one other user's devices; beyond that it gets the last-resort ones.
     pub claims: Rate,
     /// Deliveries that wait for one device.
@@ -80,6 +86,8 @@ pub struct Limits {
     pub slot_age: u64,
     /// How long an unused tag is kept.
     pub tag_age: u64,
+    /// Encrypted files.
+    pub blobs: BlobLimits,
 }
 
 impl Default for Limits {
@@ -89,6 +97,8 @@ impl Default for Limits {
             inputs: Rate { burst: 600, per_minute: 600 },
             ephemeral: Rate { burst: 60, per_minute: 120 },
             bytes: Rate { burst: 64 << 20, per_minute: 16 << 20 },
+            user_inputs: Rate { burst: 1_800, per_minute: 1_800 },
+            user_bytes: Rate { burst: 192 << 20, per_minute: 48 << 20 },
             claims: Rate { burst: 20, per_minute: 1 },
             mailbox: 20_000,
             key_packages: 2 * limits::KEY_PACKAGES,
@@ -97,6 +107,7 @@ impl Default for Limits {
             seen_age: 2 * limits::MAILBOX_AGE,
             slot_age: 400 * DAY,
             tag_age: 400 * DAY,
+            blobs: BlobLimits::default(),
         }
     }
 }
@@ -140,6 +151,11 @@ pub enum Output {
         /// What the sender allows to be said.
         hint: PushHint,
     },
+    /// A blob has expired or was removed: its bytes are to go.
+    RemoveBlob {
+        /// Which.
+        name: BlobName,
+    },
 }
 
 /// The relay of one platform.
@@ -153,6 +169,7 @@ struct Desk {
     config: Config,
     rng: Rng,
     frank_key: [u8; 32],
+    upload_key: [u8; 32],
     /// The last accept time given; the next is later.
     last_at: Time,
     revocations: BTreeMap<[u8; 32], RevocationList>,
@@ -160,7 +177,10 @@ struct Desk {
     inputs: Buckets<DeviceId>,
     ephemeral: Buckets<DeviceId>,
     bytes: Buckets<DeviceId>,
+    user_inputs: Buckets<UserId>,
+    user_bytes: Buckets<UserId>,
     claims: Buckets<(DeviceId, DeviceId)>,
+    uploads: Buckets<UserId>,
     outputs: VecDeque<Output>,
     sights: VecDeque<Sight>,
     /// Sights ever, forgotten ones included.
@@ -175,6 +195,8 @@ struct Presence {
     live: bool,
     /// Delivered by itself and not yet acknowledged.
     in_flight: usize,
+    /// The last delivery that it was given since it logged in: it can acknowledge none behind it.
+    given: DeliveryId,
 }
 
 /// How often what has expired is looked for.
@@ -189,6 +211,7 @@ impl<S: RelayStore> Relay<S> {
         let mut rng = Rng::from_seed(seed);
         let mut tx = Tx::new(&store);
         let frank_key = frank::key(&mut tx, &mut rng)?;
+        let upload_key = blob::key(&mut tx, &mut rng)?;
         let last_at = submit::last_at(&tx)?;
         let revocations = revocation::load(&tx, &config.authorities)?;
         let batch = tx.into_batch();
@@ -197,13 +220,17 @@ impl<S: RelayStore> Relay<S> {
             config,
             rng,
             frank_key,
+            upload_key,
             last_at,
             revocations,
             online: BTreeMap::new(),
             inputs: Buckets::new(limits.inputs),
             ephemeral: Buckets::new(limits.ephemeral),
             bytes: Buckets::new(limits.bytes),
+            user_inputs: Buckets::new(limits.user_inputs),
+            user_bytes: Buckets::new(limits.user_bytes),
             claims: Buckets::new(limits.claims),
+            uploads: Buckets::new(limits.blobs.bytes),
             outputs: VecDeque::new(),
             sights: VecDeque::new(),
             seen: 0,
@@ -291,7 +318,15 @@ impl Desk {
         }
         let device = row::device(tx, caller)?.ok_or(RefusedReason::NotMember)?;
         self.standing(&device, now)?;
+        self.charge_user(&device.user, 1, 0, now)?;
         Ok(device)
+    }
+
+    /// Takes what an input costs out of its user's buckets. The device's own come first: they are cheaper to look at.
+    fn charge_user(&mut self, user: &UserId, inputs: u64, bytes: u64, now: Time) -> Result<(), Fault> {
+        let affordable =
+            self.user_inputs.take(user.clone(), inputs, now) && self.user_bytes.take(user.clone(), bytes, now);
+        if affordable { Ok(()) } else { Err(RefusedReason::RateLimited.into()) }
     }
 }
 

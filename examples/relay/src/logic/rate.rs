@@ -1,4 +1,5 @@
-//! Token buckets: how much a device may do in how short a time. Forgotten at a restart, which only errs to its favour.
+//! Token buckets: how much a device, a user or an address may do in how short a time. Forgotten at a restart, which only
+//! errs to its favour.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +14,19 @@ pub struct Rate {
     pub per_minute: u64,
 }
 
-/// Buckets that are remembered at most; beyond that, full ones are forgotten.
+impl Rate {
+    /// No limit.
+    pub const UNLIMITED: Rate = Rate { burst: 1 << 40, per_minute: 1 << 40 };
+}
+
+/// Buckets that are remembered at most; beyond that, full ones are forgotten, then the fuller half, then all: who comes from
+/// many addresses must not cost memory, nor keep others out.
 const REMEMBERED: usize = 65_536;
+/// What is left after forgetting, at most, so that not every newcomer is the reason to go through all.
+const LEFT: usize = REMEMBERED / 4 * 3;
 
 /// One bucket per key. All start full.
-pub(super) struct Buckets<K> {
+pub(crate) struct Buckets<K> {
     rate: Rate,
     buckets: BTreeMap<K, Bucket>,
 }
@@ -29,15 +38,15 @@ struct Bucket {
 }
 
 impl<K: Ord> Buckets<K> {
-    pub(super) fn new(rate: Rate) -> Buckets<K> {
+    pub(crate) fn new(rate: Rate) -> Buckets<K> {
         Buckets { rate, buckets: BTreeMap::new() }
     }
 
     /// Takes `amount` out, or says `false` and takes nothing.
-    pub(super) fn take(&mut self, key: K, amount: u64, now: Time) -> bool {
+    pub(crate) fn take(&mut self, key: K, amount: u64, now: Time) -> bool {
         let (rate, full) = (self.rate, self.rate.burst.saturating_mul(MINUTE));
         if self.buckets.len() >= REMEMBERED {
-            self.buckets.retain(|_, bucket| bucket.refilled(rate, now) < full);
+            self.forget(now);
         }
         let bucket = self.buckets.entry(key).or_insert(Bucket { level: full, at: now });
         bucket.level = bucket.refilled(rate, now);
@@ -48,6 +57,23 @@ impl<K: Ord> Buckets<K> {
             bucket.level -= wanted;
         }
         enough
+    }
+
+    /// Whether [`Buckets::take`] would say yes.
+    pub(crate) fn has(&self, key: &K, amount: u64, now: Time) -> bool {
+        let full = self.rate.burst.saturating_mul(MINUTE);
+        let level = self.buckets.get(key).map_or(full, |bucket| bucket.refilled(self.rate, now));
+        level >= amount.saturating_mul(MINUTE)
+    }
+
+    fn forget(&mut self, now: Time) {
+        let (rate, full) = (self.rate, self.rate.burst.saturating_mul(MINUTE));
+        for level in [full, full / 2, 0] {
+            self.buckets.retain(|_, bucket| bucket.refilled(rate, now) < level);
+            if self.buckets.len() <= LEFT {
+                return;
+            }
+        }
     }
 }
 
@@ -82,5 +108,24 @@ mod tests {
             buckets.take(key, 1, Time::from_ms(key * 1_000));
         }
         assert!(buckets.buckets.len() < 100);
+    }
+
+    #[test]
+    fn a_flood_of_newcomers_costs_no_memory() {
+        let mut buckets = Buckets::new(Rate { burst: 3, per_minute: 60 });
+        let now = Time::from_ms(1_000_000);
+        for key in 0..3 * REMEMBERED as u64 {
+            buckets.take(key, 3, now);
+            assert!(buckets.buckets.len() <= REMEMBERED);
+        }
+    }
+
+    #[test]
+    fn a_look_takes_nothing() {
+        let mut buckets = Buckets::new(Rate { burst: 2, per_minute: 60 });
+        let now = Time::from_ms(1_000_000);
+        assert!(buckets.has(&1, 2, now) && buckets.has(&1, 2, now) && !buckets.has(&1, 3, now));
+        assert!(buckets.take(1, 2, now) && !buckets.has(&1, 1, now));
+        assert!(buckets.has(&1, 1, now.plus(SECOND)));
     }
 }

@@ -86,11 +86,13 @@ pub(super) enum Mortal {
     Published = 5,
     /// Key of [`Table::Watch`].
     Watch = 6,
+    /// Key of [`Table::Blob`].
+    Blob = 7,
 }
 
 impl Mortal {
     pub(super) fn from_byte(byte: u8) -> Option<Mortal> {
-        [Mortal::Copy, Mortal::Seen, Mortal::Slot, Mortal::Tag, Mortal::Published, Mortal::Watch]
+        [Mortal::Copy, Mortal::Seen, Mortal::Slot, Mortal::Tag, Mortal::Published, Mortal::Watch, Mortal::Blob]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

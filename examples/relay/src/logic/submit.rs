@@ -71,9 +71,10 @@ impl Desk {
         if let Some(at) = repeat_of(tx, &pieces)? {
             return Ok(TransmitResult::Accepted { at });
         }
-        self.charge(from, &pieces, now)?;
+        let bytes = self.charge(from, &pieces, now)?;
         let sender = row::device(tx, &from)?.ok_or(RefusedReason::NotMember)?;
         self.standing(&sender, now)?;
+        self.charge_user(&sender.user, pieces.len() as u64, bytes, now)?;
         if pieces.iter().any(|piece| piece.envelope.expires_at <= now) {
             return Err(RefusedReason::Stale.into());
         }
@@ -84,11 +85,11 @@ impl Desk {
         self.keep(tx, &pieces, &admission, now).map_err(Fault::Store)
     }
 
-    /// Takes what the bundle costs out of the sender's buckets.
-    fn charge(&mut self, from: DeviceId, pieces: &[Piece<'_>], now: Time) -> Result<(), Fault> {
+    /// Takes what the bundle costs out of the sender's buckets. Returns its bytes, once for every recipient.
+    fn charge(&mut self, from: DeviceId, pieces: &[Piece<'_>], now: Time) -> Result<u64, Fault> {
         let bytes = pieces.iter().map(|p| p.bytes.len() as u64 * p.envelope.recipients.len().max(1) as u64).sum();
         let affordable = self.inputs.take(from, pieces.len() as u64, now) && self.bytes.take(from, bytes, now);
-        if affordable { Ok(()) } else { Err(RefusedReason::RateLimited.into()) }
+        if affordable { Ok(bytes) } else { Err(RefusedReason::RateLimited.into()) }
     }
 
     /// Everything is decided: writes it down and tells the recipients.

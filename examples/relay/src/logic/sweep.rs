@@ -5,7 +5,7 @@ use undertone::time::{DAY, Time};
 
 use super::row::{self, Mortal};
 use super::tx::Tx;
-use super::{Relay, SWEEP_EVERY, mailbox};
+use super::{Desk, Relay, SWEEP_EVERY, blob, mailbox};
 use crate::store::{RelayStore, StoreError, Table};
 
 /// Rows that one step looks at.
@@ -20,7 +20,7 @@ impl<S: RelayStore> Relay<S> {
         if now < self.desk.next_sweep {
             return Ok(());
         }
-        let swept = self.input(|tx, desk| sweep(tx, now, desk.config.limits.tag_age))?;
+        let swept = self.input(|tx, desk| sweep(tx, desk, now))?;
         self.desk.next_sweep = if swept < STEP { now.plus(SWEEP_EVERY) } else { now };
         Ok(())
     }
@@ -31,7 +31,8 @@ pub(super) fn day(now: Time) -> u64 {
     now.as_ms() / DAY
 }
 
-fn sweep(tx: &mut Tx<'_>, now: Time, tag_age: u64) -> Result<usize, StoreError> {
+fn sweep(tx: &mut Tx<'_>, desk: &mut Desk, now: Time) -> Result<usize, StoreError> {
+    let tag_age = desk.config.limits.tag_age;
     let end = now.plus(1).as_ms().to_be_bytes();
     let rows = tx.scan_range(Table::Expiry, b"", &end, STEP)?;
     let swept = rows.len();
@@ -43,6 +44,7 @@ fn sweep(tx: &mut Tx<'_>, now: Time, tag_age: u64) -> Result<usize, StoreError> 
             Mortal::Slot => tx.delete(Table::Slot, reference.to_vec()),
             Mortal::Published => tx.delete(Table::Published, reference.to_vec()),
             Mortal::Watch => tx.delete(Table::Watch, reference.to_vec()),
+            Mortal::Blob => blob::remove(tx, desk, reference)?,
             Mortal::Tag => sweep_tag(tx, reference, now, tag_age)?,
         }
         tx.delete(Table::Expiry, key);

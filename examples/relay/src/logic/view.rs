@@ -58,6 +58,20 @@ pub enum SightEvent {
     },
     /// An envelope was accepted.
     Envelope(EnvelopeView),
+    /// A device began to store an encrypted file. Which message it belongs to is not said; who fetches it is not seen.
+    Upload {
+        /// Which.
+        device: DeviceId,
+        /// Bytes of the encrypted file, which is padded.
+        size: u64,
+    },
+    /// A device that is not connected is to be woken: this is all that a push service is told.
+    Push {
+        /// Which.
+        device: DeviceId,
+        /// What for.
+        hint: PushHint,
+    },
     /// A bundle was refused.
     Refused {
         /// From whom.
@@ -180,6 +194,8 @@ impl fmt::Debug for Sight {
             SightEvent::Publish { .. } => "Publish",
             SightEvent::LookUp { .. } => "LookUp",
             SightEvent::Envelope(_) => "Envelope",
+            SightEvent::Upload { .. } => "Upload",
+            SightEvent::Push { .. } => "Push",
             SightEvent::Refused { .. } => "Refused",
         })
     }

@@ -5,22 +5,25 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::ask::Ask;
+use super::effects::Effects;
+use super::outbox::Outbox;
 use crate::clock::Clock;
+use crate::count::NoteEvent;
 use crate::gateway::{ConnectionId, Gateway, GatewayOutput};
 use crate::logic::{Fault, RevocationRefused, Sight};
+use crate::network::Network;
 use crate::store::{RelayStore, StoreError};
 
 /// Inputs that share one flush at most.
 const TOGETHER: usize = 256;
-/// Frames that wait for a connection at most; one that does not keep up is ended, and fetches when it comes again.
-const FRAMES: usize = 1_024;
 /// Sweeps at one tick at most.
 const SWEEPS: usize = 16;
 
 /// What the thread is told.
 pub(super) enum Input {
-    /// A connection was made; its frames go here. The channel's end ends it.
-    Connect { connection: ConnectionId, frames: mpsc::Sender<Vec<u8>> },
+    /// A connection was made from somewhere; its frames go here.
+    Connect { connection: ConnectionId, from: Network, frames: Outbox },
     /// A frame came.
     Frame { connection: ConnectionId, bytes: Vec<u8> },
     /// A connection has ended.
@@ -29,15 +32,12 @@ pub(super) enum Input {
     Revoke { list: Vec<u8>, answer: oneshot::Sender<Result<(), Fault<RevocationRefused>>> },
     /// What was seen is asked for, without the first so many sights.
     View { seen: u64, answer: oneshot::Sender<(Vec<Sight>, u64)> },
+    /// Something is asked from beside the connections.
+    Ask(Ask),
     /// Time went on.
     Tick,
     /// It is over.
     ShutDown,
-}
-
-/// A channel for the frames of a new connection.
-pub(super) fn frames() -> (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>) {
-    mpsc::channel(FRAMES)
 }
 
 /// Lets time go on until the relay is gone.
@@ -54,13 +54,14 @@ pub(super) async fn tick(inputs: mpsc::Sender<Input>) {
 pub(super) struct Actor<S> {
     gateway: Gateway<S>,
     queue: mpsc::Receiver<Input>,
-    connections: BTreeMap<ConnectionId, mpsc::Sender<Vec<u8>>>,
+    connections: BTreeMap<ConnectionId, Outbox>,
+    effects: Effects,
     clock: Clock,
 }
 
 impl<S: RelayStore> Actor<S> {
-    pub(super) fn new(gateway: Gateway<S>, queue: mpsc::Receiver<Input>, clock: Clock) -> Actor<S> {
-        Actor { gateway, queue, connections: BTreeMap::new(), clock }
+    pub(super) fn new(gateway: Gateway<S>, queue: mpsc::Receiver<Input>, effects: Effects, clock: Clock) -> Actor<S> {
+        Actor { gateway, queue, connections: BTreeMap::new(), effects, clock }
     }
 
     /// Runs until told to stop, or until the store fails: then no answer leaves that it did not keep.
@@ -83,10 +84,10 @@ impl<S: RelayStore> Actor<S> {
     /// Takes one input; `false` when it is the last.
     fn take(&mut self, input: Input) -> Result<bool, StoreError> {
         match input {
-            Input::Connect { connection, frames } => {
+            Input::Connect { connection, from, frames } => {
                 tracing::debug!(connection = connection.0, "connected");
                 self.connections.insert(connection, frames);
-                self.gateway.connect(connection, self.clock.now());
+                self.gateway.connect_from(connection, Some(from), self.clock.now());
             }
             Input::Frame { connection, bytes } => self.gateway.receive(connection, &bytes, self.clock.now())?,
             Input::Disconnect { connection } => {
@@ -103,6 +104,11 @@ impl<S: RelayStore> Actor<S> {
             Input::View { seen, answer } => {
                 let relay = self.gateway.relay();
                 let _ = answer.send((relay.view_since(seen).cloned().collect(), relay.seen()));
+            }
+            Input::Ask(ask) => {
+                let reply = ask.put_to(&mut self.gateway, self.clock.now())?;
+                self.let_go()?;
+                reply();
             }
             Input::Tick => self.sweep()?,
             Input::ShutDown => {
@@ -130,19 +136,32 @@ impl<S: RelayStore> Actor<S> {
             match output {
                 GatewayOutput::Send { to, frame } => self.send(to, frame),
                 GatewayOutput::Close(connection) => drop(self.connections.remove(&connection)),
-                // The place for a push service: nothing but the device and the hint may reach it.
-                GatewayOutput::Push { hint, .. } => tracing::debug!(?hint, "push"),
+                GatewayOutput::Push { device, hint } => self.effects.push(device, hint),
+                GatewayOutput::RemoveBlob(name) => self.effects.remove_blob(name),
             }
         }
+        self.log();
         Ok(())
     }
 
     fn send(&mut self, to: ConnectionId, frame: Vec<u8>) {
         let Some(frames) = self.connections.get(&to) else { return };
-        if frames.try_send(frame).is_err() {
-            tracing::debug!(connection = to.0, "does not keep up");
+        if !frames.put(frame) {
+            tracing::info!(connection = to.0, "does not keep up: ended");
             self.connections.remove(&to);
             self.gateway.disconnect(to);
+        }
+    }
+
+    /// What was refused: on which connection and why, and nothing of whom.
+    fn log(&mut self) {
+        for note in self.gateway.take_notes() {
+            let connection = note.connection.0;
+            match note.event {
+                NoteEvent::LoginRefused(why) => tracing::info!(connection, reason = why.name(), "login refused"),
+                NoteEvent::Closed(why) => tracing::info!(connection, reason = why.name(), "ended"),
+                NoteEvent::Refused(why) => tracing::debug!(connection, reason = why.name(), "refused"),
+            }
         }
     }
 }

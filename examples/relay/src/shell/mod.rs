@@ -1,21 +1,34 @@
 //! The server around the logic: WebSockets by axum, rows in SQLite, one thread that owns both.
 //!
-//! [`serve`] starts it in this process; `undertone-relay` is the same behind flags. It listens on plain TCP and on
-//! loopback unless told otherwise: in front of the world stands a proxy that speaks TLS.
+//! [`serve`] starts it in this process; `undertone-relay` is the same behind flags. It listens on loopback unless told
+//! otherwise, and speaks TLS if it is given a certificate.
 
 mod actor;
+mod ask;
+mod blob;
 mod demo;
+mod effects;
+mod health;
+mod listener;
+mod metrics;
+mod outbox;
+mod patient;
+mod places;
+mod push;
 mod socket;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 use undertone::authority::Authority;
 use undertone::policy::Policy;
 
@@ -23,9 +36,22 @@ use crate::clock::Clock;
 use crate::demo::DEMO_PATH;
 use crate::frame::PATH;
 use crate::gateway::Gateway;
+use crate::guard::GuardLimits;
 use crate::logic::{Config, Fault, Limits, Relay, RevocationRefused, Sight};
+use crate::network::Block;
 use crate::store::{MemoryStore, RelayStore, SqliteStore, StoreError};
 use actor::{Actor, Input};
+use ask::{Ask, ask};
+use blob::Blobs;
+use effects::Effects;
+use metrics::Tally;
+use places::Places;
+use push::Hook;
+use tls::Tls;
+
+pub use places::PlaceLimits;
+pub use push::PushConfig;
+pub use tls::TlsFiles;
 
 /// Inputs that wait for the thread that owns the relay. A frame may have 4 MB.
 const INPUTS: usize = 64;
@@ -42,14 +68,58 @@ pub struct ServerConfig {
     pub policy: Policy,
     /// How much is allowed and kept.
     pub limits: Limits,
-    /// Connections at once.
-    pub connections: usize,
+    /// How many connections there may be.
+    pub places: PlaceLimits,
+    /// How much is taken on connections.
+    pub guard: GuardLimits,
+    /// How long peers may take.
+    pub timeouts: Timeouts,
+    /// Proxies that are trusted to say, in `X-Forwarded-For`, who speaks.
+    pub proxies: Vec<Block>,
+    /// A certificate, if the server itself is to speak TLS.
+    pub tls: Option<TlsFiles>,
+    /// A folder for encrypted files, made if need be; without one, none are stored.
+    pub blobs: Option<PathBuf>,
+    /// Where figures for Prometheus are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
+    /// Where devices are told of that are to be woken, if anywhere.
+    pub push: Option<PushConfig>,
     /// How many sights [`Server::view`] remembers; 0 in a real service.
     pub sights: usize,
     /// An authority that certifies whoever asks, as whatever they ask: for demonstrations on one's own machine only.
     pub demo: Option<Authority>,
     /// The time; the system's, unless somebody wants to move it on.
     pub clock: Clock,
+}
+
+/// How long the server waits for peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// How often a device is pinged.
+    pub ping: Duration,
+    /// How long a device may be silent, pongs included, before its connection counts as gone.
+    pub silence: Duration,
+    /// How long a peer may take to take what is sent to it.
+    pub take: Duration,
+    /// How long a peer may take for TLS and for the head of a request; also how long between two requests.
+    pub header: Duration,
+    /// How long a peer may take for the next bytes of an upload.
+    pub upload: Duration,
+    /// How long transfers may go on when the server shuts down.
+    pub grace: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            ping: Duration::from_secs(25),
+            silence: Duration::from_secs(70),
+            take: Duration::from_secs(30),
+            header: Duration::from_secs(20),
+            upload: Duration::from_secs(30),
+            grace: Duration::from_secs(10),
+        }
+    }
 }
 
 /// Where a server keeps its rows.
@@ -70,7 +140,14 @@ impl ServerConfig {
             authorities,
             policy: Policy::companion(),
             limits: Limits::default(),
-            connections: 10_000,
+            places: PlaceLimits::default(),
+            guard: GuardLimits::default(),
+            timeouts: Timeouts::default(),
+            proxies: Vec::new(),
+            tls: None,
+            blobs: None,
+            metrics: None,
+            push: None,
             sights: 0,
             demo: None,
             clock: Clock::default(),
@@ -87,6 +164,15 @@ pub enum ServeError {
     /// The store cannot be opened, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The certificate or its key cannot be used.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// The push hook cannot be used.
+    #[error("push hook: {0}")]
+    Push(String),
+    /// The folder for encrypted files cannot be used.
+    #[error("cannot keep files in {0}: {1}")]
+    Blobs(PathBuf, std::io::Error),
     /// The operating system gave no randomness or no thread.
     #[error("the operating system failed: {0}")]
     System(String),
@@ -98,20 +184,29 @@ pub enum ServeError {
 /// A server that runs. Dropping it leaves it running; [`Server::shut_down`] ends it.
 pub struct Server {
     address: SocketAddr,
-    inputs: mpsc::Sender<Input>,
+    metrics: Option<SocketAddr>,
+    tls: Option<Tls>,
+    shared: Arc<Shared>,
     stop: watch::Sender<bool>,
     ended: oneshot::Receiver<Result<(), StoreError>>,
-    listener: tokio::task::JoinHandle<()>,
+    /// Hears when the last connection is gone.
+    gone: mpsc::Receiver<()>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 /// What the handlers of connections share.
 struct Shared {
     inputs: mpsc::Sender<Input>,
-    places: Semaphore,
+    places: Arc<Places>,
+    proxies: Vec<Block>,
+    timeouts: Timeouts,
     next_connection: AtomicU64,
     stop: watch::Receiver<bool>,
     demo: Option<Authority>,
     clock: Clock,
+    blobs: Option<Blobs>,
+    hook: Option<Arc<Hook>>,
+    tally: Tally,
 }
 
 /// Opens the store, listens, and serves until told to stop.
@@ -119,27 +214,51 @@ struct Shared {
 /// # Errors
 /// [`ServeError`] when it cannot start.
 pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
-    let listener = TcpListener::bind(config.listen).await.map_err(|e| ServeError::Listen(config.listen, e))?;
-    let address = listener.local_addr().map_err(|e| ServeError::Listen(config.listen, e))?;
+    let (listener, address) = bind(config.listen).await?;
+    let figures = match config.metrics {
+        Some(at) => Some(bind(at).await?),
+        None => None,
+    };
+    let tls = config.tls.map(Tls::open).transpose()?;
+    let mut effects = Effects::default();
+    let hook = config.push.map(|push| Hook::open(push, config.clock.clone())).transpose()?;
+    effects.hook.clone_from(&hook);
+    let blobs = config.blobs.map(|folder| Blobs::open(folder, &mut effects)).transpose()?;
     let logic =
         Config { authorities: config.authorities, policy: config.policy, limits: config.limits, sights: config.sights };
     let (inputs, queue) = mpsc::channel(INPUTS);
+    let actor = (queue, config.guard, effects, config.clock.clone());
     let ended = match config.store {
-        StoreKind::Memory => start(logic, MemoryStore::default(), queue, config.clock.clone())?,
-        StoreKind::Sqlite(path) => start(logic, SqliteStore::open(&path)?, queue, config.clock.clone())?,
+        StoreKind::Memory => start(logic, MemoryStore::default(), actor)?,
+        StoreKind::Sqlite(path) => start(logic, SqliteStore::open(&path)?, actor)?,
     };
     let (stop, stopped) = watch::channel(false);
+    let (places, gone) = Places::new(config.places);
     let shared = Arc::new(Shared {
-        inputs: inputs.clone(),
-        places: Semaphore::new(config.connections),
+        inputs,
+        places,
+        proxies: config.proxies,
+        timeouts: config.timeouts,
         next_connection: AtomicU64::new(1),
-        stop: stopped.clone(),
+        stop: stopped,
         demo: config.demo,
         clock: config.clock,
+        blobs,
+        hook,
+        tally: Tally::default(),
     });
-    let listener = tokio::spawn(listen(listener, shared, stopped));
-    tracing::info!(%address, "serving");
-    Ok(Server { address, inputs, stop, ended, listener })
+    let metrics = figures.as_ref().map(|(_, address)| *address);
+    let mut tasks = vec![
+        tokio::spawn(actor::tick(shared.inputs.clone())),
+        tokio::spawn(listener::listen(listener, router(&shared), tls.clone(), shared.clone())),
+    ];
+    tasks.extend(figures.map(|(listener, _)| tokio::spawn(health::listen(listener, shared.clone()))));
+    tasks.extend(shared.hook.clone().map(|hook| tokio::spawn(hook.run())));
+    if shared.blobs.is_some() {
+        tasks.push(tokio::spawn(blob::tidy(shared.clone())));
+    }
+    tracing::info!(%address, tls = tls.is_some(), blobs = shared.blobs.is_some(), "serving");
+    Ok(Server { address, metrics, tls, shared, stop, ended, gone, tasks })
 }
 
 impl Server {
@@ -148,9 +267,22 @@ impl Server {
         self.address
     }
 
-    /// The address as clients want it, like `ws://127.0.0.1:8787`.
+    /// The address as clients want it, like `ws://127.0.0.1:8787`, or `wss:` with TLS.
     pub fn url(&self) -> String {
-        format!("ws://{}", self.address)
+        format!("{}://{}", if self.tls.is_some() { "wss" } else { "ws" }, self.address)
+    }
+
+    /// Where figures for Prometheus are served, if anywhere.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    /// Reads the certificate and its key again; new connections use them. If they cannot be used, nothing changes.
+    ///
+    /// # Errors
+    /// [`ServeError::Tls`].
+    pub fn reload_tls(&self) -> Result<(), ServeError> {
+        self.tls.as_ref().map_or(Ok(()), Tls::reload)
     }
 
     /// Puts a revocation list in force.
@@ -190,41 +322,53 @@ impl Server {
         (&mut self.ended).await.map_err(|_| ServeError::Stopped)?.map_err(ServeError::from)
     }
 
-    /// Tells all devices that the relay goes away, makes everything durable, and ends.
+    /// Ends in good order: takes no more connections, tells all devices that the relay goes away, lets transfers of files
+    /// go on for [`Timeouts::grace`], makes everything durable, and closes the store.
     ///
     /// # Errors
     /// What the store failed with.
     pub async fn shut_down(mut self) -> Result<(), ServeError> {
-        // Connections end by what the relay sends them; the listener ends by the signal.
-        self.inputs.send(Input::ShutDown).await.map_err(|_| ServeError::Stopped)?;
-        let result = self.stopped().await;
         let _ = self.stop.send(true);
-        let _ = (&mut self.listener).await;
+        ask(&self.shared.inputs, Ask::GoAway).await?;
+        self.shared.places.close();
+        let grace = self.shared.timeouts.grace;
+        if timeout(grace, self.gone.recv()).await.is_err() {
+            tracing::warn!("connections were still there and are cut off");
+        }
+        self.shared.inputs.send(Input::ShutDown).await.map_err(|_| ServeError::Stopped)?;
+        let result = self.stopped().await;
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         result
     }
 
     async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Result<T, ServeError> {
         let (answer, answered) = oneshot::channel();
-        self.inputs.send(input(answer)).await.map_err(|_| ServeError::Stopped)?;
+        self.shared.inputs.send(input(answer)).await.map_err(|_| ServeError::Stopped)?;
         answered.await.map_err(|_| ServeError::Stopped)
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |error| ServeError::Listen(address, error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 /// Opens the relay and gives it a thread: its store blocks.
 fn start<S: RelayStore + 'static>(
     config: Config,
     store: S,
-    queue: mpsc::Receiver<Input>,
-    clock: Clock,
+    (queue, guard, effects, clock): (mpsc::Receiver<Input>, GuardLimits, Effects, Clock),
 ) -> Result<oneshot::Receiver<Result<(), StoreError>>, ServeError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| ServeError::System(e.to_string()))?;
-    let gateway = Gateway::new(Relay::open(config, store, seed)?);
+    let gateway = Gateway::guarded(Relay::open(config, store, seed)?, guard);
     let (ended, end) = oneshot::channel();
     std::thread::Builder::new()
         .name("relay".into())
         .spawn(move || {
-            let result = Actor::new(gateway, queue, clock).run();
+            let result = Actor::new(gateway, queue, effects, clock).run();
             if let Err(error) = &result {
                 tracing::error!(%error, "the store failed, the relay stops");
             }
@@ -234,18 +378,12 @@ fn start<S: RelayStore + 'static>(
     Ok(end)
 }
 
-async fn listen(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
-    let ticks = tokio::spawn(actor::tick(shared.inputs.clone()));
-    let router = Router::new()
+/// What is answered where.
+fn router(shared: &Arc<Shared>) -> Router {
+    Router::new()
         .route(PATH, get(socket::upgrade))
         .route(DEMO_PATH, get(demo::upgrade))
-        .route("/health", get(|| async { "ok\n" }))
-        .with_state(shared);
-    let until = async move {
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(until).await {
-        tracing::error!(%error, "the listener failed");
-    }
-    ticks.abort();
+        .merge(blob::routes())
+        .merge(health::routes())
+        .with_state(shared.clone())
 }

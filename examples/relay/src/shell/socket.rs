@@ -2,58 +2,64 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use axum::Extension;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::Shared;
-use super::actor::{self, Input};
+use super::actor::Input;
+use super::listener::Caller;
+use super::outbox::outbox;
+use super::places::Place;
 use crate::frame::UP_MAX;
 use crate::gateway::ConnectionId;
-
-/// How often a ping goes out.
-const PING: Duration = Duration::from_secs(25);
-/// How long a connection may be silent, pongs included.
-const SILENCE: Duration = Duration::from_secs(70);
-/// How long a peer may take to take a frame.
-const TAKE_WITHIN: Duration = Duration::from_secs(30);
+use crate::network::Network;
 
 /// Takes a WebSocket, if there is room.
-pub(super) async fn upgrade(State(shared): State<Arc<Shared>>, upgrade: WebSocketUpgrade) -> Response {
-    if *shared.stop.borrow() || shared.places.available_permits() == 0 {
+pub(super) async fn upgrade(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if *shared.stop.borrow() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
+    let Ok((from, behind)) = caller.enter(&shared, &headers) else {
+        return StatusCode::TOO_MANY_REQUESTS.into_response();
+    };
     upgrade
         .max_message_size(UP_MAX)
         .max_frame_size(UP_MAX)
         .on_upgrade(move |socket| async move {
-            let Ok(_place) = shared.places.try_acquire() else { return };
+            let _places: (Arc<Place>, Option<Place>) = (caller.place, behind);
             let connection = ConnectionId(shared.next_connection.fetch_add(1, Ordering::Relaxed));
-            run(&shared, connection, socket).await;
+            run(&shared, connection, from, socket).await;
             let _ = shared.inputs.send(Input::Disconnect { connection }).await;
         })
         .into_response()
 }
 
-async fn run(shared: &Shared, connection: ConnectionId, mut socket: WebSocket) {
-    let (frames, mut outgoing) = actor::frames();
-    if shared.inputs.send(Input::Connect { connection, frames }).await.is_err() {
+async fn run(shared: &Shared, connection: ConnectionId, from: Network, mut socket: WebSocket) {
+    let (frames, mut outgoing) = outbox();
+    if shared.inputs.send(Input::Connect { connection, from, frames }).await.is_err() {
         return;
     }
-    let mut pings = interval(PING);
+    let mut pings = interval(shared.timeouts.ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
     loop {
         tokio::select! {
             // What goes out first: the last frame of a connection says why it ends.
             biased;
-            frame = outgoing.recv() => {
+            frame = outgoing.next() => {
                 let Some(frame) = frame else { break };
-                if !send(&mut socket, Message::Binary(frame.into())).await {
+                if !send(shared, &mut socket, Message::Binary(frame.into())).await {
+                    tracing::info!(connection = connection.0, "does not read: ended");
                     return;
                 }
             }
@@ -67,20 +73,33 @@ async fn run(shared: &Shared, connection: ConnectionId, mut socket: WebSocket) {
                         }
                     }
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    Some(Ok(Message::Text(_) | Message::Close(_)) | Err(_)) | None => return,
+                    Some(Ok(Message::Text(_))) => {
+                        tracing::info!(connection = connection.0, "sent what is no frame: ended");
+                        return;
+                    }
+                    // What the error says is not for the log: it can quote what was sent.
+                    Some(Err(_)) => {
+                        tracing::info!(connection = connection.0, "broke off, or sent what is no message: ended");
+                        return;
+                    }
+                    Some(Ok(Message::Close(_))) | None => return,
                 }
             }
             _ = pings.tick() => {
-                if heard.elapsed() > SILENCE || !send(&mut socket, Message::Ping(Vec::new().into())).await {
+                if heard.elapsed() > shared.timeouts.silence {
+                    tracing::info!(connection = connection.0, "is silent: ended");
+                    return;
+                }
+                if !send(shared, &mut socket, Message::Ping(Vec::new().into())).await {
                     return;
                 }
             }
         }
     }
-    let _ = send(&mut socket, Message::Close(None)).await;
+    let _ = send(shared, &mut socket, Message::Close(None)).await;
 }
 
 /// Sends within a time, so that a peer that does not read holds nothing.
-async fn send(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(tokio::time::timeout(TAKE_WITHIN, socket.send(message)).await, Ok(Ok(())))
+async fn send(shared: &Shared, socket: &mut WebSocket, message: Message) -> bool {
+    matches!(timeout(shared.timeouts.take, socket.send(message)).await, Ok(Ok(())))
 }

@@ -42,6 +42,10 @@ pub enum Table {
     Notice = 18,
     /// `hash of user (32) · device` → nothing: who looked for a user that had no device.
     Watch = 19,
+    /// `name of a blob (32)` → whose it is, its size, when it goes.
+    Blob = 20,
+    /// `hash of user (32)` → bytes of the user's blobs, and how many are being uploaded.
+    BlobUse = 21,
 }
 
 impl Table {

@@ -1,0 +1,110 @@
+//! What a gateway counts, and what it notes for the log: numbers and reasons, nothing of users.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::answer::{RefusedReason, TransmitResult};
+use crate::frame::CloseReason;
+use crate::gateway::ConnectionId;
+use crate::logic::LoginRefused;
+
+/// Notes that wait to be taken at most; beyond that the oldest are forgotten.
+const NOTES: usize = 256;
+
+/// How often each reason was given.
+pub type Reasons = BTreeMap<&'static str, u64>;
+
+/// Counters since the gateway was opened; they only grow, apart from the first two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections there are.
+    pub connections: u64,
+    /// Of them, those that are logged in.
+    pub logged_in: u64,
+    /// Logins that were let in.
+    pub logins: u64,
+    /// Logins that were not.
+    pub logins_refused: Reasons,
+    /// Connections that the relay ended.
+    pub closed: Reasons,
+    /// Frames that came.
+    pub frames_in: u64,
+    /// Frames that went out.
+    pub frames_out: u64,
+    /// Bundles that were accepted, repeats included.
+    pub accepted: u64,
+    /// Commits that lost their slot to another.
+    pub conflicts: u64,
+    /// Bundles and requests that were refused.
+    pub refused: Reasons,
+    /// Envelopes that were delivered by themselves.
+    pub delivered: u64,
+    /// Devices that were to be woken by a push.
+    pub pushes: u64,
+}
+
+/// Something that a log should hold: which connection, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// On which connection.
+    pub connection: ConnectionId,
+    /// What happened there.
+    pub event: NoteEvent,
+}
+
+/// What is noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteEvent {
+    /// A login was refused.
+    LoginRefused(LoginRefused),
+    /// The relay ended the connection.
+    Closed(CloseReason),
+    /// A bundle or a request was refused.
+    Refused(RefusedReason),
+}
+
+/// Counters and notes.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) counts: Counts,
+    notes: VecDeque<Note>,
+}
+
+impl Book {
+    pub(crate) fn login_refused(&mut self, connection: ConnectionId, why: LoginRefused) {
+        one_more(&mut self.counts.logins_refused, why.name());
+        self.note(connection, NoteEvent::LoginRefused(why));
+    }
+
+    pub(crate) fn closed(&mut self, connection: ConnectionId, why: CloseReason) {
+        one_more(&mut self.counts.closed, why.name());
+        self.note(connection, NoteEvent::Closed(why));
+    }
+
+    pub(crate) fn refused(&mut self, connection: ConnectionId, why: RefusedReason) {
+        one_more(&mut self.counts.refused, why.name());
+        self.note(connection, NoteEvent::Refused(why));
+    }
+
+    pub(crate) fn transmitted(&mut self, connection: ConnectionId, result: &TransmitResult) {
+        match result {
+            TransmitResult::Accepted { .. } => self.counts.accepted += 1,
+            TransmitResult::Conflict { .. } => self.counts.conflicts += 1,
+            TransmitResult::Refused(why) => self.refused(connection, *why),
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> VecDeque<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    fn note(&mut self, connection: ConnectionId, event: NoteEvent) {
+        if self.notes.len() >= NOTES {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(Note { connection, event });
+    }
+}
+
+fn one_more(reasons: &mut Reasons, why: &'static str) {
+    *reasons.entry(why).or_default() += 1;
+}

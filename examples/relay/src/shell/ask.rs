@@ -1,0 +1,107 @@
+//! Questions to the relay from beside its connections: how it stands, and what becomes of blobs.
+
+use tokio::sync::{mpsc, oneshot};
+use undertone::time::Time;
+
+use super::actor::Input;
+use super::ServeError;
+use crate::count::Counts;
+use crate::gateway::Gateway;
+use crate::logic::{BlobName, BlobRefused, Fault, Upload};
+use crate::store::{RelayStore, StoreError};
+
+/// What comes of a question about a blob.
+pub(super) type BlobResult = Result<Upload, BlobRefused>;
+
+/// A question, and where its answer goes.
+pub(super) enum Ask {
+    /// How it stands.
+    Standing(oneshot::Sender<Standing>),
+    /// Tells every connection that the relay goes away.
+    GoAway(oneshot::Sender<()>),
+    /// Something about a blob.
+    Blob(BlobAsk, oneshot::Sender<BlobResult>),
+    /// Which of these blobs there are none of.
+    Strays(Vec<BlobName>, oneshot::Sender<Vec<BlobName>>),
+}
+
+/// A question about a blob.
+pub(super) enum BlobAsk {
+    /// Makes room for one.
+    Begin { token: String, size: u64 },
+    /// An upload, to go on with it.
+    Upload { token: String, name: BlobName },
+    /// All bytes are there.
+    Finish { name: BlobName },
+    /// Removes one.
+    Remove { token: String, name: BlobName },
+}
+
+/// How a relay stands.
+pub(super) struct Standing {
+    pub(super) counts: Counts,
+    pub(super) blob_bytes: u64,
+}
+
+/// Gives an answer, once what it says is durable.
+pub(super) type Reply = Box<dyn FnOnce()>;
+
+impl Ask {
+    /// Does what is asked.
+    pub(super) fn put_to<S: RelayStore>(self, gateway: &mut Gateway<S>, now: Time) -> Result<Reply, StoreError> {
+        Ok(match self {
+            Ask::Standing(answer) => {
+                let standing = Standing { counts: gateway.counts(), blob_bytes: gateway.relay().blob_bytes()? };
+                reply(answer, standing)
+            }
+            Ask::GoAway(answer) => {
+                gateway.shut_down();
+                reply(answer, ())
+            }
+            Ask::Blob(ask, answer) => match ask.put_to(gateway, now) {
+                Ok(upload) => reply(answer, Ok(upload)),
+                Err(Fault::Refused(why)) => reply(answer, Err(why)),
+                Err(Fault::Store(error)) => return Err(error),
+            },
+            Ask::Strays(names, answer) => {
+                let mut strays = Vec::new();
+                for name in names {
+                    if !gateway.relay().has_blob(name)? {
+                        strays.push(name);
+                    }
+                }
+                reply(answer, strays)
+            }
+        })
+    }
+}
+
+impl BlobAsk {
+    fn put_to<S: RelayStore>(self, gateway: &mut Gateway<S>, now: Time) -> Result<Upload, Fault<BlobRefused>> {
+        let relay = gateway.relay_mut();
+        match self {
+            BlobAsk::Begin { token, size } => relay.begin_upload(&token, size, now),
+            BlobAsk::Upload { token, name } => relay.upload(&token, name, now),
+            BlobAsk::Finish { name } => relay.finish_upload(name, now),
+            BlobAsk::Remove { token, name } => {
+                let upload = relay.upload(&token, name, now)?;
+                relay.remove_blob(&token, name, now)?;
+                Ok(upload)
+            }
+        }
+    }
+}
+
+fn reply<T: 'static>(answer: oneshot::Sender<T>, value: T) -> Reply {
+    Box::new(move || drop(answer.send(value)))
+}
+
+/// Asks, and waits for the answer.
+pub(super) async fn ask<T>(
+    inputs: &mpsc::Sender<Input>,
+    question: impl FnOnce(oneshot::Sender<T>) -> Ask,
+) -> Result<T, ServeError> {
+    let (answer, answered) = oneshot::channel();
+    inputs.send(Input::Ask(question(answer))).await.map_err(|_| ServeError::Stopped)?;
+    answered.await.map_err(|_| ServeError::Stopped)
+}

@@ -1,0 +1,98 @@
+//! Downloads, whole or by one range. The name is all that is asked for, and nobody writes down who asked.
+
+use std::io::SeekFrom;
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+
+use super::{Failure, admit, answer, blobs, name_of};
+use crate::range::{Wanted, wanted};
+use crate::shell::Shared;
+use crate::shell::listener::Caller;
+
+/// Bytes read at a time.
+const STEP: u64 = 64 * 1024;
+
+/// Gives a blob, or the part of it that is wanted.
+pub(super) async fn get(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let work = async {
+        admit(&shared, &caller, &headers)?;
+        let name = name_of(&name)?;
+        let (file, size) = blobs(&shared)?.folder.open(name).await?.ok_or_else(Failure::unknown)?;
+        // A blob never changes, so that its name says which one it is.
+        let tag = format!("\"{}\"", name.to_text());
+        let range = match headers.get(header::IF_RANGE) {
+            Some(known) if known != tag.as_str() => None,
+            _ => headers.get(header::RANGE).and_then(|value| value.to_str().ok()),
+        };
+        let mut response = match wanted(range, size) {
+            Wanted::All => part(&shared, file, 0..size, StatusCode::OK).await?,
+            Wanted::Part(range) => {
+                let says = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+                let mut response = part(&shared, file, range, StatusCode::PARTIAL_CONTENT).await?;
+                response.headers_mut().extend(says.try_into().map(|says| (header::CONTENT_RANGE, says)));
+                response
+            }
+            Wanted::Nothing => {
+                let says = [(header::CONTENT_RANGE, format!("bytes */{size}"))];
+                return Ok((StatusCode::RANGE_NOT_SATISFIABLE, says).into_response());
+            }
+        };
+        let common = [
+            (header::ACCEPT_RANGES, "bytes"),
+            (header::CONTENT_TYPE, "application/octet-stream"),
+            (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
+            // Whoever opens it in a browser gets a file, and no page.
+            (header::CONTENT_DISPOSITION, "attachment"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        for (name, value) in common {
+            response.headers_mut().insert(name, header::HeaderValue::from_static(value));
+        }
+        response.headers_mut().extend(tag.try_into().map(|tag| (header::ETAG, tag)));
+        Ok(response)
+    };
+    answer(&shared, work.await)
+}
+
+async fn part(
+    shared: &Arc<Shared>,
+    mut file: File,
+    range: Range<u64>,
+    status: StatusCode,
+) -> Result<Response, Failure> {
+    file.seek(SeekFrom::Start(range.start)).await?;
+    let length = range.end - range.start;
+    let body = Body::from_stream(stream::unfold((shared.clone(), file, length), |(shared, mut file, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(left.min(STEP)).unwrap_or(0));
+        let read = (&mut file).take(left.min(STEP)).read_to_end(&mut bytes).await;
+        let step = match read {
+            // Shorter than it was a moment ago: the connection breaks, so that nobody takes it for all.
+            Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                shared.tally.downloaded(read);
+                Ok(Bytes::from(bytes))
+            }
+            Err(error) => Err(error),
+        };
+        let left = step.as_ref().map_or(0, |bytes: &Bytes| left - bytes.len() as u64);
+        Some((step, (shared, file, left)))
+    }));
+    Ok((status, [(header::CONTENT_LENGTH, length.to_string())], body).into_response())
+}

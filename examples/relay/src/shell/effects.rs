@@ -1,0 +1,30 @@
+//! What the relay wants done that is no frame. None of it waits: the thread that owns the relay goes on.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use undertone::envelope::PushHint;
+use undertone::id::DeviceId;
+
+use super::push::Hook;
+use crate::logic::BlobName;
+
+#[derive(Default)]
+pub(super) struct Effects {
+    /// Where the names of blobs go whose bytes are to be removed.
+    pub(super) removed: Option<mpsc::UnboundedSender<BlobName>>,
+    /// Where devices are told of that are to be woken.
+    pub(super) hook: Option<Arc<Hook>>,
+}
+
+impl Effects {
+    pub(super) fn remove_blob(&self, name: BlobName) {
+        self.removed.iter().for_each(|removed| drop(removed.send(name)));
+    }
+
+    /// Nothing but the device and the hint reaches a push service.
+    pub(super) fn push(&self, device: DeviceId, hint: PushHint) {
+        tracing::debug!(?hint, "push");
+        self.hook.iter().for_each(|hook| hook.push(device, hint));
+    }
+}

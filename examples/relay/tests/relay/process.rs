@@ -1,0 +1,408 @@
+//! The program itself, started as an operator would, with its log kept: what it refuses must be in there, and nothing of
+//! anybody.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use undertone::id::SessionId;
+use undertone::time::Time;
+use undertone_relay::answer::{Delivery, DeliveryId, TransmitResult};
+use undertone_relay::frame::{DOWN_MAX, Down, PATH, Up};
+use undertone_relay::logic::login_message;
+
+use crate::kit::{Phone, Platform};
+
+/// Where most clients come from.
+pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Where somebody else comes from.
+pub const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
+
+/// A relay that runs as a process of its own.
+pub struct Process {
+    pub platform: Platform,
+    pub folder: tempfile::TempDir,
+    pub address: SocketAddr,
+    pub tls: bool,
+    pub metrics: SocketAddr,
+    settings: String,
+    child: Child,
+    log: Arc<Mutex<String>>,
+    readers: Vec<JoinHandle<()>>,
+    /// What must never be in the log.
+    secrets: Vec<String>,
+}
+
+impl Process {
+    /// Starts one with these settings.
+    pub fn start(settings: &str) -> Process {
+        let mut platform = Platform::new();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        platform.now = Time::from_unix_ms(now.as_millis() as i64).unwrap();
+        Process::start_in(tempfile::tempdir().unwrap(), platform, settings)
+    }
+
+    pub fn start_in(folder: tempfile::TempDir, platform: Platform, settings: &str) -> Process {
+        let log = Arc::new(Mutex::new(String::new()));
+        let nowhere = SocketAddr::from((HERE, 0));
+        let (child, readers, said) = launch(folder.path(), &platform, settings, &log);
+        let mut process = Process {
+            platform,
+            folder,
+            address: nowhere,
+            tls: false,
+            metrics: nowhere,
+            settings: settings.into(),
+            child,
+            log,
+            readers,
+            secrets: vec![ELSEWHERE.to_string()],
+        };
+        process.hear(&said);
+        process
+    }
+
+    /// Pulls the plug, and starts it again on what is on disk.
+    pub fn crash(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.again();
+    }
+
+    /// Starts it again, after it has ended.
+    pub fn again(&mut self) {
+        let (child, readers, said) = launch(self.folder.path(), &self.platform, &self.settings, &self.log);
+        self.child = child;
+        self.readers.extend(readers);
+        self.hear(&said);
+    }
+
+    /// A phone whose names must not be in the log.
+    pub fn phone(&mut self, name: &str, role: &str) -> Phone {
+        let phone = self.platform.unlisted_phone(name, role);
+        self.keep_secret(&phone);
+        phone
+    }
+
+    pub fn keep_secret(&mut self, phone: &Phone) {
+        self.secrets.push(phone.user.as_str().into());
+        for bytes in [phone.id().as_bytes().as_slice(), phone.certificate.device_key(), phone.certificate.as_bytes()] {
+            self.never_logs(bytes);
+        }
+    }
+
+    /// These bytes must not be in the log, in whatever guise.
+    pub fn never_logs(&mut self, bytes: &[u8]) {
+        // A list of numbers, as Debug would write it.
+        let numbers = bytes.iter().take(12).map(u8::to_string).collect::<Vec<_>>().join(", ");
+        self.secrets.extend([HEXLOWER.encode(bytes), BASE64.encode(bytes), BASE64URL_NOPAD.encode(bytes), numbers]);
+    }
+
+    pub fn never_logs_text(&mut self, text: &str) {
+        self.secrets.push(text.into());
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(name).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until the log holds this.
+    pub async fn logs(&self, wanted: &str) {
+        for _ in 0..600 {
+            if self.log.lock().unwrap().contains(wanted) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{wanted} is not in the log:\n{}", self.log.lock().unwrap());
+    }
+
+    /// The most memory that it ever had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// A figure of its metrics, 0 if there is none yet.
+    pub async fn figure(&self, name: &str) -> u64 {
+        let answer = http(self.metrics, HERE, "GET", "/metrics", &[], b"").await;
+        assert_eq!(answer.status, 200);
+        let text = String::from_utf8(answer.body).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("undertone_{name} ")).map(str::to_owned));
+        line.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until a figure is this.
+    pub async fn counts(&self, name: &str, wanted: u64) {
+        let mut seen = 0;
+        for _ in 0..600 {
+            seen = self.figure(name).await;
+            if seen == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{name} is {seen}, not {wanted}");
+    }
+
+    /// Ends it as a service manager does. It must end well, and its log must hold each of `said` and nothing of anybody.
+    pub async fn end(mut self, said: &[&str]) -> String {
+        self.signal("-TERM");
+        self.ended(true).await;
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        let log = self.log.lock().unwrap().clone();
+        for words in said {
+            assert!(log.contains(words), "the log does not say {words}:\n{log}");
+        }
+        for secret in &self.secrets {
+            assert!(!log.contains(secret.as_str()), "the log holds {secret}:\n{log}");
+        }
+        log
+    }
+
+    /// Waits until it has ended, well or not.
+    pub async fn ended(&mut self, well: bool) {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert_eq!(status.success(), well, "{status}: {}", self.log.lock().unwrap());
+                return;
+            }
+            assert!(Instant::now() < until, "it does not end: {}", self.log.lock().unwrap());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn hear(&mut self, said: &[String]) {
+        let place = |from: &str| said.iter().find_map(|line| line.strip_prefix(from).map(str::to_owned));
+        let listening = place("listening on ").expect("it says where it listens");
+        let (scheme, address) = listening.split_once("://").unwrap();
+        (self.tls, self.address) = (scheme == "wss", address.parse().unwrap());
+        let metrics = place("metrics on http://").expect("it says where its metrics are");
+        self.metrics = metrics.trim_end_matches("/metrics").parse().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+type Launched = (Child, Vec<JoinHandle<()>>, Vec<String>);
+
+fn launch(folder: &Path, platform: &Platform, settings: &str, log: &Arc<Mutex<String>>) -> Launched {
+    let path = folder.join("relay.toml");
+    let mut text = String::new();
+    writeln!(text, "listen = \"127.0.0.1:0\"\ndata = {:?}", folder.join("data")).unwrap();
+    writeln!(text, "authorities = [\"{}\"]", HEXLOWER.encode(&platform.authority.public_key())).unwrap();
+    std::fs::write(&path, text + settings).unwrap();
+    let mut child = Command::new(program())
+        .arg("--config")
+        .arg(&path)
+        .args(["--verbose", "--set", "metrics.listen=127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut errors, mut out) = (child.stderr.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+    let kept = log.clone();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(read @ 1..) = errors.read(&mut bytes) {
+            kept.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
+        }
+    });
+    let mut said = Vec::new();
+    while !said.iter().any(|line: &String| line.starts_with("metrics on")) {
+        let mut line = String::new();
+        if out.read_line(&mut line).unwrap() == 0 {
+            let _ = child.wait();
+            let _ = reader.join();
+            panic!("it does not start:\n{}", log.lock().unwrap());
+        }
+        said.push(line.trim().to_owned());
+    }
+    (child, vec![reader], said)
+}
+
+pub fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_undertone-relay").into()
+}
+
+/// A doctored client's WebSocket: it sends what it wants, from where it wants, and reads only when it is told to.
+pub struct Wire(pub WebSocketStream<TcpStream>);
+
+impl Wire {
+    /// Connects from an address. `None` when the relay does not want it.
+    pub async fn dial(process: &Process, from: IpAddr) -> Option<Wire> {
+        let stream = connect(process.address, from).await?;
+        let config = WebSocketConfig::default().max_message_size(Some(DOWN_MAX)).max_frame_size(Some(DOWN_MAX));
+        let url = format!("ws://{}{PATH}", process.address);
+        client_async_with_config(url, stream, Some(config)).await.ok().map(|(socket, _)| Wire(socket))
+    }
+
+    /// Connects and logs in.
+    pub async fn log_in(process: &Process, phone: &Phone) -> Wire {
+        Wire::log_in_from(process, phone, HERE).await
+    }
+
+    pub async fn log_in_from(process: &Process, phone: &Phone, from: IpAddr) -> Wire {
+        let mut wire = Wire::dial(process, from).await.unwrap();
+        let login = wire.answer(phone).await;
+        assert!(matches!(wire.ask(&login).await, Down::LoggedIn { .. }));
+        wire
+    }
+
+    /// The right answer to the challenge that comes first.
+    pub async fn answer(&mut self, phone: &Phone) -> Up {
+        let Some(Down::Challenge { challenge }) = self.next().await else { panic!("a challenge") };
+        let signature = phone.key.sign(&login_message(&challenge)).to_vec();
+        Up::Login { certificate: phone.certificate.as_bytes().to_vec(), signature }
+    }
+
+    /// Publishes a key package and fetches all: the directory lists it, and mail comes by itself.
+    pub async fn settle(&mut self, phone: &Phone) {
+        let packages = vec![phone.id().as_bytes().to_vec()];
+        let publish = Up::Publish { request: 1, packages, last_resort: None, replace: false };
+        assert!(matches!(self.ask(&publish).await, Down::Published { .. }));
+        self.fetch().await;
+    }
+
+    pub async fn fetch(&mut self) -> Vec<Delivery> {
+        let (mut since, mut all) = (DeliveryId(0), Vec::new());
+        loop {
+            let answer = self.ask(&Up::Fetch { request: 2, since, limit: 1_000 }).await;
+            let Down::Fetched { page, .. } = answer else { panic!("{answer:?} is no page") };
+            all.extend(page.deliveries);
+            since = page.next;
+            if !page.more {
+                return all;
+            }
+        }
+    }
+
+    /// A session that this phone starts with another.
+    pub async fn start(&mut self, platform: &mut Platform, one: &Phone, other: &Phone) -> SessionId {
+        let tag = platform.tag();
+        let welcome = one.welcome(tag, &[other], Some(one.token(platform, &other.user)));
+        self.transmit(welcome.encode().unwrap()).await.expect("the welcome is accepted");
+        tag
+    }
+
+    /// Sends an envelope; `Err` with what it came to if it was not accepted.
+    pub async fn transmit(&mut self, envelope: Vec<u8>) -> Result<Time, Down> {
+        match self.ask(&Up::Transmit { id: 3, bundle: vec![envelope] }).await {
+            Down::Transmitted { result: TransmitResult::Accepted { at }, .. } => Ok(at),
+            other => Err(other),
+        }
+    }
+
+    pub async fn send(&mut self, frame: &Up) {
+        self.send_raw(frame.encode().unwrap()).await;
+    }
+
+    /// Sends bytes. Whether they arrive is the relay's business.
+    pub async fn send_raw(&mut self, bytes: Vec<u8>) {
+        let _ = self.0.send(Message::Binary(bytes.into())).await;
+    }
+
+    pub async fn ask(&mut self, frame: &Up) -> Down {
+        self.send(frame).await;
+        self.next().await.expect("an answer")
+    }
+
+    /// The next frame; `None` when the connection is over.
+    pub async fn next(&mut self) -> Option<Down> {
+        loop {
+            let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await;
+            match next.expect("something comes, or the end") {
+                Some(Ok(Message::Binary(bytes))) => return Some(Down::decode(&bytes).unwrap()),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(_) | Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// The last frame before the end.
+    pub async fn last(&mut self) -> Option<Down> {
+        let mut last = None;
+        while let Some(frame) = self.next().await {
+            last = Some(frame);
+        }
+        last
+    }
+}
+
+async fn connect(to: SocketAddr, from: IpAddr) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((from, 0))).unwrap();
+    socket.connect(to).await.ok()
+}
+
+/// What came of a request.
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+/// One request over a connection of its own, byte by byte as written here: no library makes it polite.
+pub async fn http(
+    to: SocketAddr,
+    from: IpAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let mut stream = connect(to, from).await.expect("a connection");
+    stream.write_all(&head(to, method, path, headers, body.len())).await.unwrap();
+    let _ = stream.write_all(body).await;
+    answer(stream).await
+}
+
+/// The head of a request with a body of so many bytes.
+pub fn head(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        write!(head, "{name}: {value}\r\n").unwrap();
+    }
+    write!(head, "content-length: {length}\r\n\r\n").unwrap();
+    head.into_bytes()
+}
+
+/// Reads an answer to its end. No bytes at all are status 0.
+pub async fn answer(mut stream: TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(bytes.len());
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let body = bytes.get(end + 4..).unwrap_or_default().to_vec();
+    Answer { status, head, body }
+}
