@@ -111,12 +111,16 @@ impl Guard {
 
     /// A connection waits no more: it is logged in, or gone.
     pub(crate) fn decided(&mut self, from: Option<Network>) {
-        from.into_iter().for_each(|from| one_less(&mut self.waiting, &from));
+        if let Some(from) = from {
+            one_less(&mut self.waiting, &from);
+        }
     }
 
     /// A login from there was refused.
     pub(crate) fn refused(&mut self, from: Option<Network>, now: Time) {
-        from.into_iter().for_each(|from| drop(self.refusals.take(from, 1, now)));
+        if let Some(from) = from {
+            self.refusals.take(from, 1, now);
+        }
     }
 
     /// Whether a device that proved who it is may be connected. Every `true` is ended by [`Guard::left`].

@@ -40,15 +40,16 @@ pub fn read() -> Result<Command, String> {
     let mut config = std::env::var_os(CONFIG).filter(|path| !path.is_empty()).map(PathBuf::from);
     let (mut set, mut authorities, mut check) = (Vec::new(), Vec::new(), false);
     let mut say = |key: &str, value: String| set.push((key.to_owned(), value));
+    let mut paths: Vec<(&str, String)> = Vec::new();
     while let Some(flag) = flags.next().map_err(|e| e.to_string())? {
         match flag {
             Long("config") => config = Some(value(&mut flags)?.into()),
             Long("listen") => say("listen", value(&mut flags)?),
-            Long("data") => say("data", quoted(&value(&mut flags)?)),
+            Long("data") => paths.push(("data", value(&mut flags)?)),
             Long("memory") => say("memory", "true".into()),
             Long("authority") => authorities.push(value(&mut flags)?),
-            Long("policy") => say("policy", quoted(&value(&mut flags)?)),
-            Long("revocations") => say("revocations", quoted(&value(&mut flags)?)),
+            Long("policy") => paths.push(("policy", value(&mut flags)?)),
+            Long("revocations") => paths.push(("revocations", value(&mut flags)?)),
             Long("set") => {
                 let text = value(&mut flags)?;
                 let (key, value) = text.split_once('=').ok_or_else(|| format!("--set {text}: say KEY=VALUE"))?;
@@ -72,6 +73,9 @@ pub fn read() -> Result<Command, String> {
     for (key, value) in set {
         sources.set(&key, &value).map_err(|error| format!("{key}: {error}"))?;
     }
+    for (key, path) in paths {
+        sources.set_text(key, path)?;
+    }
     if !authorities.is_empty() {
         sources.set_list("authorities", authorities)?;
     }
@@ -81,9 +85,4 @@ pub fn read() -> Result<Command, String> {
 
 fn value(flags: &mut lexopt::Parser) -> Result<String, String> {
     flags.value().map_err(|e| e.to_string())?.into_string().map_err(|_| "a value is not Unicode".into())
-}
-
-/// As a text of TOML, so that a folder named `5` is no number.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.into()).to_string()
 }

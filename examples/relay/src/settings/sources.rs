@@ -58,6 +58,11 @@ impl Sources {
         Err(wrong.map_or_else(|| "it has no value".into(), |error| error.message().trim().to_owned()))
     }
 
+    /// A text as it is: a folder named `5` is no number.
+    pub(super) fn set_text(&mut self, key: &str, text: String) -> Result<(), String> {
+        put(&mut self.0, key, Value::String(text))
+    }
+
     /// A list of texts.
     pub(super) fn set_list(&mut self, key: &str, texts: Vec<String>) -> Result<(), String> {
         put(&mut self.0, key, Value::Array(texts.into_iter().map(Value::String).collect()))

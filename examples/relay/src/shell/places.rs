@@ -108,7 +108,9 @@ impl Places {
             return None;
         }
         taken.all += usize::from(whole);
-        address.into_iter().for_each(|address| drop(taken.by_address.insert(address, of_address + 1)));
+        if let Some(address) = address {
+            taken.by_address.insert(address, of_address + 1);
+        }
         let _alive = taken.alive.clone();
         Some(Place { places: self.clone(), whole, address, _alive })
     }

@@ -74,6 +74,7 @@ impl Door {
                 }
                 GatewayOutput::Close(connection) => self.closed.push(connection),
                 GatewayOutput::Push { .. } => self.pushed += 1,
+                GatewayOutput::RemoveBlob(_) => {}
             }
         }
         self.sent.remove(&connection).unwrap_or_default()

@@ -4,9 +4,13 @@ mod admission;
 mod directory;
 mod ephemeral;
 mod gateway;
+#[cfg(all(feature = "program", feature = "client", feature = "push", feature = "tls"))]
+mod hostile;
 mod kit;
 mod login;
 mod mailbox;
+#[cfg(all(feature = "program", feature = "client", feature = "push", feature = "tls"))]
+mod process;
 mod slot;
 mod view;
 #[cfg(all(feature = "server", feature = "client"))]

@@ -14,6 +14,8 @@ fn fields(event: &SightEvent) -> Vec<&'static str> {
         }
         SightEvent::Publish { device: _, packages: _, last_resort: _ } => vec!["publish: device, number of packages"],
         SightEvent::LookUp { device: _, users: _, key_packages: _ } => vec!["look-up: device, users"],
+        SightEvent::Upload { device: _, size: _ } => vec!["upload: device, size of the encrypted file"],
+        SightEvent::Push { device: _, hint: _ } => vec!["push: device, hint"],
         SightEvent::Refused { device: _, reason: _ } => vec!["refused: device, reason"],
         SightEvent::Envelope(EnvelopeView {
             id: _,
@@ -46,6 +48,12 @@ fn this_is_all_that_a_relay_sees_of_a_day() {
     platform.relay.look_up(ann.id(), std::slice::from_ref(&bea.user), true, platform.now).unwrap();
     let tag = platform.session(&ann, &bea);
     accepted(platform.submit(&ann, &ann.message(tag, &[&bea])));
+    // A file, and a message for somebody who is away: she is to be woken.
+    let token = platform.relay.upload_token(ann.id(), platform.now).unwrap().token;
+    platform.relay.begin_upload(&token, 65_552, platform.now).ok().unwrap();
+    platform.relay.logout(bea.id());
+    accepted(platform.submit(&ann, &ann.message(tag, &[&bea])));
+    platform.login(&bea).unwrap();
     accepted(platform.submit(&bea, &bea.commit(tag, &[&ann], 1)));
     accepted(platform.submit(&bea, &bea.ephemeral(tag, &[&ann], platform.now, 1_000)));
     let other = platform.tag();
@@ -58,7 +66,9 @@ fn this_is_all_that_a_relay_sees_of_a_day() {
         "look-up: device, users",
         "message: blind commitment",
         "publish: device, number of packages",
+        "push: device, hint",
         "refused: device, reason",
+        "upload: device, size of the encrypted file",
         "welcome: who started with whom",
     ];
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), all);
