@@ -30,8 +30,6 @@ pub struct Actor {
     /// To whom the next words go.
     pub partner: String,
     folder: PathBuf,
-    /// Where encrypted files are, for all phones.
-    files: PathBuf,
     rows: &'static str,
     relay: String,
     process: Option<Process>,
@@ -53,7 +51,6 @@ impl Actor {
             view: View::default(),
             partner: if name == "ann" { "bea".into() } else { "ann".into() },
             folder: folder.join(name),
-            files: folder.join("files"),
             rows,
             relay: relay.into(),
             process: None,
@@ -74,7 +71,6 @@ impl Actor {
             .arg(phone::FLAG)
             .arg(&self.folder)
             .args([&self.relay, self.name, self.role, self.rows])
-            .arg(&self.files)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -14,7 +14,7 @@ use undertone::policy::Role;
 use undertone::structured::PaymentState;
 use undertone::time::SECOND;
 use undertone::{Engine, Error, Event, Time};
-use undertone_host::{FileError, Folder, Host, Notice, Profile, Rows, Status, now, start};
+use undertone_host::{FileError, Host, Notice, Profile, RelayFiles, Rows, Status, now, start};
 
 use crate::deed;
 use crate::wire::{self, Chat, Deed, Line, Order, Report, Ticks, View};
@@ -30,7 +30,7 @@ const LINES: usize = 20;
 /// # Errors
 /// What it cannot start for, or that the day is gone.
 pub fn run(arguments: &[String]) -> Result<(), String> {
-    let [folder, relay, user, role, rows, files] = arguments else { return Err("a phone has six arguments".into()) };
+    let [folder, relay, user, role, rows] = arguments else { return Err("a phone has five arguments".into()) };
     let user = UserId::new(user.as_str()).ok_or("a bad user id")?;
     let role = Role::new(role).ok_or("a bad role")?;
     let rows = if rows == "sled" { Rows::Sled } else { Rows::Sqlite };
@@ -40,7 +40,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     let (host, notices) = start(engine, relay.clone()).map_err(|e| e.to_string())?;
     host.connect(true).map_err(|e| e.to_string())?;
     let place = PathBuf::from(folder);
-    let files = Folder::at(files).map_err(|e| e.to_string())?;
+    let files = host.relay_files().map_err(|e| e.to_string())?;
     let mut phone = Phone { host, notices, place, files, warnings: VecDeque::new() };
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     while let Ok(order) = wire::read::<Order>(&mut input) {
@@ -55,8 +55,8 @@ struct Phone {
     notices: UnboundedReceiver<Notice>,
     /// Where its user keeps files.
     place: PathBuf,
-    /// Where encrypted files are, for all phones.
-    files: Folder,
+    /// Where encrypted files are.
+    files: RelayFiles,
     warnings: VecDeque<String>,
 }
 

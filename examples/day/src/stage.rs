@@ -42,7 +42,8 @@ impl Stage {
         let authority = Authority::from_seed(seed);
         let config = ServerConfig::new(vec![authority.public_key()]);
         let store = StoreKind::Sqlite(folder.join("relay.sqlite"));
-        let config = ServerConfig { store, sights: SIGHTS, demo: Some(authority), ..config };
+        let blobs = Some(folder.join("blobs"));
+        let config = ServerConfig { store, blobs, sights: SIGHTS, demo: Some(authority), ..config };
         let server = runtime.block_on(serve(config)).map_err(io::Error::other)?;
         let screen = Screen::new();
         screen.title("Undertone: a day of a client, an escort and a support agent");

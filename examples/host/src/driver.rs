@@ -14,6 +14,7 @@ use undertone_relay::clock::Clock;
 use undertone_relay::frame::{ACKNOWLEDGED, CloseReason, Down, Up};
 
 use crate::link::{Link, LinkEvent, Wire};
+use crate::pending::Pending;
 use crate::{Notice, Order, Status};
 
 /// Deliveries asked for at once.
@@ -46,18 +47,6 @@ pub(crate) struct Driver {
     next_own: u64,
     wake_at: Time,
     wake_for: Wake,
-}
-
-/// What an answer of the relay is for.
-enum Pending {
-    /// The engine's request.
-    Engine(RequestId),
-    /// A look-up in several parts: what was found, and whom to ask for next.
-    LookUp { id: RequestId, found: Vec<undertone::input::DirectoryUser>, rest: Vec<undertone::id::UserId>, claim: bool },
-    /// This host fetches, because the relay said that mail waits.
-    Mail,
-    /// This host asks for revocation lists.
-    Revocations,
 }
 
 /// Why the loop ends.
@@ -170,6 +159,10 @@ impl Driver {
             }
             Order::Status(answer) => {
                 let _ = answer.send(self.status());
+                Ok(())
+            }
+            Order::UploadToken(answer) => {
+                self.ask_own(Pending::UploadToken(answer), |request| Up::UploadToken { request });
                 Ok(())
             }
             Order::Connect(true) => {
@@ -335,6 +328,12 @@ impl Driver {
                 let now = self.clock.now();
                 lists.iter().try_for_each(|list| check(self.engine.identity().revoke(list, now)))
             }
+            Down::UploadToken { request, token } => {
+                if let Some(Pending::UploadToken(answer)) = self.under_way.remove(&request) {
+                    let _ = answer.send(token);
+                }
+                Ok(())
+            }
             Down::Challenge { .. } | Down::LoggedIn { .. } | Down::LoginRefused(_) | Down::Closing(_) => {
                 self.lost(ClientError::Protocol)
             }
@@ -370,7 +369,7 @@ impl Driver {
     fn answered(&mut self, request: u64, answer: Answer) -> Result<(), End> {
         match self.under_way.remove(&request) {
             Some(Pending::Engine(id) | Pending::LookUp { id, .. }) => self.done(id, answer),
-            Some(Pending::Mail | Pending::Revocations) | None => Ok(()),
+            Some(Pending::Mail | Pending::Revocations | Pending::UploadToken(_)) | None => Ok(()),
         }
     }
 

@@ -1,73 +1,18 @@
 //! Files of messages, sealed and stored piece by piece, fetched and opened piece by piece: no file is ever in memory as a
 //! whole, and a transfer that was interrupted goes on where it was.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use undertone::attachment::{Attachment, Location, Way};
+use undertone::attachment::{Attachment, Layout, Transfer, Way};
 use undertone::engine::Draft;
 use undertone::envelope::MessageRef;
+use undertone::error::Misuse;
 use undertone::id::{ConversationId, MessageId};
 use undertone::message::MessageContent;
 use undertone::{Engine, Error, Time};
 
-use crate::{Host, Stopped};
-
-/// A folder that both sides reach: stands for a platform's storage of objects, which sees sizes and sealed bytes. An
-/// object's name is its location.
-#[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
-
-/// Why a file did not go or come.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// A file cannot be read or written.
-    #[error("{0}: {1}")]
-    File(PathBuf, std::io::Error),
-    /// The message has no file, or it is not uploaded yet.
-    #[error("that message has no file yet")]
-    NotThere,
-    /// Its location names no object of this folder.
-    #[error("that file is somewhere else")]
-    Elsewhere,
-    /// The engine says no.
-    #[error(transparent)]
-    Engine(#[from] Error),
-    /// The engine is closed.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
-}
-
-impl Folder {
-    /// Uses a folder, which is made if need be.
-    ///
-    /// # Errors
-    /// [`FileError::File`].
-    pub fn at(folder: impl Into<PathBuf>) -> Result<Folder, FileError> {
-        let folder = folder.into();
-        std::fs::create_dir_all(&folder).map_err(|error| FileError::File(folder.clone(), error))?;
-        Ok(Folder(folder))
-    }
-
-    /// Bytes of an object, as they are stored; fewer where it ends.
-    ///
-    /// # Errors
-    /// [`FileError::Elsewhere`], [`FileError::File`].
-    pub fn read(&self, location: &Location, range: &Range<u64>) -> Result<Vec<u8>, FileError> {
-        read(&self.object(location.as_str())?, range)
-    }
-
-    /// The file of an object. A location comes from a peer: it names nothing outside of this folder.
-    fn object(&self, location: &str) -> Result<PathBuf, FileError> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if location.is_empty() || !location.chars().all(plain) {
-            return Err(FileError::Elsewhere);
-        }
-        Ok(self.0.join(location))
-    }
-}
+use crate::Host;
+use crate::storage::{FileError, Storage, read, write};
 
 impl Host {
     /// Sends a message with the file at `path`, and uploads it. `progress` hears of the bytes that are done.
@@ -76,7 +21,7 @@ impl Host {
     /// [`FileError`]; the message waits, and [`Host::upload`] goes on with it.
     pub async fn send_file(
         &self,
-        to: &Folder,
+        to: &impl Storage,
         conversation: ConversationId,
         attachment: Attachment,
         path: &Path,
@@ -95,36 +40,43 @@ impl Host {
     /// [`FileError`].
     pub async fn upload(
         &self,
-        to: &Folder,
+        to: &impl Storage,
         conversation: ConversationId,
         id: MessageId,
         path: &Path,
         mut progress: impl FnMut(u64),
     ) -> Result<(), FileError> {
-        let own = move |engine: &Engine| MessageRef { author: engine.user().clone(), id };
+        let ask = move |engine: &mut Engine, _: Time| {
+            let message = MessageRef { author: engine.user().clone(), id };
+            engine.attachments().transfer(conversation, &message)
+        };
+        let up = |transfer: Option<Transfer>| transfer.filter(|transfer| transfer.way == Way::Up);
+        let Some(begun) = up(self.run(ask).await??) else { return Ok(()) };
         let name = self.run(move |engine, _| format!("{}-{}", hex(engine.device().as_bytes()), hex(id.as_bytes())));
         let name = name.await?;
-        loop {
-            let ask = move |engine: &mut Engine, _: Time| {
-                let message = own(engine);
-                engine.attachments().transfer(conversation, &message)
-            };
-            let Some(transfer) = self.run(ask).await??.filter(|transfer| transfer.way == Way::Up) else {
-                return Ok(());
-            };
+        let size = Layout::new(begun.size).ok_or(Error::Misuse(Misuse::Attachment("a file of that size")))?.stored();
+        let place = to.place(&name, size).await?;
+        if !place.begun && begun.next.as_ref().is_none_or(|piece| piece.number > 0) {
+            // What was uploaded is gone.
+            self.run(move |engine, now| engine.attachments().restart(conversation, &begun.message, now)).await??;
+        }
+        while let Some(transfer) = up(self.run(ask).await??) {
             progress(transfer.done);
             let Some(piece) = transfer.next else {
-                let location = Location::new(name).ok_or(FileError::Elsewhere)?;
+                let location = place.location.clone();
                 let finish =
                     move |engine: &mut Engine, now| engine.attachments().finish(conversation, id, location, now);
-                return Ok(self.run(finish).await??);
+                self.run(finish).await??;
+                to.placed(&name);
+                break;
             };
             let bytes = read(path, &piece.file)?;
             let seal =
                 move |engine: &mut Engine, now| engine.attachments().seal(conversation, id, piece.number, &bytes, now);
             let stored = self.run(seal).await??;
-            write(&to.object(&name)?, piece.stored.start, &stored)?;
+            to.write(&place.location, piece.stored.start, stored).await?;
         }
+        Ok(())
     }
 
     /// Downloads the file of a message to `path`, or goes on with it. Nothing is written that was not verified.
@@ -133,7 +85,7 @@ impl Host {
     /// [`FileError`].
     pub async fn save_file(
         &self,
-        from: &Folder,
+        from: &impl Storage,
         conversation: ConversationId,
         message: MessageRef,
         path: &Path,
@@ -146,14 +98,14 @@ impl Host {
             Ok::<_, Error>(shown.content)
         };
         let MessageContent::Attachment(attachment) = self.run(begin).await?? else { return Err(FileError::NotThere) };
-        let object = from.object(attachment.location.ok_or(FileError::NotThere)?.as_str())?;
+        let location = attachment.location.ok_or(FileError::NotThere)?;
         loop {
             let asked = message.clone();
             let ask = move |engine: &mut Engine, _: Time| engine.attachments().transfer(conversation, &asked);
             let transfer = self.run(ask).await??;
             progress(transfer.as_ref().map_or(attachment.size, |transfer| transfer.done));
             let Some(piece) = transfer.and_then(|transfer| transfer.next) else { return Ok(()) };
-            let stored = read(&object, &piece.stored)?;
+            let stored = from.read(&location, piece.stored).await?;
             let opened = message.clone();
             let open = move |engine: &mut Engine, now| {
                 engine.attachments().open(conversation, &opened, piece.number, &stored, now)
@@ -164,36 +116,6 @@ impl Host {
     }
 }
 
-fn read(path: &Path, range: &Range<u64>) -> Result<Vec<u8>, FileError> {
-    let failed = |error| FileError::File(path.into(), error);
-    let mut file = File::open(path).map_err(failed)?;
-    file.seek(SeekFrom::Start(range.start)).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(range.end - range.start).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
-}
-
-fn write(path: &Path, start: u64, bytes: &[u8]) -> Result<(), FileError> {
-    let failed = |error| FileError::File(path.into(), error);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed)?;
-    file.seek(SeekFrom::Start(start)).and_then(|_| file.write_all(bytes)).map_err(failed)
-}
-
 fn hex(id: &[u8]) -> String {
     id.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_location_names_nothing_outside_of_the_folder() {
-        let place = tempfile::tempdir().unwrap();
-        let folder = Folder::at(place.path()).unwrap();
-        assert_eq!(folder.object("00ff-ab").unwrap(), place.path().join("00ff-ab"));
-        for bad in ["", "..", "../key", "/etc/passwd", "a/b", "a\\b", ".hidden", "C:x"] {
-            assert!(matches!(folder.object(bad), Err(FileError::Elsewhere)), "{bad}");
-        }
-    }
 }

@@ -5,17 +5,23 @@
 //! keeps a [`Host`] to run commands and queries on the engine, and gets [`Notice`]s.
 //!
 //! [`Profile`] is a folder with everything that a device keeps: the engine's store, and what stands in for the
-//! platform's keystore. [`Folder`] stands in for a platform's storage of files.
+//! platform's keystore. Files are kept at the relay ([`Host::relay_files`]), or in another [`Storage`].
 
 mod driver;
 mod files;
 mod link;
+mod pending;
 mod profile;
+mod relay_files;
+mod storage;
 
-pub use files::{FileError, Folder};
 pub use profile::{Profile, ProfileError, Rows};
-pub use undertone_relay::client::ClientError;
+pub use relay_files::RelayFiles;
+pub use storage::{FileError, Folder, Place, Storage};
+pub use undertone_relay::client::{BlobError, ClientError};
 pub use undertone_relay::clock::Clock;
+
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use undertone::id::UserId;
@@ -23,8 +29,10 @@ use undertone::input::{Answer, RequestId};
 use undertone::output::Wake;
 use undertone::{Engine, Error, Event, Time};
 use undertone_relay::client::DemoAuthority;
+use undertone_relay::logic::UploadToken;
 
 use driver::Driver;
+use relay_files::Uploads;
 
 /// What a host tells its app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +77,7 @@ pub struct Stopped;
 #[derive(Clone)]
 pub struct Host {
     orders: mpsc::UnboundedSender<Order>,
+    uploads: Arc<Uploads>,
 }
 
 type Work = Box<dyn FnOnce(&mut Engine, Time) + Send>;
@@ -81,6 +90,8 @@ enum Order {
     Connect(bool),
     /// Say how it stands.
     Status(oneshot::Sender<Status>),
+    /// Ask the relay for a token to upload with. No answer: there is no connection, or the relay refuses.
+    UploadToken(oneshot::Sender<UploadToken>),
 }
 
 /// Puts an enrolled engine on a thread and connects it to a relay, whose address is like `ws://127.0.0.1:8787`.
@@ -103,12 +114,13 @@ pub fn start_by(
 ) -> std::io::Result<(Host, mpsc::UnboundedReceiver<Notice>)> {
     let (orders, queue) = mpsc::unbounded_channel();
     let (notices, told) = mpsc::unbounded_channel();
+    let uploads = Uploads::at(&relay, clock.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("engine".into()).spawn(move || {
         let driver = Driver::new(engine, relay, clock, queue, notices);
         runtime.block_on(driver.run());
     })?;
-    Ok((Host { orders }, told))
+    Ok((Host { orders, uploads }, told))
 }
 
 impl Host {

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use undertone::authority::Authority;
+use undertone::attachment::{Attachment, Location, MediaType};
 use undertone::engine::Draft;
+use undertone::envelope::MessageRef;
 use undertone::id::{ConversationId, UserId};
 use undertone::message::{Cursor, MessageContent, SendState};
 use undertone::policy::Role;
 use undertone::time::MINUTE;
 use undertone::{Engine, Error, Event};
-use undertone_host::{Host, Notice, Profile, Rows, start};
+use undertone_host::{BlobError, FileError, Host, Notice, Profile, Rows, Storage, start};
 use undertone_relay::shell::{Server, ServerConfig, StoreKind, serve};
 
 struct Phone {
@@ -26,7 +28,8 @@ async fn relay(folder: &Path, port: u16) -> Server {
     let authority = Authority::from_seed([9; 32]);
     let config = ServerConfig::new(vec![authority.public_key()]);
     let store = StoreKind::Sqlite(folder.join("relay.sqlite"));
-    serve(ServerConfig { listen: ([127, 0, 0, 1], port).into(), store, demo: Some(authority), ..config }).await.unwrap()
+    let (listen, blobs) = (([127, 0, 0, 1], port).into(), Some(folder.join("blobs")));
+    serve(ServerConfig { listen, store, blobs, demo: Some(authority), ..config }).await.unwrap()
 }
 
 fn user(name: &str) -> UserId {
@@ -156,6 +159,140 @@ async fn a_conversation_goes_through_restarts_and_outages() {
     bea.write(conversation, "four").await;
     let server = relay(folder.path(), port).await;
     ann.shows(conversation, &["one", "two", "three", "four"], SendState::Delivered).await;
+    server.shut_down().await.unwrap();
+}
+
+/// Bytes that are no repetition of each other.
+fn bytes(count: u32) -> Vec<u8> {
+    (0..count).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+fn file(size: usize) -> Attachment {
+    let media_type = MediaType::new("application/octet-stream").unwrap();
+    Attachment::file("film", media_type, size as u64)
+}
+
+/// Conversation and message of the one file that somebody has got.
+async fn received(phone: &Phone, conversation: ConversationId) -> MessageRef {
+    for _ in 0..400 {
+        let page = phone.host.run(move |engine, now| engine.messages().page(conversation, Cursor::Newest, 1, now)).await;
+        if let Some(message) = page.unwrap().ok().and_then(|page| page.messages.into_iter().next()) {
+            return MessageRef { author: message.author, id: message.id };
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no file came");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_goes_on_where_it_was_when_the_relay_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = relay(folder.path(), 0).await;
+    let (url, port) = (server.url(), server.address().port());
+    let mut ann = phone(folder.path(), &url, "ann", "client").await;
+    let bea = phone(folder.path(), &url, "bea", "escort").await;
+    let (from, to) = (folder.path().join("film"), folder.path().join("saved"));
+    let film = bytes(6 << 20);
+    std::fs::write(&from, &film).unwrap();
+    let conversation = ann.start(&bea.user).await.unwrap();
+
+    // The relay goes away in the middle.
+    let (reached, mut at) = tokio::sync::mpsc::unbounded_channel();
+    let progress = move |done| reached.send(done).unwrap();
+    let (host, path) = (ann.host.clone(), from.clone());
+    let upload = tokio::spawn(async move {
+        let relay = host.relay_files().unwrap();
+        let draft = Draft::text("");
+        host.send_file(&relay, conversation, file(6 << 20), &path, draft, progress).await
+    });
+    while at.recv().await.unwrap() < 2 << 20 {}
+    server.shut_down().await.unwrap();
+    ann.until(|notice| matches!(notice, Notice::Offline(_))).await;
+    let server = relay(folder.path(), port).await;
+    let outcome = upload.await.unwrap();
+    let mut done = 2 << 20;
+    while let Ok(next) = at.try_recv() {
+        assert!(next >= done, "back from {done} to {next}");
+        done = next;
+    }
+
+    // It went on by itself, or gave up and is taken up again; nothing was sent twice.
+    let message = match outcome {
+        Ok(id) => MessageRef { author: ann.user.clone(), id },
+        Err(FileError::Offline | FileError::Relay(BlobError::Network(_))) => {
+            ann.until(|notice| *notice == Notice::Online).await;
+            let transfers = ann.host.run(|engine, _| engine.attachments().transfers()).await.unwrap().unwrap();
+            let message = transfers[0].message.clone();
+            let (relay, mut first) = (ann.host.relay_files().unwrap(), None);
+            let progress = |done| _ = first.get_or_insert(done);
+            ann.host.upload(&relay, conversation, message.id, &from, progress).await.unwrap();
+            assert!(first >= Some(done), "{first:?} after {done}");
+            message
+        }
+        Err(error) => panic!("{error}"),
+    };
+    assert_eq!(received(&bea, conversation).await, message);
+    let relay = bea.host.relay_files().unwrap();
+    bea.host.save_file(&relay, conversation, message.clone(), &to, |_| ()).await.unwrap();
+    assert!(std::fs::read(&to).unwrap() == film);
+    // What the relay keeps is sealed.
+    for blob in std::fs::read_dir(folder.path().join("blobs")).unwrap() {
+        let kept = std::fs::read(blob.unwrap().path()).unwrap();
+        assert!(!kept.windows(64).any(|part| part == &film[4_096..4_160]));
+    }
+    server.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_app_that_starts_again_uploads_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = relay(folder.path(), 0).await;
+    let ann = phone(folder.path(), &server.url(), "ann", "client").await;
+    let bea = phone(folder.path(), &server.url(), "bea", "escort").await;
+    let (from, to) = (folder.path().join("film"), folder.path().join("saved"));
+    let film = bytes(3 << 20);
+    std::fs::write(&from, &film).unwrap();
+    let conversation = ann.start(&bea.user).await.unwrap();
+    let send = move |engine: &mut Engine, now| {
+        let id = engine.attachments().send(conversation, file(3 << 20), Draft::text(""), now)?;
+        // The app dies after the first piece.
+        engine.attachments().seal(conversation, id, 0, &bytes(3 << 20)[..1 << 20], now)?;
+        Ok::<_, Error>(id)
+    };
+    let id = ann.host.run(send).await.unwrap().unwrap();
+    drop(ann);
+    let ann = phone(folder.path(), &server.url(), "ann", "client").await;
+    ann.host.upload(&ann.host.relay_files().unwrap(), conversation, id, &from, |_| ()).await.unwrap();
+    let message = received(&bea, conversation).await;
+    bea.host.save_file(&bea.host.relay_files().unwrap(), conversation, message, &to, |_| ()).await.unwrap();
+    assert!(std::fs::read(&to).unwrap() == film);
+    server.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_connection_an_upload_says_so_and_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = relay(folder.path(), 0).await;
+    let mut ann = phone(folder.path(), &server.url(), "ann", "client").await;
+    let bea = phone(folder.path(), &server.url(), "bea", "escort").await;
+    let from = folder.path().join("note");
+    std::fs::write(&from, bytes(100)).unwrap();
+    let conversation = ann.start(&bea.user).await.unwrap();
+    ann.host.connect(false).unwrap();
+    ann.until(|notice| matches!(notice, Notice::Offline(_))).await;
+    let relay = ann.host.relay_files().unwrap();
+    let sent = ann.host.send_file(&relay, conversation, file(100), &from, Draft::text(""), |_| ()).await;
+    assert!(matches!(sent, Err(FileError::Offline)));
+    let waiting = ann.host.run(|engine, _| engine.attachments().transfers()).await.unwrap().unwrap();
+    ann.host.connect(true).unwrap();
+    ann.until(|notice| *notice == Notice::Online).await;
+    ann.host.upload(&relay, conversation, waiting[0].message.id, &from, |_| ()).await.unwrap();
+    assert_eq!(received(&bea, conversation).await, waiting[0].message);
+    // A location that a peer made up leads nowhere.
+    let made_up = Location::new("relay.sqlite").unwrap();
+    assert!(matches!(relay.read(&made_up, 0..10).await, Err(FileError::Elsewhere)));
+    let unknown = Location::new("0f".repeat(32)).unwrap();
+    assert!(matches!(relay.read(&unknown, 0..10).await, Err(FileError::Relay(BlobError::Gone))));
     server.shut_down().await.unwrap();
 }
 

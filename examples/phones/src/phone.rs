@@ -11,7 +11,7 @@ use undertone::envelope::MessageRef;
 use undertone::id::{ConversationId, UserId};
 use undertone::policy::Role;
 use undertone::{Engine, Error, Event, Time};
-use undertone_host::{Clock, Folder, Host, Notice, Profile, ProfileError, Rows, start_by};
+use undertone_host::{BlobError, Clock, FileError, Host, Notice, Profile, ProfileError, Rows, start_by};
 
 use crate::page::Fault;
 use crate::platform::Pushes;
@@ -44,8 +44,6 @@ pub struct Tick {
 pub struct Phone {
     /// Whose.
     pub person: Person,
-    /// Where encrypted files of all phones are.
-    pub files: Folder,
     /// Tells whoever shows this phone that something happened.
     pub ticks: watch::Sender<Tick>,
     place: PathBuf,
@@ -81,7 +79,6 @@ impl Phone {
         (place, rows): (PathBuf, Rows),
         relay: String,
         clock: Clock,
-        files: Folder,
         pushes: Pushes,
     ) -> Result<Arc<Phone>, ProfileError> {
         let profile = Profile::at(&place, rows)?.by(clock.clone());
@@ -89,7 +86,7 @@ impl Phone {
         std::fs::create_dir_all(&outgoing).map_err(|error| ProfileError::File(outgoing, error))?;
         let life = Life { host: None, wanted: true, online: false, trouble: None, listener: None, uploads: Vec::new() };
         let (ticks, life) = (watch::Sender::default(), Mutex::new(life));
-        Ok(Arc::new(Phone { person, files, ticks, place, others, profile, relay, clock, pushes, life }))
+        Ok(Arc::new(Phone { person, ticks, place, others, profile, relay, clock, pushes, life }))
     }
 
     /// Opens the app: the engine comes back from its store.
@@ -219,11 +216,23 @@ impl Phone {
             return;
         }
         let Some(host) = life.host.clone() else { return };
-        let (files, path) = (self.files.clone(), self.outgoing(&message));
+        let path = self.outgoing(&message);
         life.uploads.retain(|upload| !upload.is_finished());
         life.uploads.push(tokio::spawn(async move {
-            if host.upload(&files, conversation, message.id, &path, |_| ()).await.is_ok() {
-                let _ = tokio::fs::remove_file(path).await;
+            let uploaded = match host.relay_files() {
+                Ok(relay) => host.upload(&relay, conversation, message.id, &path, |_| ()).await,
+                Err(error) => Err(error),
+            };
+            match uploaded {
+                Ok(()) => drop(tokio::fs::remove_file(path).await),
+                // It would be refused for ever: the message fails, and its user decides.
+                Err(FileError::Relay(BlobError::Refused(_))) => {
+                    let cancel =
+                        move |engine: &mut Engine, now| engine.attachments().cancel(conversation, &message, now);
+                    let _ = host.run(cancel).await;
+                }
+                // Goes on with the next connection.
+                Err(_) => {}
             }
         }));
     }

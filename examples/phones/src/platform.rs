@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 use undertone::authority::Authority;
 use undertone::time::DAY;
-use undertone_host::{Clock, FileError, Folder, ProfileError, Rows};
+use undertone_host::{Clock, ProfileError, Rows};
 use undertone_relay::logic::Sight;
 use undertone_relay::shell::{ServeError, Server, ServerConfig, StoreKind, serve};
 
@@ -55,9 +55,6 @@ pub enum PlatformError {
     /// A phone does not start.
     #[error("{0}’s phone does not start: {1}")]
     Phone(&'static str, ProfileError),
-    /// There is no place for the files of messages.
-    #[error(transparent)]
-    Files(#[from] FileError),
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness: {0}")]
     Randomness(String),
@@ -76,18 +73,18 @@ impl Platform {
         let config = ServerConfig {
             store: StoreKind::Sqlite(folder.join("relay.sqlite")),
             sights: SIGHTS,
+            blobs: Some(folder.join("blobs")),
             clock: clock.clone(),
             ..ServerConfig::new(vec![authority.public_key()])
         };
         let relay = serve(ServerConfig { demo: Some(authority), ..config }).await?;
         let pushes = Pushes(broadcast::channel(PUSHES).0);
-        let files = Folder::at(folder.join("files"))?;
         let mut phones = Vec::new();
         for (person, rows) in CAST {
             let others = CAST.map(|(other, _)| other).into_iter().filter(|other| other.user != person.user).collect();
             let place = folder.join(person.user);
             let phone =
-                Phone::new(person, others, (place, rows), relay.url(), clock.clone(), files.clone(), pushes.clone());
+                Phone::new(person, others, (place, rows), relay.url(), clock.clone(), pushes.clone());
             let phone = phone.map_err(|error| PlatformError::Phone(person.name, error))?;
             phone.open().await.map_err(|error| PlatformError::Phone(person.name, error))?;
             phones.push(phone);

@@ -14,7 +14,7 @@ use std::io::BufRead;
 use std::process::ExitCode;
 
 use tokio::sync::mpsc;
-use undertone_host::{Folder, Profile, Rows, start};
+use undertone_host::{Profile, Rows, start};
 
 use chat::Chat;
 use options::{Asked, Options};
@@ -48,7 +48,7 @@ async fn run(options: Options) -> Result<(), String> {
     let opened = profile.open(&options.relay, &options.user, &options.role, None).await;
     let engine = opened.map_err(|e| e.to_string())?;
     let (host, mut notices) = start(engine, options.relay.clone()).map_err(|e| e.to_string())?;
-    let files = Folder::at(&options.files).map_err(|e| e.to_string())?;
+    let files = host.relay_files().map_err(|e| e.to_string())?;
     let mut chat = Chat::new(host, profile, files, options.user);
     chat.begin()?;
     let mut lines = lines_of_stdin();

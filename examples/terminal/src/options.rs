@@ -14,7 +14,6 @@ undertone-terminal --user NAME --role ROLE: a chat for two terminals
     --role ROLE       client, escort or support
     --relay ADDRESS   the relay (default ws://127.0.0.1:8787)
     --data FOLDER     where this device keeps its things (default ./terminal-data/NAME)
-    --files FOLDER    where encrypted files of messages are, the same for all (default ./terminal-data/files)
     --mail-after MIN  say whom the platform should mail, when messages stay unread for so many minutes
 
 Start a relay first, in another terminal:
@@ -39,8 +38,6 @@ pub struct Options {
     pub relay: String,
     /// Where the device keeps its things.
     pub folder: PathBuf,
-    /// Where encrypted files are.
-    pub files: PathBuf,
     /// After how many milliseconds another channel is due.
     pub mail_after: Option<u64>,
 }
@@ -48,7 +45,6 @@ pub struct Options {
 /// Reads the flags.
 pub fn read() -> Result<Asked, String> {
     let (mut user, mut role, mut folder, mut mail_after) = (None, None, None, None);
-    let mut files = PathBuf::from("terminal-data/files");
     let mut relay = "ws://127.0.0.1:8787".to_owned();
     let mut flags = lexopt::Parser::from_env();
     while let Some(flag) = flags.next().map_err(|e| e.to_string())? {
@@ -57,7 +53,6 @@ pub fn read() -> Result<Asked, String> {
             Long("role") => role = Some(value(&mut flags)?),
             Long("relay") => relay = value(&mut flags)?,
             Long("data") => folder = Some(PathBuf::from(value(&mut flags)?)),
-            Long("files") => files = PathBuf::from(value(&mut flags)?),
             Long("mail-after") => mail_after = Some(minutes(&value(&mut flags)?)?),
             Short('h') | Long("help") => return Ok(Asked::Print(HELP.into())),
             other => return Err(other.unexpected().to_string()),
@@ -70,7 +65,7 @@ pub fn read() -> Result<Asked, String> {
     let relay = if relay.contains("://") { relay } else { format!("ws://{relay}") };
     let safe: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
     let folder = folder.unwrap_or_else(|| PathBuf::from("terminal-data").join(safe));
-    Ok(Asked::Chat(Options { user, role, relay, folder, files, mail_after }))
+    Ok(Asked::Chat(Options { user, role, relay, folder, mail_after }))
 }
 
 fn minutes(text: &str) -> Result<u64, String> {

@@ -23,8 +23,10 @@ impl Platform {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let authority = Authority::from_seed([5; 32]);
         let config = ServerConfig::new(vec![authority.public_key()]);
-        let server = runtime.block_on(serve(ServerConfig { demo: Some(authority), ..config })).unwrap();
-        Platform { folder: tempfile::tempdir().unwrap(), runtime, server }
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Some(folder.path().join("blobs"));
+        let server = runtime.block_on(serve(ServerConfig { blobs, demo: Some(authority), ..config })).unwrap();
+        Platform { folder, runtime, server }
     }
 
     /// Ann's terminal and Bea's, both connected.
@@ -55,8 +57,6 @@ impl Terminal {
         let mut child = Command::new(env!("CARGO_BIN_EXE_undertone-terminal"))
             .args(["--relay", relay, "--user", user, "--role", role, "--data"])
             .arg(folder.join(user))
-            .arg("--files")
-            .arg(folder.join("files"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

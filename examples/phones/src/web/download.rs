@@ -16,7 +16,8 @@ use tokio::io::AsyncReadExt;
 use undertone::attachment::{Attachment, Location, Reader};
 use undertone::message::MessageContent;
 use undertone::{Engine, Time};
-use undertone_host::{FileError, Folder};
+use undertone_host::{FileError, RelayFiles, Storage};
+use undertone_relay::range::{Wanted, wanted};
 
 use super::guard::FILE_POLICY;
 use crate::page::Fault;
@@ -63,25 +64,28 @@ pub async fn download(
         return save(phone, conversation, message, &file).await;
     }
     let location = file.location.clone().ok_or(FileError::NotThere)?;
-    Ok(show(&phone.files, location, reader, &file, headers.get(RANGE)))
+    Ok(show(phone.host()?.relay_files()?, location, reader, &file, headers.get(RANGE)))
 }
 
 /// The range that was asked for, as a stream: nothing of it is kept anywhere.
 fn show(
-    files: &Folder,
+    files: RelayFiles,
     location: Location,
     reader: Reader,
     file: &Attachment,
     range: Option<&HeaderValue>,
 ) -> Response {
     let size = reader.size();
-    let asked = range.and_then(|range| parse(range.to_str().ok()?, size));
-    let part = asked.clone().unwrap_or(0..size);
-    let mut response = Response::new(stream_of(files.clone(), location, reader, part.clone()));
+    let (asked, part) = match wanted(range.and_then(|range| range.to_str().ok()), size) {
+        Wanted::Part(part) => (true, part),
+        // A browser asks for nothing else when it seeks.
+        Wanted::All | Wanted::Nothing => (false, 0..size),
+    };
+    let mut response = Response::new(stream_of(files, location, reader, part.clone()));
     describe(response.headers_mut(), file, false);
     insert(response.headers_mut(), CONTENT_LENGTH, &(part.end - part.start).to_string());
     insert(response.headers_mut(), ACCEPT_RANGES, "bytes");
-    if asked.is_some() {
+    if asked {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         let last = part.end.saturating_sub(1);
         insert(response.headers_mut(), CONTENT_RANGE, &format!("bytes {}-{last}/{size}", part.start));
@@ -89,7 +93,7 @@ fn show(
     response
 }
 
-fn stream_of(files: Folder, location: Location, reader: Reader, part: Range<u64>) -> Body {
+fn stream_of(files: RelayFiles, location: Location, reader: Reader, part: Range<u64>) -> Body {
     let pieces = stream::unfold((reader, part), move |(reader, part)| {
         let (files, location) = (files.clone(), location.clone());
         async move {
@@ -97,7 +101,7 @@ fn stream_of(files: Folder, location: Location, reader: Reader, part: Range<u64>
                 return None;
             }
             let piece = part.start..part.end.min(part.start.saturating_add(AT_ONCE));
-            let read = files.read(&location, &reader.stored_range(&piece)).map_err(std::io::Error::other);
+            let read = files.read(&location, reader.stored_range(&piece)).await.map_err(std::io::Error::other);
             let bytes = read.and_then(|stored| reader.read(&piece, &stored).map_err(std::io::Error::other));
             // What does not verify ends the stream, and the browser sees that it is cut short.
             let rest = if bytes.is_ok() { piece.end..part.end } else { part.end..part.end };
@@ -116,7 +120,7 @@ async fn save(
     let saved = tempfile::NamedTempFile::new_in(phone.incoming())?;
     let host = phone.host()?;
     tokio::select! {
-        saved = host.save_file(&phone.files, conversation.0, message.0, saved.path(), |_| ()) => saved?,
+        saved = host.save_file(&host.relay_files()?, conversation.0, message.0, saved.path(), |_| ()) => saved?,
         () = phone.killed() => return Err(Fault::Killed),
     }
     // The name goes at once, the bytes when they were read: nothing stays that the engine does not keep.
@@ -165,31 +169,9 @@ fn escaped(name: &str) -> String {
     name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// One range of bytes (RFC 9110, section 14.1.2); `None` for what is no such, which is answered with everything.
-fn parse(range: &str, size: u64) -> Option<Range<u64>> {
-    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
-    let part = match (first, last) {
-        ("", last) => size.saturating_sub(last.parse().ok()?)..size,
-        (first, "") => first.parse().ok()?..size,
-        (first, last) => first.parse().ok()?..last.parse::<u64>().ok()?.saturating_add(1).min(size),
-    };
-    (part.start < part.end && part.end <= size).then_some(part)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_range_is_within_the_file() {
-        assert_eq!(parse("bytes=0-", 10), Some(0..10));
-        assert_eq!(parse("bytes=2-4", 10), Some(2..5));
-        assert_eq!(parse("bytes=2-400", 10), Some(2..10));
-        assert_eq!(parse("bytes=-3", 10), Some(7..10));
-        for bad in ["", "bytes=", "bytes=4-2", "bytes=10-", "bytes=x-", "bytes=0-1,4-5", "items=0-1", "bytes=-0"] {
-            assert_eq!(parse(bad, 10), None, "{bad}");
-        }
-    }
 
     #[test]
     fn a_name_in_a_header_is_escaped() {

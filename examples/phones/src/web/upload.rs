@@ -23,7 +23,7 @@ use crate::platform::Platform;
 use crate::view::hex;
 
 /// Bytes of a file that this page takes.
-const LARGEST: u64 = 1 << 30;
+const LARGEST: u64 = 200 << 20;
 
 /// What stands behind the question mark: one value in JSON.
 #[derive(Deserialize)]

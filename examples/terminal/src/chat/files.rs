@@ -1,10 +1,10 @@
-//! Files: sealed into the folder that stands for a platform's storage, and fetched from there.
+//! Files: sealed, kept at the relay, and fetched from there.
 
 use std::path::{Path, PathBuf};
 
 use undertone::attachment::{Attachment, Details, FileName, MediaType};
 use undertone::engine::Draft;
-use undertone_host::FileError;
+use undertone_host::{BlobError, FileError};
 
 use super::Chat;
 
@@ -13,18 +13,37 @@ const ANY_TYPE: &str = "application/octet-stream";
 
 impl Chat {
     /// Sends a file, with a caption.
-    pub(super) async fn send_file(&self, path: PathBuf, caption: String) {
+    pub(super) async fn send_file(&mut self, path: PathBuf, caption: String) {
         let Some((id, _)) = self.open else {
             return self.paper.line("31", "to whom? /start USER first");
         };
         let Some(attachment) = describe(&path) else {
             return self.paper.line("31", &format!("{} is no file", path.display()));
         };
-        let (size, draft) = (attachment.size, Draft::text(caption));
-        let progress = |done| self.progress("sent", done, size);
-        match self.host.send_file(&self.files, id, attachment, &path, draft, progress).await {
-            Ok(_) => self.paper.line("2", "— uploaded"),
-            Err(error) => self.fail_file(&error),
+        let draft = Draft::text(caption);
+        match self.engine(move |engine, now| engine.attachments().send(id, attachment, draft, now)).await {
+            Ok(message) => {
+                self.outgoing.insert(message, (id, path));
+                self.go_on_with_files().await;
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Uploads what waits for it. What fails for want of a connection goes on with the next one.
+    pub(super) async fn go_on_with_files(&mut self) {
+        for (message, (id, path)) in std::mem::take(&mut self.outgoing) {
+            let size = std::fs::metadata(&path).map_or(0, |about| about.len());
+            let progress = |done| self.progress("sent", done, size);
+            match self.host.upload(&self.files, id, message, &path, progress).await {
+                Ok(()) => self.paper.line("2", "— uploaded"),
+                Err(error) => {
+                    self.fail_file(&error);
+                    if matches!(error, FileError::Offline | FileError::Relay(BlobError::Network(_))) {
+                        self.outgoing.insert(message, (id, path));
+                    }
+                }
+            }
         }
     }
 

@@ -6,15 +6,17 @@ mod messages;
 mod settings;
 mod sight;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use undertone::engine::Unsent;
 use undertone::error::Misuse;
-use undertone::id::{ConversationId, UserId};
+use undertone::id::{ConversationId, MessageId, UserId};
 use undertone::input::RequestId;
 use undertone::{Engine, Error, Event, Time};
-use undertone_host::{Folder, Host, Notice, Profile};
+use undertone_host::{Host, Notice, Profile, RelayFiles};
 
 use crate::command::{self, Command};
 use crate::shown::Shown;
@@ -27,7 +29,9 @@ const SETTLE: Duration = Duration::from_secs(3);
 pub struct Chat {
     host: Host,
     profile: Profile,
-    files: Folder,
+    files: RelayFiles,
+    /// Files that are not uploaded yet.
+    outgoing: BTreeMap<MessageId, (ConversationId, PathBuf)>,
     user: UserId,
     paper: Paper,
     /// The open conversation, and with whom it is.
@@ -36,9 +40,18 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// Around a host, whose device keeps its things in a profile, and files where others find them.
-    pub fn new(host: Host, profile: Profile, files: Folder, user: UserId) -> Chat {
-        Chat { host, profile, files, user, paper: Paper::new(), open: None, shown: Shown::default() }
+    /// Around a host, whose device keeps its things in a profile, and files at the relay.
+    pub fn new(host: Host, profile: Profile, files: RelayFiles, user: UserId) -> Chat {
+        Chat {
+            host,
+            profile,
+            files,
+            outgoing: BTreeMap::new(),
+            user,
+            paper: Paper::new(),
+            open: None,
+            shown: Shown::default(),
+        }
     }
 
     /// Connects and greets.
@@ -80,7 +93,10 @@ impl Chat {
     /// Takes what the host tells.
     pub async fn notice(&mut self, notice: Notice) -> Result<(), String> {
         match notice {
-            Notice::Online => self.paper.line("2", "— connected"),
+            Notice::Online => {
+                self.paper.line("2", "— connected");
+                self.go_on_with_files().await;
+            }
             Notice::Offline(None) => self.paper.line("2", "— offline"),
             Notice::Offline(Some(why)) => self.paper.line("2", &format!("— no connection ({why}); trying again")),
             Notice::Refused(why) | Notice::Trouble(why) => self.paper.line("31", &why),
