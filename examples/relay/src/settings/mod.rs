@@ -152,3 +152,37 @@ fn folder(path: &Path) -> Result<&Path, String> {
     std::fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(path)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../relay.toml");
+
+    #[test]
+    fn the_example_shows_every_setting_with_its_default() {
+        let shown: Settings = toml::from_str(EXAMPLE).unwrap();
+        let (shown, defaults) = (format!("{shown:#?}"), format!("{:#?}", Settings::default()));
+        assert_eq!(shown, defaults);
+        let settings = defaults.lines().filter_map(|line| line.split_once(':').map(|(name, _)| name.trim()));
+        for setting in settings {
+            let is_it = |line: &str| {
+                let line = line.trim_start_matches("# ");
+                line.split_once(" =").is_some_and(|(name, _)| name == setting) || line == format!("[{setting}]")
+            };
+            assert!(EXAMPLE.lines().any(is_it) || ["burst", "per_minute"].contains(&setting), "{setting}");
+        }
+    }
+
+    #[test]
+    fn what_is_commented_out_can_be_set() {
+        let all: String = EXAMPLE.lines().map(|line| {
+            let setting = line.strip_prefix("# ").filter(|line| line.contains(" = ") || line.starts_with('['));
+            format!("{}\n", setting.unwrap_or(line))
+        }).collect();
+        let all: Settings = toml::from_str(&all).unwrap();
+        assert!(all.tls.is_some() && all.policy.is_some() && all.metrics.listen.is_some());
+    }
+}

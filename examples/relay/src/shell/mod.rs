@@ -323,7 +323,7 @@ impl Server {
     }
 
     /// Ends in good order: takes no more connections, tells all devices that the relay goes away, lets transfers of files
-    /// go on for [`Timeouts::grace`], makes everything durable, and closes the store.
+    /// go on and the push hook hear what waits for [`Timeouts::grace`] each, makes everything durable, and closes the store.
     ///
     /// # Errors
     /// What the store failed with.
@@ -334,6 +334,11 @@ impl Server {
         let grace = self.shared.timeouts.grace;
         if timeout(grace, self.gone.recv()).await.is_err() {
             tracing::warn!("connections were still there and are cut off");
+        }
+        if let Some(hook) = &self.shared.hook
+            && timeout(grace, hook.settled()).await.is_err()
+        {
+            tracing::warn!("devices were still to be woken");
         }
         self.shared.inputs.send(Input::ShutDown).await.map_err(|_| ServeError::Stopped)?;
         let result = self.stopped().await;

@@ -55,6 +55,8 @@ mod sender {
 
     /// Bytes of an answer at most; nobody reads it.
     const ANSWER: usize = 64 * 1024;
+    /// How often is looked whether all is told, at the end.
+    const LOOK: Duration = Duration::from_millis(20);
     /// Sleep at most so long: a clock that was set is noticed.
     const NAP: Duration = Duration::from_secs(30);
 
@@ -94,6 +96,13 @@ mod sender {
 
         pub(in crate::shell) fn counts(&self) -> PushCounts {
             self.queue().counts()
+        }
+
+        /// Waits until nothing waits to be told any more.
+        pub(in crate::shell) async fn settled(&self) {
+            while self.counts().waiting > 0 {
+                sleep(LOOK).await;
+            }
         }
 
         /// Sends as long as it is polled.
@@ -177,6 +186,10 @@ mod none {
         }
 
         pub(in crate::shell) fn counts(&self) -> PushCounts {
+            match *self {}
+        }
+
+        pub(in crate::shell) async fn settled(&self) {
             match *self {}
         }
 

@@ -4,13 +4,11 @@ mod admission;
 mod directory;
 mod ephemeral;
 mod gateway;
-#[cfg(all(feature = "program", feature = "client", feature = "push", feature = "tls"))]
-mod hostile;
 mod kit;
 mod login;
 mod mailbox;
 #[cfg(all(feature = "program", feature = "client", feature = "push", feature = "tls"))]
-mod process;
+mod program;
 mod slot;
 mod view;
 #[cfg(all(feature = "server", feature = "client"))]

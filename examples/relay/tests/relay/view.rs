@@ -6,6 +6,9 @@ use undertone_relay::logic::{EnvelopeView, SightEvent};
 
 use crate::kit::{Platform, accepted, refused};
 
+/// Where the same is told to readers.
+const THREAT_MODEL: &str = include_str!("../../../../docs/threat-model.md");
+
 /// Names every field of a sight; there is no `..` here on purpose.
 fn fields(event: &SightEvent) -> Vec<&'static str> {
     match event {
@@ -72,4 +75,7 @@ fn this_is_all_that_a_relay_sees_of_a_day() {
         "welcome: who started with whom",
     ];
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), all);
+    let (_, listed) = THREAT_MODEL.split_once("## What a relay sees").unwrap();
+    let listed: Vec<_> = listed.lines().take_while(|line| !line.starts_with("## ")).collect();
+    assert_eq!(listed.iter().filter_map(|line| line.strip_prefix("- ")).collect::<Vec<_>>(), all);
 }

@@ -11,7 +11,8 @@ use undertone_relay::frame::{CloseReason, Down, UP_MAX, Up};
 use undertone_relay::logic::LoginRefused;
 
 use crate::kit::{Phone, role};
-use crate::process::{ELSEWHERE, HERE, Process, Wire};
+use super::process::{ELSEWHERE, HERE, Process};
+use super::wire::Wire;
 
 const ANN: &str = "annabel-7f3c";
 const BEA: &str = "beatrix-9d1e";
@@ -276,8 +277,8 @@ async fn half_open_connections_end() {
     let mut stuck = tokio::net::TcpStream::connect(scene.process.address).await.unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stuck, b"GET /v1 HTTP/1.1\r\nhost:").await.unwrap();
     let gone = Wire::log_in(&scene.process, &scene.eve).await;
-    assert_eq!(crate::process::answer(silent).await.status, 0);
-    assert!(matches!(crate::process::answer(stuck).await.status, 0 | 408));
+    assert_eq!(super::http::answer(silent).await.status, 0);
+    assert!(matches!(super::http::answer(stuck).await.status, 0 | 408));
     // Ann and Bea answer pings meanwhile.
     for _ in 0..200 {
         if scene.process.figure("devices").await == 2 {

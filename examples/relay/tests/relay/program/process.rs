@@ -11,18 +11,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
-use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
-use undertone::id::SessionId;
 use undertone::time::Time;
-use undertone_relay::answer::{Delivery, DeliveryId, TransmitResult};
-use undertone_relay::frame::{DOWN_MAX, Down, PATH, Up};
-use undertone_relay::logic::login_message;
 
+use super::http::http;
 use crate::kit::{Phone, Platform};
 
 /// Where most clients come from.
@@ -48,13 +39,14 @@ pub struct Process {
 impl Process {
     /// Starts one with these settings.
     pub fn start(settings: &str) -> Process {
+        Process::start_beside(tempfile::tempdir().unwrap(), settings)
+    }
+
+    /// Starts one in a folder that holds what the settings name.
+    pub fn start_beside(folder: tempfile::TempDir, settings: &str) -> Process {
         let mut platform = Platform::new();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         platform.now = Time::from_unix_ms(now.as_millis() as i64).unwrap();
-        Process::start_in(tempfile::tempdir().unwrap(), platform, settings)
-    }
-
-    pub fn start_in(folder: tempfile::TempDir, platform: Platform, settings: &str) -> Process {
         let log = Arc::new(Mutex::new(String::new()));
         let nowhere = SocketAddr::from((HERE, 0));
         let (child, readers, said) = launch(folder.path(), &platform, settings, &log);
@@ -72,6 +64,11 @@ impl Process {
         };
         process.hear(&said);
         process
+    }
+
+    /// Its address as devices want it.
+    pub fn url(&self) -> String {
+        format!("{}://{}", if self.tls { "wss" } else { "ws" }, self.address)
     }
 
     /// Pulls the plug, and starts it again on what is on disk.
@@ -213,6 +210,7 @@ fn launch(folder: &Path, platform: &Platform, settings: &str, log: &Arc<Mutex<St
     writeln!(text, "authorities = [\"{}\"]", HEXLOWER.encode(&platform.authority.public_key())).unwrap();
     std::fs::write(&path, text + settings).unwrap();
     let mut child = Command::new(program())
+        .current_dir(folder)
         .arg("--config")
         .arg(&path)
         .args(["--verbose", "--set", "metrics.listen=127.0.0.1:0"])
@@ -243,166 +241,4 @@ fn launch(folder: &Path, platform: &Platform, settings: &str, log: &Arc<Mutex<St
 
 pub fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_undertone-relay").into()
-}
-
-/// A doctored client's WebSocket: it sends what it wants, from where it wants, and reads only when it is told to.
-pub struct Wire(pub WebSocketStream<TcpStream>);
-
-impl Wire {
-    /// Connects from an address. `None` when the relay does not want it.
-    pub async fn dial(process: &Process, from: IpAddr) -> Option<Wire> {
-        let stream = connect(process.address, from).await?;
-        let config = WebSocketConfig::default().max_message_size(Some(DOWN_MAX)).max_frame_size(Some(DOWN_MAX));
-        let url = format!("ws://{}{PATH}", process.address);
-        client_async_with_config(url, stream, Some(config)).await.ok().map(|(socket, _)| Wire(socket))
-    }
-
-    /// Connects and logs in.
-    pub async fn log_in(process: &Process, phone: &Phone) -> Wire {
-        Wire::log_in_from(process, phone, HERE).await
-    }
-
-    pub async fn log_in_from(process: &Process, phone: &Phone, from: IpAddr) -> Wire {
-        let mut wire = Wire::dial(process, from).await.unwrap();
-        let login = wire.answer(phone).await;
-        assert!(matches!(wire.ask(&login).await, Down::LoggedIn { .. }));
-        wire
-    }
-
-    /// The right answer to the challenge that comes first.
-    pub async fn answer(&mut self, phone: &Phone) -> Up {
-        let Some(Down::Challenge { challenge }) = self.next().await else { panic!("a challenge") };
-        let signature = phone.key.sign(&login_message(&challenge)).to_vec();
-        Up::Login { certificate: phone.certificate.as_bytes().to_vec(), signature }
-    }
-
-    /// Publishes a key package and fetches all: the directory lists it, and mail comes by itself.
-    pub async fn settle(&mut self, phone: &Phone) {
-        let packages = vec![phone.id().as_bytes().to_vec()];
-        let publish = Up::Publish { request: 1, packages, last_resort: None, replace: false };
-        assert!(matches!(self.ask(&publish).await, Down::Published { .. }));
-        self.fetch().await;
-    }
-
-    pub async fn fetch(&mut self) -> Vec<Delivery> {
-        let (mut since, mut all) = (DeliveryId(0), Vec::new());
-        loop {
-            let answer = self.ask(&Up::Fetch { request: 2, since, limit: 1_000 }).await;
-            let Down::Fetched { page, .. } = answer else { panic!("{answer:?} is no page") };
-            all.extend(page.deliveries);
-            since = page.next;
-            if !page.more {
-                return all;
-            }
-        }
-    }
-
-    /// A session that this phone starts with another.
-    pub async fn start(&mut self, platform: &mut Platform, one: &Phone, other: &Phone) -> SessionId {
-        let tag = platform.tag();
-        let welcome = one.welcome(tag, &[other], Some(one.token(platform, &other.user)));
-        self.transmit(welcome.encode().unwrap()).await.expect("the welcome is accepted");
-        tag
-    }
-
-    /// Sends an envelope; `Err` with what it came to if it was not accepted.
-    pub async fn transmit(&mut self, envelope: Vec<u8>) -> Result<Time, Down> {
-        match self.ask(&Up::Transmit { id: 3, bundle: vec![envelope] }).await {
-            Down::Transmitted { result: TransmitResult::Accepted { at }, .. } => Ok(at),
-            other => Err(other),
-        }
-    }
-
-    pub async fn send(&mut self, frame: &Up) {
-        self.send_raw(frame.encode().unwrap()).await;
-    }
-
-    /// Sends bytes. Whether they arrive is the relay's business.
-    pub async fn send_raw(&mut self, bytes: Vec<u8>) {
-        let _ = self.0.send(Message::Binary(bytes.into())).await;
-    }
-
-    pub async fn ask(&mut self, frame: &Up) -> Down {
-        self.send(frame).await;
-        self.next().await.expect("an answer")
-    }
-
-    /// The next frame; `None` when the connection is over.
-    pub async fn next(&mut self) -> Option<Down> {
-        loop {
-            let next = tokio::time::timeout(Duration::from_secs(30), self.0.next()).await;
-            match next.expect("something comes, or the end") {
-                Some(Ok(Message::Binary(bytes))) => return Some(Down::decode(&bytes).unwrap()),
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(_) | Err(_)) | None => return None,
-            }
-        }
-    }
-
-    /// The last frame before the end.
-    pub async fn last(&mut self) -> Option<Down> {
-        let mut last = None;
-        while let Some(frame) = self.next().await {
-            last = Some(frame);
-        }
-        last
-    }
-}
-
-async fn connect(to: SocketAddr, from: IpAddr) -> Option<TcpStream> {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(SocketAddr::from((from, 0))).unwrap();
-    socket.connect(to).await.ok()
-}
-
-/// What came of a request.
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (found, value) = line.split_once(':')?;
-            found.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    }
-}
-
-/// One request over a connection of its own, byte by byte as written here: no library makes it polite.
-pub async fn http(
-    to: SocketAddr,
-    from: IpAddr,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> Answer {
-    let mut stream = connect(to, from).await.expect("a connection");
-    stream.write_all(&head(to, method, path, headers, body.len())).await.unwrap();
-    let _ = stream.write_all(body).await;
-    answer(stream).await
-}
-
-/// The head of a request with a body of so many bytes.
-pub fn head(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> Vec<u8> {
-    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n");
-    for (name, value) in headers {
-        write!(head, "{name}: {value}\r\n").unwrap();
-    }
-    write!(head, "content-length: {length}\r\n\r\n").unwrap();
-    head.into_bytes()
-}
-
-/// Reads an answer to its end. No bytes at all are status 0.
-pub async fn answer(mut stream: TcpStream) -> Answer {
-    let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes).await;
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(bytes.len());
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    let body = bytes.get(end + 4..).unwrap_or_default().to_vec();
-    Answer { status, head, body }
 }

@@ -1,0 +1,10 @@
+//! The program as a platform runs it: a process with a configuration file, a disk, a log, and clients that mean it no good.
+
+mod blobs;
+mod hostile;
+mod http;
+mod operation;
+mod process;
+mod push;
+mod tls;
+mod wire;
