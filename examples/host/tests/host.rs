@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use undertone::authority::Authority;
 use undertone::attachment::{Attachment, Location, MediaType};
+use undertone::authority::Authority;
 use undertone::engine::Draft;
 use undertone::envelope::MessageRef;
 use undertone::id::{ConversationId, UserId};
@@ -175,7 +175,8 @@ fn file(size: usize) -> Attachment {
 /// Conversation and message of the one file that somebody has got.
 async fn received(phone: &Phone, conversation: ConversationId) -> MessageRef {
     for _ in 0..400 {
-        let page = phone.host.run(move |engine, now| engine.messages().page(conversation, Cursor::Newest, 1, now)).await;
+        let page =
+            phone.host.run(move |engine, now| engine.messages().page(conversation, Cursor::Newest, 1, now)).await;
         if let Some(message) = page.unwrap().ok().and_then(|page| page.messages.into_iter().next()) {
             return MessageRef { author: message.author, id: message.id };
         }

@@ -165,11 +165,8 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_tries() {
-        let limits = GuardLimits {
-            unauthenticated: 2,
-            refusals: Rate { burst: 1, per_minute: 1 },
-            ..GuardLimits::default()
-        };
+        let limits =
+            GuardLimits { unauthenticated: 2, refusals: Rate { burst: 1, per_minute: 1 }, ..GuardLimits::default() };
         let (mut guard, now) = (Guard::new(limits), Time::from_ms(1_000_000));
         assert!(guard.may_try(network(1), now) && guard.may_try(network(1), now));
         assert!(!guard.may_try(network(1), now), "two wait already");

@@ -14,9 +14,7 @@ use undertone::policy::Policy;
 use undertone_relay::network::Block;
 use undertone_relay::shell::{ServerConfig, StoreKind, TlsFiles};
 
-use sections::{
-    BlobsSection, LimitsSection, LogSection, MetricsSection, PushSection, TimeoutsSection, TlsSection,
-};
+use sections::{BlobsSection, LimitsSection, LogSection, MetricsSection, PushSection, TimeoutsSection, TlsSection};
 
 pub use flags::{Command, read};
 pub use sections::Format;
@@ -178,10 +176,13 @@ mod tests {
 
     #[test]
     fn what_is_commented_out_can_be_set() {
-        let all: String = EXAMPLE.lines().map(|line| {
-            let setting = line.strip_prefix("# ").filter(|line| line.contains(" = ") || line.starts_with('['));
-            format!("{}\n", setting.unwrap_or(line))
-        }).collect();
+        let all: String = EXAMPLE
+            .lines()
+            .map(|line| {
+                let setting = line.strip_prefix("# ").filter(|line| line.contains(" = ") || line.starts_with('['));
+                format!("{}\n", setting.unwrap_or(line))
+            })
+            .collect();
         let all: Settings = toml::from_str(&all).unwrap();
         assert!(all.tls.is_some() && all.policy.is_some() && all.metrics.listen.is_some());
     }

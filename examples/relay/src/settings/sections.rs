@@ -170,7 +170,8 @@ impl PushSection {
     /// Where to push, if anywhere.
     pub(super) fn config(self) -> Result<Option<PushConfig>, String> {
         let Some(url) = self.url else { return Ok(None) };
-        let path = self.secret_file.ok_or("push.secret_file must name the file with the secret that push.url shares")?;
+        let path =
+            self.secret_file.ok_or("push.secret_file must name the file with the secret that push.url shares")?;
         let text = String::from_utf8(file(&path)?).unwrap_or_default();
         let wrong = || format!("{} holds no secret: base64 of at least 24 random bytes", path.display());
         Ok(Some(PushConfig {
