@@ -122,6 +122,43 @@ fn the_list_tells_of_new_conversations_last_messages_and_unread_counts() {
     world.check();
 }
 
+// R29, R23
+#[test]
+fn the_list_tells_how_far_the_last_message_has_come() {
+    let mut world = World::new(753);
+    let (ann, bea, talk) = world.acquaint();
+    world.send(ann, talk, "have you read this?");
+    world.settle();
+    let id = open(&mut world, ann, Topic::Conversations);
+    world.read_all(bea, talk);
+    world.settle();
+    let updates = take(&mut world, ann, id);
+    let [Update::Conversation(shown)] = &updates[..] else { panic!("{updates:?}") };
+    assert_eq!(shown.last_message.as_ref().map(|last| last.state), Some(SendState::Read));
+    world.check();
+}
+
+// R29, R23
+#[test]
+fn what_is_read_on_one_device_is_told_to_who_shows_it_on_another() {
+    let mut world = World::new(754);
+    let (ann, bea, talk) = world.acquaint();
+    let tablet = world.another(bea);
+    world.settle();
+    let message = world.send(ann, talk, "for both of your devices");
+    world.settle();
+    let id = open(&mut world, tablet, Topic::Conversation(talk));
+    world.read_all(bea, talk);
+    world.settle();
+    let updates = take(&mut world, tablet, id);
+    let told = updates.iter().any(|update| match update {
+        Update::MessageChanged(shown) => shown.key.id == message && !shown.unread,
+        _ => false,
+    });
+    assert!(told, "{updates:?}");
+    world.check();
+}
+
 // R29, R33
 #[test]
 fn calls_and_the_ringtone_are_told_to_who_subscribed_to_calls() {
