@@ -257,6 +257,10 @@ fn body(ctx: &Ctx<'_>, kind: Kind, bytes: &[u8]) -> Result<(Body, Marks)> {
         (Body::Unknown(..), _) => Ok((Body::Unknown(kind, bytes.to_vec().into()), Marks::default())),
         (body, changed) => {
             let marks = marks.fitting(&body, changed)?;
+            #[cfg(feature = "sabotage")]
+            let dropped = ctx.config.sabotaged(crate::sabotage::Sabotage::MarksDropped);
+            #[cfg(feature = "sabotage")]
+            let marks = if dropped { Marks::default() } else { marks };
             Ok((body, marks))
         }
     }

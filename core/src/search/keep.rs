@@ -91,6 +91,10 @@ pub(crate) fn moved(
         return Ok(());
     }
     removed(ctx, conversation, from, row)?;
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::MovedUnindexed) {
+        return Ok(());
+    }
     added(ctx, conversation, to, row)
 }
 
