@@ -136,6 +136,27 @@ mod tests {
         }
     }
 
+    /// The published strings: addresses that deceive, and some that are as they look.
+    #[test]
+    fn r22_of_published_addresses_only_those_open_that_are_as_they_look() {
+        #[derive(serde::Deserialize)]
+        struct File {
+            link: Vec<Entry>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Entry {
+            address: String,
+            opens: bool,
+        }
+        let file: File = toml::from_str(include_str!("../../tests/strings/text.toml")).unwrap();
+        assert!(file.link.len() >= 20);
+        for Entry { address, opens } in file.link {
+            assert_eq!(Link::new(address.as_str()).is_some(), opens, "{address:?}");
+            let found = links(&address).into_iter().any(|range| range == (0..address.len()));
+            assert_eq!(found, opens, "in a text: {address:?}");
+        }
+    }
+
     #[test]
     fn r22_links_are_found_in_a_text_without_what_surrounds_them() {
         let found = |text: &str| links(text).into_iter().map(|range| text[range].to_owned()).collect::<Vec<_>>();

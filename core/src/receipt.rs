@@ -93,6 +93,8 @@ pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Resul
     let mut receipt = Receipt::default();
     let mut own = Vec::new();
     let told = privacy::load(&ctx.tx)?.read_receipts;
+    #[cfg(feature = "sabotage")]
+    let told = told || ctx.config.sabotaged(crate::sabotage::Sabotage::ReadingTold);
     for ((mark, author), ids) in marks {
         if mark != Mark::Read as u8 {
             receipt.delivered.push((author, ids));

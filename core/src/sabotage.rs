@@ -49,11 +49,21 @@ pub enum Sabotage {
     BlockedShown,
     /// What is gone is shown for a minute more.
     ShownAfterItsTime,
+    /// The search index does not learn where a message has moved to.
+    MovedUnindexed,
+    /// What stands around a text, but for the text itself, is lost when it arrives.
+    MarksDropped,
+    /// Reading is told, whatever the user has decided.
+    ReadingTold,
+    /// Subscribers are not told when a message has changed.
+    ChangesUntold,
+    /// A draft is not kept.
+    DraftForgotten,
 }
 
 impl Sabotage {
     /// All faults.
-    pub const ALL: [Sabotage; 21] = [
+    pub const ALL: [Sabotage; 26] = [
         Sabotage::OutputBeforeCommit,
         Sabotage::DedupOff,
         Sabotage::AuthorizeSkipped,
@@ -75,6 +85,11 @@ impl Sabotage {
         Sabotage::BlockedRings,
         Sabotage::BlockedShown,
         Sabotage::ShownAfterItsTime,
+        Sabotage::MovedUnindexed,
+        Sabotage::MarksDropped,
+        Sabotage::ReadingTold,
+        Sabotage::ChangesUntold,
+        Sabotage::DraftForgotten,
     ];
 }
 

@@ -180,9 +180,11 @@ impl Topic {
             (Topic::Conversation(id), Event::TypingStart(of, _) | Event::TypingStop(of, _)) if *of == id => {
                 Some((Item::Typing, false))
             }
-            (Topic::Conversations, Event::ConversationAdded(id) | Event::ConversationChanged(id)) => {
-                Some((Item::Conversation(*id), false))
-            }
+            // A message that has changed may be the last one of its conversation, which the list shows.
+            (
+                Topic::Conversations,
+                Event::ConversationAdded(id) | Event::ConversationChanged(id) | Event::MessageChanged(id, _),
+            ) => Some((Item::Conversation(*id), false)),
             (
                 Topic::Calls,
                 Event::CallIncoming(_, call) | Event::CallChanged(_, call) | Event::CallCrossed(_, call),
@@ -247,6 +249,7 @@ mod tests {
         let heard = |topic: Topic, event: Event| topic.item(&event).is_some();
         for (event, expected) in [
             (Event::MessageAdded(talk, key(1)), [true, false, false]),
+            (Event::MessageChanged(talk, key(1)), [true, true, false]),
             (Event::MessageRemoved(other, key(1)), [false, false, false]),
             (Event::ConversationChanged(other), [false, true, false]),
             (Event::CallIncoming(talk, call), [false, false, true]),

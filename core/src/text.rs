@@ -46,12 +46,31 @@ fn is_harmful(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    //! R22.
+
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
     fn text_cannot_reorder_what_is_around_it() {
         assert_eq!(clean("invoice\u{202e}gpj.exe"), "invoicegpj.exe");
         assert_eq!(clean("a\u{0007}b\nc\td\r"), "ab\nc\td");
+    }
+
+    /// The published strings: every text that deceives, and what becomes of it.
+    #[test]
+    fn r22_published_texts_that_deceive_become_harmless_ones_and_stay_so() {
+        #[derive(serde::Deserialize)]
+        struct File {
+            text: Vec<BTreeMap<String, String>>,
+        }
+        let file: File = toml::from_str(include_str!("../../tests/strings/text.toml")).unwrap();
+        assert!(file.text.len() >= 45);
+        for entry in file.text {
+            assert_eq!(clean(&entry["bad"]), entry["good"], "{:?}", entry["bad"]);
+            assert_eq!(clean(&entry["good"]), entry["good"], "once cleaned, it stays");
+        }
     }
 
     #[test]

@@ -113,6 +113,31 @@ fn what_is_gone_is_shown_for_a_minute_more() {
 }
 
 #[test]
+fn what_has_moved_is_not_in_the_index() {
+    engines(Sabotage::MovedUnindexed, &["it shows, and does not find", " for what stands at "]);
+}
+
+#[test]
+fn what_stands_around_a_text_is_lost() {
+    engines(Sabotage::MarksDropped, &["shows other marks than"]);
+}
+
+#[test]
+fn what_was_read_in_secret_is_told() {
+    engines(Sabotage::ReadingTold, &["kept quiet: Read"]);
+}
+
+#[test]
+fn a_subscriber_is_not_told_of_changes() {
+    engines(Sabotage::ChangesUntold, &["has not told a subscriber that"]);
+}
+
+#[test]
+fn a_draft_is_forgotten() {
+    engines(Sabotage::DraftForgotten, &["keeps the draft"]);
+}
+
+#[test]
 fn a_slot_that_conflicts_with_its_holder() {
     let broken = |options| Options { relay_conflicts: true, ..options };
     caught(|options| options, broken, &["is told that another holds its own slot"]);

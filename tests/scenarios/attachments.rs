@@ -18,7 +18,7 @@ const MIB: usize = 1 << 20;
 
 /// Where files are kept. It sees only what is stored.
 #[derive(Default)]
-struct Storage(BTreeMap<String, Vec<u8>>);
+pub struct Storage(pub BTreeMap<String, Vec<u8>>);
 
 fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
     let mut world = World::new(seed);
@@ -38,7 +38,7 @@ fn send(world: &mut World, ix: DeviceIx, talk: ConversationId, attachment: Attac
     world.call(ix, |engine, now| engine.attachments().send(talk, attachment, Draft::text(caption), now)).unwrap()
 }
 
-fn reference(world: &World, ix: DeviceIx, id: MessageId) -> MessageRef {
+pub fn reference(world: &World, ix: DeviceIx, id: MessageId) -> MessageRef {
     MessageRef { author: world.user(ix), id }
 }
 
@@ -47,7 +47,7 @@ fn transfer(world: &mut World, ix: DeviceIx, talk: ConversationId, message: &Mes
 }
 
 /// The host seals and uploads at most `pieces` pieces; says whether that was all.
-fn upload(
+pub fn upload(
     world: &mut World,
     ix: DeviceIx,
     talk: ConversationId,
@@ -80,7 +80,7 @@ fn send_whole(world: &mut World, storage: &mut Storage, ix: DeviceIx, talk: Conv
     reference(world, ix, id)
 }
 
-fn finish(world: &mut World, ix: DeviceIx, talk: ConversationId, id: MessageId, name: &str) -> Result<(), Error> {
+pub fn finish(world: &mut World, ix: DeviceIx, talk: ConversationId, id: MessageId, name: &str) -> Result<(), Error> {
     let location = Location::new(name).unwrap();
     world.call(ix, |engine, now| engine.attachments().finish(talk, id, location, now))
 }
@@ -95,7 +95,7 @@ fn reader(world: &mut World, ix: DeviceIx, talk: ConversationId, message: &Messa
     world.devices[ix].engine().attachments().reader(talk, message, now)
 }
 
-fn attachment(world: &mut World, ix: DeviceIx, talk: ConversationId, message: &MessageRef) -> Attachment {
+pub fn attachment(world: &mut World, ix: DeviceIx, talk: ConversationId, message: &MessageRef) -> Attachment {
     match get(world, ix, talk, message).unwrap().content {
         MessageContent::Attachment(attachment) => *attachment,
         other => panic!("{other:?}"),
@@ -125,7 +125,7 @@ fn fetch(
     Ok(file)
 }
 
-fn download(
+pub fn download(
     world: &mut World,
     ix: DeviceIx,
     talk: ConversationId,
@@ -339,6 +339,34 @@ fn a_download_goes_on_after_a_restart_and_takes_nothing_that_is_not_genuine() {
     assert!(open(&mut world, 1, &stored[MIB + 256..2 * (MIB + 256)]).unwrap() == file[MIB..2 * MIB]);
     assert!(fetch(&mut world, bea, talk, &message, &stored, usize::MAX).unwrap() == file[2 * MIB..]);
     assert_eq!(transfer(&mut world, bea, talk, &message), None, "it is over");
+    world.check();
+}
+
+// R35: progress
+#[test]
+fn every_piece_of_an_upload_and_of_a_download_is_told_of() {
+    let (mut world, ann, bea, talk) = acquainted(414);
+    let mut storage = Storage::default();
+    let file = bytes(2 * MIB + 300_000);
+    let message = send_whole(&mut world, &mut storage, ann, talk, &file);
+    world.settle();
+    assert!(download(&mut world, bea, talk, &message, &storage).unwrap() == file);
+    let told = |ix: DeviceIx| -> Vec<(Way, u64, u64, bool)> {
+        let progress = |event: &Event| match event {
+            Event::AttachmentProgress(transfer) if transfer.message == message => {
+                Some((transfer.way, transfer.done, transfer.size, transfer.next.is_some()))
+            }
+            _ => None,
+        };
+        world.devices[ix].events.iter().filter_map(progress).collect()
+    };
+    let size = file.len() as u64;
+    for (ix, way) in [(ann, Way::Up), (bea, Way::Down)] {
+        let mib = MIB as u64;
+        let steps = [(0, true), (mib, true), (2 * mib, true), (size, false)];
+        assert_eq!(told(ix), steps.map(|(done, more)| (way, done, size, more)), "{way:?}");
+    }
+    assert!(world.devices[bea].engine().attachments().transfers().unwrap().is_empty());
     world.check();
 }
 

@@ -203,7 +203,13 @@ fn forged_and_reflected_signals_are_refused() {
     let mut back = Envelope::decode(&sent).unwrap();
     (back.sender, back.recipients) = (world.devices[bea].id, vec![world.devices[ann].id]);
     back.id = undertone::id::EnvelopeId::from_bytes([8; 16]);
-    let _ = world.smuggle(ann, back.encode().unwrap());
+    assert_eq!(world.smuggle(ann, back.encode().unwrap()), Err(Error::Peer(PeerFault::Forged)));
+    assert_eq!(
+        (rings(&world, ann, call), world.texts(ann, talk).len()),
+        ((0, 0), 1),
+        "it rings nowhere, and shows nothing"
+    );
+    assert_eq!(stage(&mut world, ann, call), Stage::RingingOut, "nor has anybody answered");
     let mut bent = Envelope::decode(&sent).unwrap();
     bent.id = undertone::id::EnvelopeId::from_bytes([9; 16]);
     *bent.body.last_mut().unwrap() ^= 1;

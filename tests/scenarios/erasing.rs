@@ -222,3 +222,23 @@ fn r25_an_edit_that_was_not_sent_yet_reaches_the_others_and_stays_nowhere_else()
     assert_eq!(readable(&world.devices[ann].disk, "quokkas"), []);
     world.check();
 }
+
+// R25, R21
+#[test]
+fn r25_words_of_what_was_deleted_shortly_before_a_round_are_made_unreadable_as_well() {
+    let (mut world, ann, bea, talk) = acquainted(43);
+    chat(&mut world, bea, talk, 40);
+    let id = send_for(&mut world, ann, talk, "quokkas in a segment", -1);
+    chat(&mut world, bea, talk, 40);
+    assert!(readable(&world.devices[ann].disk, "quokkas").contains(&Table::SearchSegment));
+    // A round is due five minutes after this, and the words of the message are written anew only after that.
+    for draft in [Some("on second thoughts".to_owned()), None] {
+        world.call(ann, |engine, now| engine.conversations().set_draft(talk, draft, now)).unwrap();
+    }
+    world.run(4 * MINUTE);
+    let target = MessageRef { author: world.user(ann), id };
+    world.call(ann, |engine, now| engine.messages().delete_here(talk, &target, now)).unwrap();
+    world.run(11 * MINUTE);
+    assert_eq!(readable(&world.devices[ann].disk, "quokkas"), []);
+    world.check();
+}

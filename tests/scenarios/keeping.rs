@@ -2,16 +2,21 @@
 //! others.
 
 use undertone::Trust;
+use undertone::attachment::{Attachment, MediaType};
+use undertone::call::Stage;
 use undertone::engine::Draft;
-use undertone::envelope::Clock;
+use undertone::envelope::{Clock, Envelope, EnvelopeKind, MessageRef};
 use undertone::error::{Error, Misuse};
 use undertone::event::Event;
-use undertone::id::ConversationId;
+use undertone::id::{ConversationId, MessageId};
 use undertone::limits;
 use undertone::message::SendState;
+use undertone::policy::CallKind;
 use undertone::privacy::Privacy;
-use undertone::time::{HOUR, MINUTE, Time};
+use undertone::time::{HOUR, MINUTE, SECOND, Time};
 use undertone_tests::sim::{DeviceIx, World};
+
+use crate::{attachments, calls};
 
 /// Ann with a phone, Bea with a phone and a tablet, who have talked.
 fn three_devices(seed: u64) -> (World, DeviceIx, DeviceIx, DeviceIx, ConversationId) {
@@ -224,24 +229,22 @@ fn a_display_name_is_cleaned_shown_and_never_sent() {
     assert_eq!(world.conversation(bea, talk).others[0].name, None);
 }
 
-// R16
-#[test]
-fn a_verified_identity_that_changes_holds_back_what_is_said_until_it_is_accepted() {
-    let mut world = World::new(7);
+/// Bea has verified Ann, who comes back with another identity: she, or somebody else. Bea, Ann's new device, and what Bea had
+/// said before.
+fn with_a_changed_identity(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId, MessageId) {
+    let mut world = World::new(seed);
     let (phone, bea, talk) = world.acquaint();
-    let user = world.user(phone);
-    let code = {
-        let bea_user = world.user(bea);
-        let number = world.devices[phone].engine().identity().safety_number(&bea_user).unwrap().unwrap();
-        number.qr_payload().to_vec()
-    };
+    let before = world.send(bea, talk, "good evening");
+    world.settle();
+    let (user, bea_user) = (world.user(phone), world.user(bea));
+    let number = world.devices[phone].engine().identity().safety_number(&bea_user).unwrap().unwrap();
+    let code = number.qr_payload().to_vec();
     let mut wrong = code.clone();
     wrong[40] ^= 1;
     assert_eq!(world.call(bea, |engine, now| engine.identity().verify_scanned(&user, &wrong, now)), Ok(false));
     assert_eq!(world.devices[bea].engine().identity().trust(&user), Ok(Trust::Unverified));
     assert_eq!(world.call(bea, |engine, now| engine.identity().verify_scanned(&user, &code, now)), Ok(true));
     assert_eq!(world.devices[bea].engine().identity().trust(&user), Ok(Trust::Verified));
-    // Ann comes back with another identity: she, or somebody else.
     world.crash(phone, 0);
     world.devices[phone].wants_link = false;
     let list = world.platform.revoke(&world.devices[phone].certificate.clone().unwrap(), world.now);
@@ -249,16 +252,115 @@ fn a_verified_identity_that_changes_holds_back_what_is_said_until_it_is_accepted
     let fresh = world.unconnected("ann", "client", None);
     world.connect(fresh);
     world.run(HOUR);
-    assert!(world.devices[bea].events.contains(&Event::IdentityChanged(user.clone())));
+    assert!(world.devices[bea].events.contains(&Event::IdentityChanged(user)));
     assert_eq!(world.conversation(bea, talk).others[0].trust, Trust::Changed);
+    (world, bea, fresh, talk, before)
+}
+
+fn accept_identity(world: &mut World, bea: DeviceIx, fresh: DeviceIx) {
+    let user = world.user(fresh);
+    world.call(bea, |engine, now| engine.identity().accept_identity(&user, now)).unwrap();
+    world.settle();
+}
+
+// R16
+#[test]
+fn a_verified_identity_that_changes_holds_back_what_is_said_until_it_is_accepted() {
+    let (mut world, bea, fresh, talk, _) = with_a_changed_identity(7);
     world.send(bea, talk, "is it you?");
     world.settle();
     assert_eq!(states(&mut world, bea, talk).last(), Some(&SendState::Queued), "it waits");
     assert!(!has(&mut world, fresh, talk, "is it you?"));
-    world.call(bea, |engine, now| engine.identity().accept_identity(&user, now)).unwrap();
-    world.settle();
+    accept_identity(&mut world, bea, fresh);
     assert!(has(&mut world, fresh, talk, "is it you?"));
     assert_eq!(world.conversation(bea, talk).others[0].trust, Trust::Unverified);
+    world.check();
+}
+
+/// Envelopes of a device in which something is said, on the wire so far.
+fn said(world: &World, ix: DeviceIx) -> usize {
+    let says =
+        |bytes: &[u8]| !matches!(Envelope::decode(bytes).unwrap().kind, EnvelopeKind::Commit | EnvelopeKind::Welcome);
+    world.wire.iter().filter(|(from, bytes)| *from == ix && says(bytes)).count()
+}
+
+// R16 R27
+#[test]
+fn edits_reactions_deletions_and_typing_wait_as_well_for_a_changed_identity() {
+    let (mut world, bea, fresh, talk, before) = with_a_changed_identity(70);
+    let sent = said(&world, bea);
+    let (user, own) = (world.user(fresh), world.user(bea));
+    let first = world.messages(bea, talk)[0].key.id;
+    let waiting = world.send(bea, talk, "the door code is 1234");
+    world.call(bea, |engine, now| engine.messages().edit(talk, waiting, "call me", now)).unwrap();
+    world.call(bea, |engine, now| engine.messages().edit(talk, before, "good evening, Ann", now)).unwrap();
+    let theirs = MessageRef { author: user, id: first };
+    world.call(bea, |engine, now| engine.messages().react(talk, &theirs, Some("👍"), now)).unwrap();
+    let taken_back = world.send(bea, talk, "never mind");
+    let taken_back = MessageRef { author: own, id: taken_back };
+    world.call(bea, |engine, now| engine.messages().delete_for_everyone(talk, &taken_back, now)).unwrap();
+    world.call(bea, |engine, now| engine.conversations().set_typing(talk, true, now)).unwrap();
+    world.settle();
+    assert_eq!(said(&world, bea), sent, "nothing was said to whoever this is");
+    let knows = |world: &mut World, text: &str| world.texts(fresh, talk).iter().any(|shown| shown.contains(text));
+    assert!(!knows(&mut world, "1234") && !knows(&mut world, "call me"));
+    accept_identity(&mut world, bea, fresh);
+    assert!(said(&world, bea) > sent);
+    assert!(knows(&mut world, "call me"), "what was said last");
+    assert!(!knows(&mut world, "1234") && !knows(&mut world, "never mind"), "and nothing of what was taken back");
+    world.check();
+}
+
+// R16 R35
+#[test]
+fn a_file_is_uploaded_and_told_of_only_when_a_changed_identity_is_accepted() {
+    let (mut world, bea, fresh, talk, _) = with_a_changed_identity(71);
+    let sent = said(&world, bea);
+    let file = vec![7; 5_000];
+    let note = Attachment::file("note.txt", MediaType::new("text/plain").unwrap(), file.len() as u64);
+    let id =
+        world.call(bea, |engine, now| engine.attachments().send(talk, note, Draft::text("the plan"), now)).unwrap();
+    let mut stored = Vec::new();
+    assert!(
+        attachments::upload(&mut world, bea, talk, id, &file, &mut stored, usize::MAX),
+        "it may be stored meanwhile"
+    );
+    attachments::finish(&mut world, bea, talk, id, "files/0").unwrap();
+    world.run(HOUR);
+    let message = attachments::reference(&world, bea, id);
+    assert_eq!(states(&mut world, bea, talk).last(), Some(&SendState::Queued));
+    assert_eq!(said(&world, bea), sent, "whoever this is gets no key");
+    assert!(world.call(fresh, |engine, now| engine.attachments().reader(talk, &message, now)).is_err());
+    accept_identity(&mut world, bea, fresh);
+    let storage = attachments::Storage([("files/0".to_owned(), stored)].into());
+    assert!(attachments::download(&mut world, fresh, talk, &message, &storage).unwrap() == file);
+    world.check();
+}
+
+// R16 R33
+#[test]
+fn nobody_calls_or_answers_a_changed_identity_before_it_is_accepted() {
+    let (mut world, bea, fresh, talk, _) = with_a_changed_identity(72);
+    let changed = Error::Misuse(Misuse::IdentityChanged);
+    let sent = said(&world, bea);
+    let start =
+        |world: &mut World| world.call(bea, |engine, now| engine.calls().start(talk, CallKind::Voice, b"offer", now));
+    assert_eq!(start(&mut world), Err(changed.clone()));
+    let call = calls::ring(&mut world, fresh, talk);
+    assert_eq!(calls::stage(&mut world, bea, call), Stage::RingingIn, "it is shown who calls");
+    let answered = world.call(bea, |engine, now| engine.calls().accept(call, b"answer", now));
+    assert_eq!(answered, Err(changed));
+    world.run(SECOND);
+    assert_eq!(calls::stage(&mut world, fresh, call), Stage::RingingOut);
+    assert_eq!(said(&world, bea), sent, "not even that it rings");
+    // It still rings.
+    let user = world.user(fresh);
+    world.call(bea, |engine, now| engine.identity().accept_identity(&user, now)).unwrap();
+    calls::accept(&mut world, bea, call);
+    assert_eq!(calls::stage(&mut world, fresh, call), Stage::Active);
+    calls::hang_up(&mut world, bea, call);
+    world.settle();
+    assert!(start(&mut world).is_ok());
     world.check();
 }
 

@@ -1,12 +1,15 @@
 //! What a host hears of without asking: subscriptions, and the hints for notifications.
 
 use undertone::Time;
-use undertone::call::CallStatus;
+use undertone::call::{CallStatus, Stage};
+use undertone::conversation::Conversation;
 use undertone::engine::Draft;
 use undertone::envelope::{Kind, MessageRef};
 use undertone::error::{Error, Misuse};
 use undertone::hint::{About, Hint, Sound};
-use undertone::message::{Mention, MessageContent, SendState};
+use undertone::id::{ConversationId, UserId};
+use undertone::limits;
+use undertone::message::{Cursor, Mention, MessageContent, SendState};
 use undertone::policy::CallKind;
 use undertone::subscription::{SubscriptionId, Topic, Update};
 use undertone::time::{HOUR, MINUTE};
@@ -119,6 +122,43 @@ fn the_list_tells_of_new_conversations_last_messages_and_unread_counts() {
     world.check();
 }
 
+// R29, R23
+#[test]
+fn the_list_tells_how_far_the_last_message_has_come() {
+    let mut world = World::new(753);
+    let (ann, bea, talk) = world.acquaint();
+    world.send(ann, talk, "have you read this?");
+    world.settle();
+    let id = open(&mut world, ann, Topic::Conversations);
+    world.read_all(bea, talk);
+    world.settle();
+    let updates = take(&mut world, ann, id);
+    let [Update::Conversation(shown)] = &updates[..] else { panic!("{updates:?}") };
+    assert_eq!(shown.last_message.as_ref().map(|last| last.state), Some(SendState::Read));
+    world.check();
+}
+
+// R29, R23
+#[test]
+fn what_is_read_on_one_device_is_told_to_who_shows_it_on_another() {
+    let mut world = World::new(754);
+    let (ann, bea, talk) = world.acquaint();
+    let tablet = world.another(bea);
+    world.settle();
+    let message = world.send(ann, talk, "for both of your devices");
+    world.settle();
+    let id = open(&mut world, tablet, Topic::Conversation(talk));
+    world.read_all(bea, talk);
+    world.settle();
+    let updates = take(&mut world, tablet, id);
+    let told = updates.iter().any(|update| match update {
+        Update::MessageChanged(shown) => shown.key.id == message && !shown.unread,
+        _ => false,
+    });
+    assert!(told, "{updates:?}");
+    world.check();
+}
+
 // R29, R33
 #[test]
 fn calls_and_the_ringtone_are_told_to_who_subscribed_to_calls() {
@@ -137,24 +177,114 @@ fn calls_and_the_ringtone_are_told_to_who_subscribed_to_calls() {
     assert!(updates.iter().any(|u| matches!(u, Update::Call(shown) if shown.status != CallStatus::Pending)));
 }
 
+/// Page by page, as whoever is told to read anew does.
+fn texts(world: &mut World, ix: DeviceIx, talk: ConversationId) -> Vec<String> {
+    let (mut texts, mut cursor) = (Vec::new(), Cursor::Newest);
+    loop {
+        let page = world.call(ix, |engine, now| engine.messages().page(talk, cursor, limits::PAGE, now)).unwrap();
+        let oldest = page.messages.last().map(|message| message.key);
+        texts.extend(page.messages.into_iter().map(|message| match message.content {
+            MessageContent::Text(text) => text,
+            other => panic!("{other:?}"),
+        }));
+        match oldest {
+            Some(oldest) if page.more => cursor = Cursor::Before(oldest),
+            _ => return texts.into_iter().rev().collect(),
+        }
+    }
+}
+
 // R29
 #[test]
-fn a_subscriber_that_falls_behind_is_told_so_and_an_ended_one_is_unknown() {
+fn a_subscriber_to_a_conversation_that_falls_behind_reads_anew_and_has_lost_nothing() {
     let mut world = World::new(745);
     let (ann, bea, talk) = world.acquaint();
     let id = open(&mut world, ann, Topic::Conversation(talk));
-    world.disconnect(ann);
-    for n in 0..undertone::limits::SUBSCRIPTION + 1 {
-        world.send(ann, talk, &n.to_string());
+    let mut said = texts(&mut world, ann, talk);
+    for n in 0..limits::SUBSCRIPTION + 1 {
+        world.send(bea, talk, &n.to_string());
+        said.push(n.to_string());
     }
+    world.settle();
     assert_eq!(take(&mut world, ann, id), [Update::Resync]);
+    assert_eq!(texts(&mut world, ann, talk), said, "what was told by nothing else is there");
     assert!(take(&mut world, ann, id).is_empty());
-    world.send(ann, talk, "after");
+    world.send(bea, talk, "after");
+    world.settle();
     assert!(matches!(&take(&mut world, ann, id)[..], [Update::MessageAdded(_)]));
     assert!(world.call(ann, |engine, _| Ok(engine.subscriptions().close(id))).unwrap());
     let gone = world.call(ann, |engine, now| engine.subscriptions().take(id, now));
     assert_eq!(gone, Err(Error::Misuse(Misuse::UnknownSubscription)));
-    let _ = bea;
+    world.check();
+}
+
+// R29
+#[test]
+fn a_subscriber_to_the_list_that_falls_behind_reads_anew_and_has_lost_nothing() {
+    let mut world = World::new(751);
+    let sue = world.device("sue", "support");
+    world.settle();
+    world.disconnect(sue);
+    let id = open(&mut world, sue, Topic::Conversations);
+    let mut started = Vec::new();
+    for n in 0..limits::SUBSCRIPTION + 1 {
+        let user = UserId::new(format!("user {n}")).unwrap();
+        let talk = world.call(sue, |engine, now| engine.conversations().start(&user, now)).unwrap();
+        world.send(sue, talk, &n.to_string());
+        started.push((talk, user));
+    }
+    assert_eq!(take(&mut world, sue, id), [Update::Resync]);
+    let (mut listed, mut cursor) = (Vec::new(), None);
+    loop {
+        let page =
+            world.call(sue, |engine, now| engine.conversations().page(cursor.as_ref(), limits::PAGE, now)).unwrap();
+        let shown = |c: &Conversation| (c.id, c.others[0].user.clone(), c.last_message.is_some());
+        listed.extend(page.conversations.iter().map(shown));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    listed.sort_unstable();
+    started.sort_unstable();
+    assert_eq!(listed, started.into_iter().map(|(talk, user)| (talk, user, true)).collect::<Vec<_>>());
+    let (talk, ..) = listed[7];
+    assert!(take(&mut world, sue, id).is_empty());
+    world.call(sue, |engine, now| engine.conversations().pin(talk, true, now)).unwrap();
+    let updates = take(&mut world, sue, id);
+    assert!(matches!(&updates[..], [Update::Conversation(shown)] if shown.id == talk && shown.pinned));
+    world.check();
+}
+
+// R29 R33
+#[test]
+fn a_subscriber_to_calls_that_falls_behind_reads_anew_and_has_lost_nothing() {
+    let mut world = World::new(752);
+    let (ann, bea, talk) = world.acquaint();
+    let id = open(&mut world, bea, Topic::Calls);
+    let mut made = Vec::new();
+    // Each call tells of itself and of its ringtone.
+    for _ in 0..limits::SUBSCRIPTION / 2 + 1 {
+        let call = world.call(ann, |engine, now| engine.calls().start(talk, CallKind::Voice, b"offer", now)).unwrap();
+        world.run(2_000);
+        world.call(ann, |engine, now| engine.calls().hang_up(call, now)).unwrap();
+        world.run(2_000);
+        made.push(call);
+    }
+    let ringing = world.call(ann, |engine, now| engine.calls().start(talk, CallKind::Video, b"offer", now)).unwrap();
+    world.run(2_000);
+    assert_eq!(take(&mut world, bea, id), [Update::Resync]);
+    let page = world.call(bea, |engine, now| engine.calls().page(None, None, limits::PAGE_MAX, now)).unwrap();
+    made.push(ringing);
+    assert_eq!(page.calls.iter().rev().map(|call| call.id).collect::<Vec<_>>(), made, "every call");
+    let now = world.call(bea, |engine, _| engine.calls().active()).unwrap();
+    assert_eq!(now.iter().map(|call| (call.id, call.stage)).collect::<Vec<_>>(), [(ringing, Stage::RingingIn)]);
+    assert!(take(&mut world, bea, id).is_empty());
+    world.call(ann, |engine, now| engine.calls().hang_up(ringing, now)).unwrap();
+    world.run(2_000);
+    let updates = take(&mut world, bea, id);
+    assert!(updates.contains(&Update::RingtoneStop(ringing)), "{updates:?}");
+    world.check();
 }
 
 fn hints(world: &mut World, ix: DeviceIx) -> Vec<Hint> {

@@ -3,7 +3,7 @@
 use undertone::envelope::Clock;
 use undertone::time::MINUTE;
 
-use super::action::{hang_up_all, read_up_to, say_with};
+use super::action::{carry_some, hang_up_all, read_up_to, say_with};
 use super::check;
 use super::model::{Model, Pair, Terms};
 use super::net::Weather;
@@ -15,6 +15,9 @@ pub fn heal(sim: &mut Sim) {
     calm(sim);
     sim.pass(2 * MINUTE);
     hang_up_all(sim);
+    for ix in sim.model.live_devices() {
+        carry_some(sim, ix, usize::MAX);
+    }
     sim.pass(HEALING);
     sim.healed = true;
     probe(sim, &[Terms { period: -1, clock: Clock::FromSend }]);

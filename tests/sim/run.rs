@@ -1,5 +1,7 @@
 //! One seed: a platform is made, faults rage, everything heals, and then all must be well.
 
+use std::collections::BTreeMap;
+
 use undertone::engine::Engine;
 use undertone::error::Error;
 use undertone::limits;
@@ -60,6 +62,8 @@ pub struct Sim {
     pub sabotage: Option<Sabotage>,
     /// Somebody whose engine keeps no rules.
     pub hostile: Option<DeviceIx>,
+    /// Where files are kept, by their locations. It sees only what is stored.
+    pub storage: BTreeMap<String, Vec<u8>>,
 }
 
 /// Who is there: name, role, devices.
@@ -131,6 +135,7 @@ impl Sim {
             healed: false,
             sabotage: options.sabotage,
             hostile: None,
+            storage: BTreeMap::new(),
         };
         sim.world.relay.conflicts_with_holder = options.relay_conflicts;
         sim.found(options.hostile);

@@ -18,8 +18,27 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 8] =
-    ["blocked", "calls", "calls completed", "edited", "expired", "expired unseen", "payments", "rings"];
+pub const SEEN: [&str; 19] = [
+    "answers",
+    "blocked",
+    "calls",
+    "calls completed",
+    "discreet",
+    "drafts",
+    "edited",
+    "expired",
+    "expired unseen",
+    "fetched",
+    "files",
+    "forwarded",
+    "found",
+    "mentions",
+    "not found",
+    "payments",
+    "read in secret",
+    "rings",
+    "updates",
+];
 
 impl Tally {
     /// Every kind at zero: what never happens must be seen.

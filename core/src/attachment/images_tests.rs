@@ -147,6 +147,20 @@ fn r14_decompression_bombs_are_refused_before_they_are_decoded() {
     let vp8l = webp.windows(4).position(|window| window == b"VP8L").unwrap() + 9;
     webp[vp8l..vp8l + 4].copy_from_slice(&(16_382u32 | 16_382 << 14).to_le_bytes());
     assert_eq!(prepare(&webp, Wish::default()), Err(ImageFault::TooLarge));
+    // A JPEG of some hundred bytes that says 65,500 × 65,500: its frame header (ITU T.81, B.2.2).
+    let jpeg = with_exif(&two_colours(8, 8), 1);
+    let says = |width: u16, height: u16| {
+        let mut bomb = jpeg.clone();
+        let frame = bomb.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+        bomb[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+        bomb[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+        bomb
+    };
+    assert!(jpeg.len() < 1_000 && prepare(&says(8, 8), Wish::default()).is_ok());
+    for (width, height) in [(65_500, 65_500), (65_535, 2_048), (1_100, 65_535)] {
+        assert_eq!(prepare(&says(width, height), Wish::default()), Err(ImageFault::TooLarge), "{width} × {height}");
+        assert_eq!(look(&says(width, height), true), Err(ImageFault::TooLarge));
+    }
     // A GIF whose canvas is 65,535 × 65,535.
     let mut gif = encoded(two_colours(2, 2), ImageFormat::Gif);
     gif[6..10].copy_from_slice(&[0xff; 4]);

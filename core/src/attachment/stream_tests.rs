@@ -119,7 +119,7 @@ fn r14_a_flipped_bit_anywhere_and_a_wrong_key_are_refused() {
 }
 
 #[test]
-fn r14_a_claim_of_ten_gigabytes_takes_no_memory_and_fails_at_the_first_piece() {
+fn r14_a_claim_of_ten_gigabytes_fails_at_the_first_piece() {
     let (stored, _) = seal(&file(1_000));
     let layout = Layout::new(10_000_000_000).unwrap();
     let mut opener = Opener::new(&key(), layout);

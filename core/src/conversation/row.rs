@@ -244,7 +244,7 @@ pub(crate) fn read_elsewhere(
     message: &mut MessageRow,
 ) -> Result<()> {
     message.unread = false;
-    message::store(&ctx.tx, id, place, message)?;
+    changed(ctx, id, place, message)?;
     ctx.tx.delete(Table::Unread, &place.row(id));
     ctx.tx.change(Change::Read(id, place, Box::new(message.clone()), Reader::Elsewhere));
     let mut row = require(&ctx.tx, id)?;

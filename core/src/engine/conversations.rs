@@ -211,6 +211,8 @@ impl Conversations<'_> {
         }
         self.0.mutate(now, |ctx| {
             let mut row = conversation::require(&ctx.tx, id)?;
+            #[cfg(feature = "sabotage")]
+            let draft = draft.filter(|_| !ctx.config.sabotaged(crate::sabotage::Sabotage::DraftForgotten));
             let before = std::mem::replace(&mut row.draft, draft.filter(|draft| !draft.is_empty()));
             conversation::store(&mut ctx.tx, &row)?;
             if before.is_some() { erase::soon(ctx) } else { Ok(()) }

@@ -45,7 +45,7 @@ impl Engine {
         }
         self.memory.purge_at = self.memory.purge_at.map(|at| at.min(now));
         while search::is_due(&self.memory, now) {
-            self.transact(now, search::step)?;
+            self.search_step(now)?;
             self.memory.purge_at = self.memory.purge_at.map(|at| at.min(now));
         }
         while self.erase_step(now)? == Progress::More {}

@@ -467,7 +467,14 @@ impl Engine {
     }
 
     fn push_event(&mut self, event: Event) {
-        self.subscriptions.note(&event);
+        #[cfg(not(feature = "sabotage"))]
+        let told = true;
+        #[cfg(feature = "sabotage")]
+        let told = !matches!(event, Event::MessageChanged(..))
+            || !self.config.sabotaged(crate::sabotage::Sabotage::ChangesUntold);
+        if told {
+            self.subscriptions.note(&event);
+        }
         self.vitals.event(&event, self.memory.clock);
         if self.events >= limits::EVENTS {
             return;

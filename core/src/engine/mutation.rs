@@ -143,9 +143,15 @@ impl Engine {
         }
         // One step a mutation: it is the longest that there is, and what it leaves can wait for the next one.
         if search::is_due(&self.memory, now) {
-            self.transact(now, search::step)?;
+            self.search_step(now)?;
         }
         Ok(())
+    }
+
+    /// One step of keeping the index. What it has written anew without words that are gone waits for a round, since the one
+    /// that was due when they went may be over.
+    pub(super) fn search_step(&mut self, now: Time) -> Result<()> {
+        self.transact(now, |ctx| if search::step(ctx)? { erase::soon(ctx) } else { Ok(()) })
     }
 
     /// Deletes messages that are due, as many as a host that waits can bear; what is left has a deadline.

@@ -190,6 +190,10 @@ pub(super) fn insert(
     if message::find(&ctx.tx, conversation, &author, id)?.is_some() {
         return Ok(());
     }
+    // It came in another envelope before, and has gone since: it was read, or deleted.
+    if !carrier.again && dedup::came_again(ctx, sender.device(), carrier.envelope)? {
+        return Ok(());
+    }
     if !carrier.again && is_dropped(ctx, &author)? {
         // They cannot tell: it counts as delivered.
         return receipt::owe(ctx, conversation, Mark::Delivered, &author, id);
@@ -253,6 +257,10 @@ fn body(ctx: &Ctx<'_>, kind: Kind, bytes: &[u8]) -> Result<(Body, Marks)> {
         (Body::Unknown(..), _) => Ok((Body::Unknown(kind, bytes.to_vec().into()), Marks::default())),
         (body, changed) => {
             let marks = marks.fitting(&body, changed)?;
+            #[cfg(feature = "sabotage")]
+            let dropped = ctx.config.sabotaged(crate::sabotage::Sabotage::MarksDropped);
+            #[cfg(feature = "sabotage")]
+            let marks = if dropped { Marks::default() } else { marks };
             Ok((body, marks))
         }
     }
@@ -397,6 +405,22 @@ mod tests {
         let (ann, bea) = (certified("ann", 2), certified("bea", 1));
         let owed = |sender, again| inserted(sender, again).1;
         assert_eq!([owed(&bea, false), owed(&bea, true), owed(&ann, false), owed(&ann, true)], [1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_came_again_and_has_gone_since_does_not_come_back_with_its_first_envelope() {
+        for (first, comes) in [(LOST, false), (EnvelopeId::from_bytes([6; 16]), true)] {
+            let (mut engine, talk, phone) = begun();
+            let (content, padded) = (text(), text().encode().unwrap());
+            let id = content.head.id;
+            let carrier = Carrier { envelope: first, accepted: NOW, frank: None, padded: &padded, again: false };
+            let found = engine.mutate(NOW, |ctx| {
+                dedup::note_again(ctx, phone.device(), LOST)?;
+                insert(ctx, talk, &phone, content, carrier)?;
+                message::find(&ctx.tx, talk, phone.user(), id)
+            });
+            assert_eq!(found.unwrap().is_some(), comes);
+        }
     }
 
     #[test]

@@ -91,6 +91,10 @@ pub(crate) fn moved(
         return Ok(());
     }
     removed(ctx, conversation, from, row)?;
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::MovedUnindexed) {
+        return Ok(());
+    }
     added(ctx, conversation, to, row)
 }
 
@@ -156,14 +160,15 @@ fn enough((count, bytes): (usize, usize)) -> bool {
     count >= limits::SEARCH_FRESH || bytes >= limits::SEARCH_FRESH_BYTES
 }
 
-/// One step of what is due.
-pub(crate) fn step(ctx: &mut Ctx<'_>) -> Result<()> {
+/// One step of what is due. Says whether words of what is gone went with it: rows that held them are to be made
+/// unreadable.
+pub(crate) fn step(ctx: &mut Ctx<'_>) -> Result<bool> {
     let waiting = ctx.memory.unindexed;
     match (enough(waiting), ctx.memory.merge) {
         // Merging is what keeps up with packing, unless there is very much to pack.
-        (true, true) if waiting.0 >= 4 * limits::SEARCH_FRESH => pack(ctx),
+        (true, true) if waiting.0 >= 4 * limits::SEARCH_FRESH => pack(ctx).map(|()| false),
         (_, true) => merge_some(ctx),
-        (true, false) => pack(ctx),
+        (true, false) => pack(ctx).map(|()| false),
         (false, false) => purge(ctx),
     }
 }
@@ -228,11 +233,11 @@ fn pack(ctx: &mut Ctx<'_>) -> Result<()> {
 }
 
 /// Merges segments of like size.
-fn merge_some(ctx: &mut Ctx<'_>) -> Result<()> {
+fn merge_some(ctx: &mut Ctx<'_>) -> Result<bool> {
     let mut ladder = ladder(&ctx.tx)?;
     let Some(chosen) = choose(&ladder) else {
         ctx.tx.effect(Effect::Merge(false));
-        return Ok(());
+        return Ok(false);
     };
     let roots: Vec<Root> =
         chosen.iter().map(|rung| load_root(&ctx.tx, rung.newest, rung.segment)).collect::<Result<_>>()?;
@@ -240,11 +245,11 @@ fn merge_some(ctx: &mut Ctx<'_>) -> Result<()> {
 }
 
 /// Writes a segment anew of which messages are gone, and puts the next one off a little.
-fn purge(ctx: &mut Ctx<'_>) -> Result<()> {
+fn purge(ctx: &mut Ctx<'_>) -> Result<bool> {
     let range = KeyRange { from: &[GONE], to: &[LADDER] };
     let rows = ctx.tx.scan(Table::Search, range, Direction::Forward, 2)?;
     ctx.tx.effect(Effect::Purge(None));
-    let Some((key, row)) = rows.first() else { return Ok(()) };
+    let Some((key, row)) = rows.first() else { return Ok(false) };
     if rows.len() > 1 {
         ctx.tx.effect(Effect::Purge(Some(ctx.now.plus(PAUSE))));
     }
@@ -255,8 +260,8 @@ fn purge(ctx: &mut Ctx<'_>) -> Result<()> {
     rewrite(ctx, &mut ladder, &[root])
 }
 
-/// Makes one segment of several, without what is gone; none when nothing is left.
-fn rewrite(ctx: &mut Ctx<'_>, ladder: &mut Ladder, roots: &[Root]) -> Result<()> {
+/// Makes one segment of several, without what is gone; none when nothing is left. Says whether something was gone.
+fn rewrite(ctx: &mut Ctx<'_>, ladder: &mut Ladder, roots: &[Root]) -> Result<bool> {
     let built = merge::join(&ctx.tx, ladder.next, roots)?;
     ladder.rungs.retain(|rung| roots.iter().all(|root| root.segment != rung.segment));
     let old: usize = roots.iter().map(Root::rows).sum();
@@ -264,14 +269,18 @@ fn rewrite(ctx: &mut Ctx<'_>, ladder: &mut Ladder, roots: &[Root]) -> Result<()>
     if roots.len() > 1 && (old + new > ENOUGH_ROWS || new > ENOUGH_ROWS / 2) {
         // Steps between ordinals grow by merging, and here so much that one batch could not hold it, now or when the
         // segment is written anew: they stay apart.
-        return note(ctx, ladder);
+        note(ctx, ladder)?;
+        return Ok(false);
     }
+    let mut some_gone = false;
     for root in roots {
+        some_gone |= ctx.tx.get(Table::Search, &gone_key(root.segment))?.is_some();
         root.pages().for_each(|key| ctx.tx.delete(Table::SearchSegment, &key));
         ctx.tx.delete(Table::Search, &root_key(root.newest, root.segment));
         ctx.tx.delete(Table::Search, &gone_key(root.segment));
     }
-    settle(ctx, ladder, built)
+    settle(ctx, ladder, built)?;
+    Ok(some_gone)
 }
 
 /// Stages a new segment, and what is to be done next.

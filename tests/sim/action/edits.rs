@@ -14,7 +14,7 @@ use crate::sim::world::DeviceIx;
 /// An own text gets another wording, or two at once on two devices.
 pub(super) fn edit(sim: &mut Sim) {
     let Some((ix, pair, talk)) = place(sim) else { return };
-    let Some((message, at)) = some(sim, ix, talk, |sim, m, at| m.own && sim.model.lines[at].payment.is_none()) else {
+    let Some((message, at)) = some(sim, ix, talk, |sim, m, at| m.own && sim.model.lines[at].is_plain()) else {
         return;
     };
     reword(sim, ix, talk, &message, at);

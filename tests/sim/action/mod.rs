@@ -2,9 +2,12 @@
 
 mod blocks;
 mod calls;
+mod discretion;
 mod edits;
+mod files;
 mod kept;
 mod look;
+mod marks;
 mod payments;
 mod people;
 mod talk;
@@ -14,6 +17,7 @@ use undertone::error::{Error, Misuse};
 use undertone::id::ConversationId;
 
 pub use calls::hang_up_all;
+pub use files::carry_some;
 pub use talk::{read_up_to, say, say_with};
 
 use super::check;
@@ -23,10 +27,15 @@ use super::run::{PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 41] = [
+pub const ACTIONS: [&str; 49] = [
     "start",
     "start forbidden",
     "send",
+    "answer a text",
+    "forward",
+    "send file",
+    "carry files",
+    "fetch file",
     "type",
     "read",
     "react",
@@ -43,6 +52,9 @@ pub const ACTIONS: [&str; 41] = [
     "mute",
     "pin",
     "set period",
+    "set privacy",
+    "draft",
+    "follow",
     "edit",
     "edit another's",
     "delete",
@@ -84,10 +96,15 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 39] = [
+const WEIGHTS: [(u64, Deed); 47] = [
     (60, talk::start),
     (10, talk::start_forbidden),
-    (480, talk::send),
+    (400, talk::send),
+    (50, marks::answer),
+    (30, marks::forward),
+    (16, files::send),
+    (16, files::carry),
+    (30, files::fetch),
     (60, talk::types),
     (160, talk::read),
     (60, talk::react),
@@ -104,6 +121,9 @@ const WEIGHTS: [(u64, Deed); 39] = [
     (8, kept::mute),
     (8, kept::pin),
     (6, kept::set_period),
+    (8, discretion::decide),
+    (12, discretion::draft),
+    (40, discretion::follow),
     (50, edits::edit),
     (4, edits::edit_anothers),
     (16, edits::delete),

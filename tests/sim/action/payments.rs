@@ -7,10 +7,10 @@ use undertone::id::ConversationId;
 use undertone::message::{Message, SendState};
 use undertone::structured::{PaymentRequest, PaymentState, Structured};
 
-use super::talk::write;
+use super::talk::{Wish, write};
 use super::{Done, at_once, done, may_refuse, place};
 use crate::sim::check;
-use crate::sim::model::{Doubt, NEEDLE, Pair, Terms};
+use crate::sim::model::{Doubt, Marks, NEEDLE, Pair, Terms};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
@@ -22,7 +22,8 @@ pub(super) fn ask(sim: &mut Sim) {
     let card = PaymentRequest { note: note.clone(), ..PaymentRequest::new(2_400, "EUR") };
     let terms = Terms { period: -1, clock: undertone::envelope::Clock::FromSend };
     let draft = Draft { period: Some(terms.period), clock: Some(terms.clock), ..Draft::text("") };
-    let asked = write(sim, (ix, pair, talk), note, Some(terms), "ask for a payment", |engine, now| {
+    let wish = Wish { text: note, terms: Some(terms), marks: Marks::default(), what: "ask for a payment" };
+    let asked = write(sim, (ix, pair, talk), wish, |engine, now| {
         engine.messages().send_structured(talk, Structured::Payment(card), draft, now)
     });
     if let Some(at) = asked {

@@ -12,7 +12,7 @@ use undertone::time::Time;
 use super::{Done, done, is_allowed, may_refuse, not_to_blocked, place};
 use crate::sim::check;
 use crate::sim::device::is_fatal;
-use crate::sim::model::{Doubt, Fate, Line, Model, NEEDLE, Pair, Reading, Terms, UserIx};
+use crate::sim::model::{Doubt, Fate, Line, Marks, Model, NEEDLE, Pair, Reading, Terms, UserIx};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
@@ -78,16 +78,25 @@ pub fn say_with(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId, t
     let text = format!("{NEEDLE} {} of device {ix}", sim.model.lines.len());
     let (period, clock) = (terms.map(|terms| terms.period), terms.map(|terms| terms.clock));
     let draft = Draft { period, clock, ..Draft::text(text.clone()) };
-    write(sim, (ix, pair, talk), text, terms, "send", |engine, now| engine.messages().send(talk, draft, now));
+    let wish = Wish { text, terms, marks: Marks::default(), what: "send" };
+    write(sim, (ix, pair, talk), wish, |engine, now| engine.messages().send(talk, draft, now));
+}
+
+/// What is to be written.
+pub(super) struct Wish {
+    pub text: String,
+    /// `None` as the conversation has it.
+    pub terms: Option<Terms>,
+    pub marks: Marks,
+    /// What it is called to do so.
+    pub what: &'static str,
 }
 
 /// Has a device write something, and writes it down.
 pub(super) fn write(
     sim: &mut Sim,
     (ix, pair, talk): (DeviceIx, Pair, ConversationId),
-    text: String,
-    terms: Option<Terms>,
-    what: &str,
+    Wish { text, terms, marks, what }: Wish,
     send: impl FnOnce(&mut Engine, Time) -> Result<MessageId, Error>,
 ) -> Option<usize> {
     let usual = sim.ask(ix, |engine, now| engine.conversations().get(talk, now));
@@ -122,6 +131,7 @@ pub(super) fn write(
         retried: false,
         written,
         terms: terms.unwrap_or(usual),
+        marks,
         sent: None,
         author_knows: false,
         reads: Vec::new(),
@@ -130,6 +140,7 @@ pub(super) fn write(
         hidden: BTreeSet::new(),
         maybe_deleted: false,
         payment: None,
+        file: None,
     }))
 }
 
@@ -142,7 +153,11 @@ pub(super) fn types(sim: &mut Sim) {
     let (user, may_refuse) = (sim.user(ix), may_refuse(sim, ix, pair, talk));
     let unknown = Error::Misuse(Misuse::UnknownConversation);
     match done(sim, ix, "type", said, |error| *error == unknown || may_refuse(error)) {
-        Done::Sure(()) | Done::Maybe(Some(())) => drop(sim.model.typed.insert((pair, user), sim.world.now)),
+        // Whoever keeps that to oneself has not typed, for all that others are to see.
+        Done::Sure(()) | Done::Maybe(Some(())) if sim.model.discretion(user, ix).is_none_or(|told| told.typing) => {
+            sim.model.typed.insert((pair, user), sim.world.now);
+        }
+        Done::Sure(()) | Done::Maybe(Some(())) => {}
         Done::Maybe(None) | Done::Refused => {}
     }
 }
@@ -176,7 +191,8 @@ pub fn read_up_to(sim: &mut Sim, ix: DeviceIx, _pair: Pair, talk: ConversationId
         }
         if unread {
             let told = !sim.model.has_blocked(user, sim.model.lines[line].author);
-            sim.model.lines[line].reads.push(Reading { device: ix, at, world, sure, told });
+            let quiet = sim.model.discretion(user, ix).is_some_and(|told| !told.read_receipts);
+            sim.model.lines[line].reads.push(Reading { device: ix, at, world, sure, told, quiet });
         }
         if unread && !sure {
             // What of it has happened shows when the engine is open again.

@@ -85,6 +85,17 @@ fn decide(sim: &mut Sim, ix: DeviceIx, there: &There, doubt: Doubt) {
                 sim.model.read.entry(user).or_default().insert(at);
             }
         }
+        Doubt::Discretion => {
+            let user = sim.user(ix);
+            let Some(settings) = sim.ask(ix, |engine, _| engine.privacy().settings()) else { return };
+            let decided = sim.model.discretions.get_mut(&user).expect("it was noted");
+            (decided.settings, decided.sure) = (settings, true);
+        }
+        Doubt::Draft(pair) => {
+            let talk = sim.model.conversations[&pair];
+            let Some(shown) = sim.ask(ix, |engine, now| engine.conversations().get(talk, now)) else { return };
+            sim.model.drafts.insert((ix, pair), shown.draft);
+        }
         Doubt::Blocked(other) => {
             let user = sim.user(ix);
             let name = sim.world.user_named(&sim.model.people[other].name.clone());

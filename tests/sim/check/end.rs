@@ -54,9 +54,11 @@ pub(super) fn outcome(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
         // Whoever lost a device took with it what only that one could read or say.
         let exempt = someone_lost(sim, line.pair) || sim.model.standing[&ix] != Standing::Founder;
         // Whom one blocks is told nothing of reading, and what they say of it is not heard.
-        let silent = sim.model.ever_blocked(line.pair);
+        let silent = sim.model.ever_blocked(line.pair) || sim.model.discretions.contains_key(&reader);
+        let quiet = sim.model.is_kept_quiet(line);
+        sim.tally.seen("read in secret", u64::from(quiet));
         let wrong = match message.state {
-            SendState::Read => !read,
+            SendState::Read => !read || quiet,
             SendState::Delivered => read && !exempt && !silent,
             SendState::Failed(FailedReason::Cancelled) => line.fate != Fate::Cancelled,
             SendState::Failed(_) => line.allowed && line.fate == Fate::Sent,
@@ -65,7 +67,9 @@ pub(super) fn outcome(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
         if wrong {
             let (state, fate, between) = (message.state, line.fate, (line.pair.0, line.pair.1));
             let (text, key) = (&line.text, message.key);
-            let what = format!("device {ix}: {state:?}, read {read}, {fate:?}, between {between:?}: {text}, {key:?}");
+            let quiet = if quiet { "kept quiet: " } else { "" };
+            let what =
+                format!("device {ix}: {quiet}{state:?}, read {read}, {fate:?}, between {between:?}: {text}, {key:?}");
             sim.violation(what);
         }
     }
@@ -94,9 +98,10 @@ pub(super) fn as_written(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
     for message in messages {
         let Some(at) = line(sim, message) else { continue };
         let line = &sim.model.lines[at];
-        // What failed was never sent, and stays where it was written by whatever the clock showed.
+        // What failed was never sent, and stays where it was written by whatever the clock showed. A file goes out when it is
+        // stored.
         let failed = matches!(message.state, SendState::Failed(_));
-        if line.fate != Fate::Sent || line.retried || failed {
+        if line.fate != Fate::Sent || line.retried || line.file.is_some() || failed {
             continue;
         }
         let before = newest.insert(line.device, at);

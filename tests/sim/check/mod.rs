@@ -2,25 +2,32 @@
 
 mod blocks;
 mod calls;
+mod discretion;
 mod doubts;
 mod edits;
 mod end;
 mod expiry;
+mod files;
 mod kept;
+mod marks;
+mod mirrors;
 mod payments;
+mod search;
 mod view;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use undertone::id::{CallId, ConversationId, DeviceId, Hash32};
-use undertone::message::{MessageKey, SendState};
+use undertone::message::{Message, MessageKey, SendState};
 use undertone::search::{Scope, SearchQuery};
 
 pub use doubts::resolve;
 pub use edits::not_found;
 pub use end::someone_lost;
 pub use expiry::{Unseen, must_be_gone, tick, unseen, unseen_now};
+pub use files::{reads_file, same_bytes, stored};
+pub use mirrors::follow;
 pub use view::{line, page, recent, shown, text};
 
 use super::model::Pair;
@@ -42,6 +49,8 @@ pub struct Watch {
     shown: BTreeMap<(DeviceIx, Pair), BTreeSet<usize>>,
     clocks: BTreeMap<DeviceIx, expiry::Clocks>,
     rings: BTreeMap<(DeviceIx, CallId), calls::Ring>,
+    /// What subscribers have made of what they were told.
+    mirrors: BTreeMap<DeviceIx, mirrors::Mirror>,
 }
 
 impl Watch {
@@ -75,6 +84,7 @@ pub fn always(sim: &mut Sim) {
         let Some(messages) = recent(sim, ix, talk) else { return };
         messages
     };
+    discretion::draft(sim, ix, pair, talk);
     view::one_view(sim, ix, pair, talk, &messages);
     view::monotonic(sim, ix, &messages);
 }
@@ -124,6 +134,7 @@ pub fn healed(sim: &mut Sim) {
     wire::wire(sim);
     wire::told(sim);
     let conversations: Vec<(Pair, ConversationId)> = sim.model.conversations.iter().map(|(p, c)| (*p, *c)).collect();
+    let mut all: BTreeMap<DeviceIx, Vec<(ConversationId, Vec<Message>)>> = BTreeMap::new();
     for (pair, talk) in conversations {
         let mut views = Vec::new();
         for ix in sim.model.live_devices() {
@@ -142,6 +153,10 @@ pub fn healed(sim: &mut Sim) {
             let lines: Vec<usize> = messages.iter().filter_map(|m| line(sim, m)).collect();
             blocks::dropped(sim, ix, &lines);
             blocks::decided(sim, ix, pair, talk);
+            discretion::decided(sim, ix, pair);
+            files::complete(sim, ix, &messages);
+            discretion::draft(sim, ix, pair, talk);
+            all.entry(ix).or_default().push((talk, messages.clone()));
             views.push((ix, messages));
         }
         let devices: Vec<DeviceIx> = views.iter().map(|(ix, _)| *ix).collect();
@@ -152,6 +167,11 @@ pub fn healed(sim: &mut Sim) {
         kept::alike(sim, pair, talk, &devices);
         calls::agree(sim, pair, talk, &views);
     }
+    for (ix, shown) in all {
+        search::finds_what_is_shown(sim, ix, &shown);
+    }
+    mirrors::in_the_end(sim);
+    files::storage(sim);
     expiry::rows(sim);
     wire::disks(sim);
     wire::thieves(sim);

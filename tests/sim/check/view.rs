@@ -6,7 +6,7 @@ use undertone::id::ConversationId;
 use undertone::message::{Cursor, Message, MessageContent, SendState};
 use undertone::structured::Structured;
 
-use super::{blocks, edits, expiry};
+use super::{blocks, edits, expiry, marks};
 use crate::sim::model::{Fate, Model, Pair};
 use crate::sim::run::{PAGE, Sim};
 use crate::sim::world::DeviceIx;
@@ -46,13 +46,19 @@ pub fn text(message: &Message) -> Option<&str> {
             Structured::Payment(request) => Some(&request.note),
             _ => None,
         },
+        MessageContent::Attachment(attachment) => Some(&attachment.caption),
         _ => None,
     }
 }
 
 /// The line that a message is, if it is one.
 pub fn line(sim: &Sim, message: &Message) -> Option<usize> {
-    text(message).and_then(|text| sim.model.line_of(text))
+    let text = text(message)?;
+    let forwarded = || {
+        let pair = sim.model.conversations.iter().find(|(_, talk)| **talk == message.conversation)?.0;
+        sim.model.forwarded(text, *pair, sim.model.person_named(message.author.as_str())?)
+    };
+    message.forwarded.then(forwarded).flatten().or_else(|| sim.model.line_of(text))
 }
 
 /// Lines of a look at the newest ones.
@@ -79,7 +85,7 @@ pub(super) fn one_view(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: Conversati
     let mut seen = BTreeSet::new();
     for message in messages {
         let Some(text) = text(message) else { continue };
-        let Some(at) = sim.model.line_of(text) else {
+        let Some(at) = line(sim, message) else {
             sim.violation(format!("device {ix} shows what nobody wrote: {text}"));
             continue;
         };
@@ -89,6 +95,7 @@ pub(super) fn one_view(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: Conversati
         expiry::of_one(sim, ix, at, message);
         edits::of_one(sim, ix, at);
         blocks::of_one(sim, ix, at);
+        marks::of_one(sim, ix, at, message);
         let line = &sim.model.lines[at];
         let author = sim.model.people[line.author].name.clone();
         let (right_pair, right_author) = (line.pair == pair, message.author.as_str() == author);

@@ -68,7 +68,8 @@ pub(super) fn typing(sim: &mut Sim) {
             let other = Model::other(pair, user);
             let typed = sim.model.typed.get(&(pair, other)).is_some_and(|at| now.since(*at) <= under_way);
             let right = shown.iter().all(|shown| shown.as_str() == sim.model.people[other].name);
-            let good = shown.is_empty() || (heard && typed && right);
+            let curious = sim.model.discretion(user, ix).is_none_or(|told| told.typing);
+            let good = shown.is_empty() || (heard && typed && right && curious);
             if !good {
                 let what = format!("heard {heard}, typed {typed}, the right one {right}");
                 sim.violation(format!("device {ix} shows somebody typing: {what}"));

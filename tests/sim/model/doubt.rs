@@ -2,7 +2,7 @@
 
 use undertone::structured::PaymentState;
 
-use super::UserIx;
+use super::{Pair, UserIx};
 
 /// Something that has happened on a device, or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,4 +15,8 @@ pub enum Doubt {
     Read(usize),
     /// A block by the device's user.
     Blocked(UserIx),
+    /// What the device's user tells others.
+    Discretion,
+    /// What was begun to be written in a conversation.
+    Draft(Pair),
 }

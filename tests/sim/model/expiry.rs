@@ -37,6 +37,8 @@ pub struct Reading {
     pub sure: bool,
     /// Whether the author is told: who reads had never blocked them by then.
     pub told: bool,
+    /// Whether it was for sure to be kept from the author, but for what goes by reading.
+    pub quiet: bool,
 }
 
 /// For so long a message is kept that nobody reads, if it goes by reading.

@@ -7,6 +7,7 @@ use undertone::structured::PaymentState;
 use undertone::time::Time;
 
 use super::expiry::{Reading, Sent, Terms};
+use super::marks::Marks;
 use super::wording::Wording;
 use super::{Pair, UserIx};
 use crate::sim::world::DeviceIx;
@@ -42,6 +43,7 @@ pub struct Line {
     /// When it was written: the world's time, and that of its author's device.
     pub written: (Time, Time),
     pub terms: Terms,
+    pub marks: Marks,
     /// When it was sent, once any device has shown it, and whether its author's device knows.
     pub sent: Option<Sent>,
     pub author_knows: bool,
@@ -56,12 +58,19 @@ pub struct Line {
     pub maybe_deleted: bool,
     /// If it asks for a payment: what the two sides have said of that, each with whether it is sure.
     pub payment: Option<Vec<(PaymentState, bool)>>,
+    /// Its file, if it has one.
+    pub file: Option<Vec<u8>>,
 }
 
 impl Line {
     /// Whether somebody deleted it, here or everywhere, as far as a device is concerned.
     pub fn is_taken_from(&self, ix: DeviceIx) -> bool {
         self.maybe_deleted || !self.deleted.is_empty() || self.hidden.contains(&ix)
+    }
+
+    /// Whether it is nothing but a text.
+    pub fn is_plain(&self) -> bool {
+        self.payment.is_none() && self.file.is_none()
     }
 
     /// Whether a device that deleted it must never show it again.

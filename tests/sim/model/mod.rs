@@ -7,18 +7,22 @@ use undertone::time::Time;
 
 pub use blocks::Block;
 pub use calls::{Deed, Dial};
+pub use discretion::Discretion;
 pub use doubt::Doubt;
 pub use expiry::{Reading, Sent, Terms};
 pub use line::{Fate, Line};
+pub use marks::Marks;
 pub use wording::Wording;
 
 use super::world::DeviceIx;
 
 mod blocks;
 mod calls;
+mod discretion;
 mod doubt;
 mod expiry;
 mod line;
+mod marks;
 mod wording;
 
 /// A user's number.
@@ -66,6 +70,8 @@ pub struct Model {
     pub started: BTreeSet<Pair>,
     pub lines: Vec<Line>,
     by_text: BTreeMap<String, usize>,
+    /// What was forwarded, by where to and by whom: it says what another line says.
+    by_forward: BTreeMap<(String, Pair, UserIx), usize>,
     /// When a user last typed in a conversation, on whatever device.
     pub typed: BTreeMap<(Pair, UserIx), Time>,
     /// Who has read what of others.
@@ -73,6 +79,10 @@ pub struct Model {
     /// Who has ever blocked whom.
     pub blocks: BTreeMap<(UserIx, UserIx), Block>,
     pub calls: BTreeMap<CallId, Dial>,
+    /// What users decided to tell others of themselves, if they ever did.
+    pub discretions: BTreeMap<UserIx, Discretion>,
+    /// What was begun to be written on a device.
+    pub drafts: BTreeMap<(DeviceIx, Pair), Option<String>>,
     /// What devices were told while their stores failed: it has happened, or it has not.
     pub doubts: BTreeMap<DeviceIx, Vec<Doubt>>,
     /// Pairs whose conversation ever had a period: what engines note there goes by itself.
@@ -119,7 +129,11 @@ impl Model {
 
     /// Writes down that a device was told to send.
     pub fn wrote(&mut self, line: Line) -> usize {
-        self.by_text.insert(line.text.clone(), self.lines.len());
+        if line.marks.forwarded {
+            self.by_forward.insert((line.text.clone(), line.pair, line.author), self.lines.len());
+        } else {
+            self.by_text.insert(line.text.clone(), self.lines.len());
+        }
         self.lines.push(line);
         self.lines.len() - 1
     }
@@ -133,6 +147,17 @@ impl Model {
 
     pub fn line_of(&self, text: &str) -> Option<usize> {
         self.by_text.get(text).copied()
+    }
+
+    /// The line that somebody has forwarded into a conversation, by what it says.
+    pub fn forwarded(&self, text: &str, pair: Pair, author: UserIx) -> Option<usize> {
+        self.by_forward.get(&(text.to_owned(), pair, author)).copied()
+    }
+
+    /// Whether a text was ever said between two users.
+    pub fn was_said(&self, text: &str, pair: Pair) -> bool {
+        let says = |line: &Line| line.text == text || line.wordings.iter().any(|wording| wording.text == text);
+        self.lines.iter().any(|line| line.pair == pair && says(line))
     }
 
     pub fn other(pair: Pair, user: UserIx) -> UserIx {

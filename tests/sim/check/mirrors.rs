@@ -1,0 +1,155 @@
+//! Subscribers: what one has made of all updates is what a query says.
+
+use std::collections::BTreeMap;
+
+use undertone::conversation::Conversation;
+use undertone::id::ConversationId;
+use undertone::message::{Message, MessageKey};
+use undertone::subscription::{SubscriptionId, Topic, Update};
+
+use super::view::shown;
+use crate::sim::run::Sim;
+use crate::sim::world::DeviceIx;
+
+/// What a subscriber shows: a conversation, and the list.
+pub struct Mirror {
+    /// How often the engine had been opened: subscriptions end with it.
+    opens: u64,
+    talk: ConversationId,
+    messages: (SubscriptionId, BTreeMap<MessageKey, Message>),
+    list: (SubscriptionId, BTreeMap<ConversationId, Conversation>),
+}
+
+/// A device takes what has changed of a conversation and of the list, or subscribes to them.
+pub fn follow(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) {
+    let opens = sim.world.devices[ix].opens;
+    match sim.watch.mirrors.remove(&ix).filter(|mirror| mirror.opens == opens) {
+        Some(mirror) => drop(compare(sim, ix, mirror)),
+        None => drop(open(sim, ix, talk)),
+    }
+}
+
+/// Every subscriber that is left is compared once more.
+pub(super) fn in_the_end(sim: &mut Sim) {
+    for ix in sim.running() {
+        let opens = sim.world.devices[ix].opens;
+        if let Some(mirror) = sim.watch.mirrors.remove(&ix).filter(|mirror| mirror.opens == opens) {
+            let _ = compare(sim, ix, mirror);
+        }
+    }
+}
+
+fn open(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) -> Option<()> {
+    let messages = sim.ask(ix, |engine, _| engine.subscriptions().open(Topic::Conversation(talk)))?;
+    let list = sim.ask(ix, |engine, _| engine.subscriptions().open(Topic::Conversations))?;
+    let mirror = Mirror {
+        opens: sim.world.devices[ix].opens,
+        talk,
+        messages: (messages, read_messages(sim, ix, talk)?),
+        list: (list, read_list(sim, ix)?),
+    };
+    sim.watch.mirrors.insert(ix, mirror);
+    Some(())
+}
+
+/// Takes the updates in, and compares. Now and then it ends afterwards, so that another conversation is followed.
+fn compare(sim: &mut Sim, ix: DeviceIx, mut mirror: Mirror) -> Option<()> {
+    let (id, list_id) = (mirror.messages.0, mirror.list.0);
+    for update in sim.ask(ix, |engine, now| engine.subscriptions().take(id, now))? {
+        sim.tally.seen("updates", 1);
+        match update {
+            Update::MessageAdded(message) | Update::MessageChanged(message) => {
+                mirror.messages.1.insert(message.key, *message);
+            }
+            Update::MessageRemoved(key) => drop(mirror.messages.1.remove(&key)),
+            Update::Resync => mirror.messages.1 = read_messages(sim, ix, mirror.talk)?,
+            Update::Typing(_) => {}
+            other => sim.violation(format!("device {ix} tells a subscriber to messages of {other:?}")),
+        }
+    }
+    for update in sim.ask(ix, |engine, now| engine.subscriptions().take(list_id, now))? {
+        match update {
+            Update::Conversation(conversation) => drop(mirror.list.1.insert(conversation.id, *conversation)),
+            Update::Resync => mirror.list.1 = read_list(sim, ix)?,
+            other => sim.violation(format!("device {ix} tells a subscriber to the list of {other:?}")),
+        }
+    }
+    same_messages(sim, ix, &mirror)?;
+    same_list(sim, ix, &mirror)?;
+    if sim.draw(3) > 0 {
+        sim.watch.mirrors.insert(ix, mirror);
+    } else {
+        let closed = [id, list_id].map(|id| sim.ask(ix, |engine, _| Ok(engine.subscriptions().close(id))));
+        if closed.contains(&Some(false)) {
+            sim.violation(format!("device {ix} has lost a subscription"));
+        }
+    }
+    Some(())
+}
+
+/// What goes by itself need not be told of before it is swept, and a clock that is set back shows it again.
+fn same_messages(sim: &mut Sim, ix: DeviceIx, mirror: &Mirror) -> Option<()> {
+    let now = read_messages(sim, ix, mirror.talk)?;
+    let mirrored = &mirror.messages.1;
+    let lasting = |message: &Message| message.goes_at.is_none();
+    let untold = now.iter().filter(|(key, message)| match mirrored.get(key) {
+        Some(known) => known != *message,
+        None => lasting(message),
+    });
+    let stale = mirrored.iter().filter(|(key, message)| lasting(message) && !now.contains_key(key));
+    let wrong: Vec<(MessageKey, &str)> =
+        untold.map(|(key, _)| (*key, "another")).chain(stale.map(|(key, _)| (*key, "gone"))).collect();
+    for (key, what) in wrong {
+        let described = |message: Option<&Message>| {
+            message.map(|m| (m.state, m.unread, m.edited, m.accepted_at, m.goes_at, m.reactions.len(), m.payment))
+        };
+        let (known, is) = (described(mirrored.get(&key)), described(now.get(&key)));
+        sim.violation(format!("device {ix} has not told a subscriber that {key:?} is {what}: {known:?}, {is:?}"));
+    }
+    Some(())
+}
+
+/// Counts and the last message change by themselves where messages go.
+fn same_list(sim: &mut Sim, ix: DeviceIx, mirror: &Mirror) -> Option<()> {
+    let now = read_list(sim, ix)?;
+    for (talk, conversation) in &now {
+        let messages = read_messages(sim, ix, *talk)?;
+        let lasting = messages.values().all(|message| message.goes_at.is_none());
+        let known = mirror.list.1.get(talk);
+        let told = |c: &Conversation| {
+            let counts = lasting.then(|| (c.unread, c.last_message.clone(), c.last_activity));
+            let kept = (c.archived, c.muted_until, c.pinned, c.draft.clone(), c.period, c.clock);
+            (c.others.clone(), c.initiator.clone(), c.kind.clone(), c.state, counts, kept)
+        };
+        if known.map(told) != Some(told(conversation)) {
+            let (is, known) = (described(conversation), known.map(described));
+            sim.violation(format!("device {ix} has not told a subscriber of conversation {talk:?}: {known:?}, {is:?}"));
+        }
+    }
+    Some(())
+}
+
+/// What may differ, without what was said.
+fn described(conversation: &Conversation) -> String {
+    let Conversation { others, state, last_message, last_activity, unread, .. } = conversation;
+    let others: Vec<_> = others.iter().map(|other| (&other.role, other.blocked, other.trust)).collect();
+    let last = last_message.as_ref().map(|m| (m.key, m.state, m.unread, m.edited, m.reactions.len(), m.accepted_at));
+    let kept = (conversation.archived, conversation.muted_until, conversation.pinned, conversation.draft.is_some());
+    format!("{others:?} {state:?} {last:?} {last_activity:?} {unread} {kept:?} {}", conversation.period)
+}
+
+fn read_messages(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) -> Option<BTreeMap<MessageKey, Message>> {
+    Some(shown(sim, ix, talk)?.into_iter().map(|message| (message.key, message)).collect())
+}
+
+fn read_list(sim: &mut Sim, ix: DeviceIx) -> Option<BTreeMap<ConversationId, Conversation>> {
+    let (mut list, mut cursor) = (BTreeMap::new(), None);
+    loop {
+        let page = sim.ask(ix, |engine, now| engine.conversations().page(cursor.as_ref(), 3, now))?;
+        list.extend(page.conversations.into_iter().map(|conversation| (conversation.id, conversation)));
+        cursor = page.next;
+        if cursor.is_none() {
+            return Some(list);
+        }
+    }
+}
