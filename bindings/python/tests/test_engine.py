@@ -1,4 +1,4 @@
-"""The engine without an event loop: bad input, many threads, and ends at any moment."""
+"""The engine without an event loop: bad input, many threads, and ends at any moment (R41)."""
 
 from __future__ import annotations
 

@@ -1,24 +1,11 @@
 import Foundation
 import Undertone
+import UndertoneTesting
 
 // What a call from Swift costs: nanoseconds for each of three calls, a line each, for `cargo xtask bindings bench`.
 
 let count = 1_000
 let rounds = 15
-
-/// A client's engine, in memory.
-func opened() throws -> Engine {
-    let authority = try Authority.fromSeed(seed: Data(0..<32))
-    let config = Config(user: UserId("ann"), authorities: [try authority.publicKey()])
-    let engine = try Engine.open(config: config, store: .memory(disk: MemoryDisk()), hostKey: Data(count: 32))
-    let identity = try engine.identity()
-    let now = Date()
-    try identity.enrol(
-        certificate: authority.issue(
-            request: identity.enrolmentRequest(), role: Role("client"), serial: 1, notBefore: now.addingTimeInterval(-60),
-            notAfter: now.addingTimeInterval(90 * 86_400)))
-    return engine
-}
 
 /// A conversation of so many messages, of which the engine has not told yet.
 func written(_ engine: Engine) throws -> ConversationId {
@@ -48,7 +35,7 @@ func nanoseconds(_ times: Int, _ call: () throws -> Void) rethrows -> Double {
 
 /// A thousand events at once.
 func drained() throws -> Double {
-    let engine = try opened()
+    let engine = try SingleDevice().open()
     _ = try written(engine)
     let start = clock()
     let outputs = try engine.drain(limit: UInt32(count)).outputs.count
@@ -57,7 +44,7 @@ func drained() throws -> Double {
     return took
 }
 
-let engine = try opened()
+let engine = try SingleDevice().open()
 let talk = try written(engine)
 let messages = try engine.messages()
 _ = try engine.drain(limit: 10_000)

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Undertone
 
-/// The engine without tasks: bad input, and stores.
+/// The engine without tasks: bad input, and stores (R41).
 @Suite struct EngineTests {
     @Test func badInputIsAnErrorWithACodeAndHarmsNothing() throws {
         let engine = try opened()

@@ -2,7 +2,7 @@ import Foundation
 import Undertone
 import XCTest
 
-/// Threads of a host that all use one engine. These tests hold their thread, so they are XCTest's.
+/// Threads of a host that all use one engine. These tests hold their thread, so they are XCTest's (R41).
 final class ThreadsTests: XCTestCase {
     /// How long they go on: 60 for the whole of it.
     private let seconds = Double(ProcessInfo.processInfo.environment["UNDERTONE_SECONDS"] ?? "") ?? 5

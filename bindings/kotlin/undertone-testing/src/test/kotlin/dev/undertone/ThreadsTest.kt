@@ -8,7 +8,7 @@ import java.util.concurrent.Executors
 import java.util.concurrent.Future
 import java.util.concurrent.TimeUnit
 
-/** Many threads of a host at one engine. The system property `undertone.seconds` says for how long, 5 if it says nothing. */
+/** Many threads of a host at one engine. The system property `undertone.seconds` says for how long, 5 if it says nothing (R41). */
 class ThreadsTest {
     private val engine = Engines.open()
     private val shared = engine.conversations().start(UserId("everybody's"))
