@@ -18,6 +18,7 @@ class ThreadsTest {
     fun `eight threads do what one would`() {
         val talks = List(THREADS) { engine.conversations().start(UserId("user $it")) }
         val sent = together(talks.map { talk -> Callable { hammer(talk) } })
+        println("${sent.sum()} messages by $THREADS threads in ${TimeUnit.NANOSECONDS.toSeconds(span)} s")
         assertTrue(sent.all { it > 0 })
         talks.zip(sent).forEach { (talk, count) -> assertEquals(said(talk, count), engine.texts(talk)) }
         assertAllInOrder(talks, sent)
