@@ -17,7 +17,7 @@ func written(_ engine: Engine) throws -> ConversationId {
 }
 
 /// Nanoseconds since some time.
-func clock() -> Double { Double(DispatchTime.now().uptimeNanoseconds) }
+func uptime() -> Double { Double(DispatchTime.now().uptimeNanoseconds) }
 
 /// The median of some rounds.
 func median(_ round: () throws -> Double) rethrows -> Double {
@@ -27,9 +27,9 @@ func median(_ round: () throws -> Double) rethrows -> Double {
 /// Of one call.
 func nanoseconds(_ times: Int, _ call: () throws -> Void) rethrows -> Double {
     try median {
-        let start = clock()
+        let start = uptime()
         for _ in 0..<times { try call() }
-        return (clock() - start) / Double(times)
+        return (uptime() - start) / Double(times)
     }
 }
 
@@ -37,9 +37,9 @@ func nanoseconds(_ times: Int, _ call: () throws -> Void) rethrows -> Double {
 func drained() throws -> Double {
     let engine = try SingleDevice().open()
     _ = try written(engine)
-    let start = clock()
+    let start = uptime()
     let outputs = try engine.drain(limit: UInt32(count)).outputs.count
-    let took = clock() - start
+    let took = uptime() - start
     precondition(outputs == count, "\(outputs) events")
     return took
 }
