@@ -31,8 +31,8 @@ pub fn run(library: Library, table: &mut Table) -> Result<(), String> {
     library.nouns("swift", &sources.join("Undertone/Nouns.swift"))?;
     library.stripped(&place.join("lib"))?;
     let printed = output(&mut swift("swift build --build-tests && swift test --skip-build 2>&1")?)?;
-    table.tests("swift", "Swift Testing", passed(&printed, "✔ Test ", ["() passed after ", ") with "])?);
-    table.tests("swift", "XCTest", passed(&printed, "Test Case '", ["' passed (", "' passed ("])?);
+    table.tests("swift", "Swift Testing", passed(&printed, "✔ Test ", " passed after ")?);
+    table.tests("swift", "XCTest", passed(&printed, "Test Case '", "' passed (")?);
     check(&place, table)
 }
 
@@ -129,19 +129,21 @@ fn kept() -> Result<PathBuf, String> {
     named("XDG_CACHE_HOME").or_else(home).ok_or_else(|| "neither XDG_CACHE_HOME nor HOME is set".into())
 }
 
-/// The tests of lines like `✔ Test whoAskedFirst() passed after 0.1 seconds.`, or `✔ Test ends(_:) with 2 test cases passed`.
-fn passed(printed: &str, before: &str, after: [&str; 2]) -> Result<Vec<Passed>, String> {
+/// The tests that passed, with their files.
+fn passed(printed: &str, before: &str, after: &str) -> Result<Vec<Passed>, String> {
     if let Some(skipped) = printed.lines().find(|line| line.contains("Test") && line.contains(" skipped")) {
         return Err(format!("a test was skipped: {skipped}"));
     }
     let sources = sources(&root()?.join(TESTS))?;
-    let name = |line: &str| {
-        let (_, rest) = line.split_once(before)?;
-        let name = after.into_iter().find_map(|after| rest.split_once(after))?.0;
-        // Without its class, and without names of arguments.
-        Some(name.rsplit('.').next()?.split('(').next()?.to_owned())
-    };
-    printed.lines().filter_map(name).map(|name| Ok((file_of(&name, &sources)?, name))).collect()
+    let names = printed.lines().filter_map(|line| name(line, before, after));
+    names.map(|name| Ok((file_of(name, &sources)?, name.to_owned()))).collect()
+}
+
+/// The test of a line like `✔ Test ends(_:) passed after 0.1 seconds.`, or `Test Case 'ThreadsTests.testMany' passed (5 seconds)`.
+fn name<'a>(line: &'a str, before: &str, after: &str) -> Option<&'a str> {
+    let (name, _) = line.split_once(before)?.1.split_once(after)?;
+    // Without its class, and without names of arguments. What has a space is a sentence about all tests.
+    name.split('(').next()?.rsplit('.').next().filter(|name| !name.contains(' '))
 }
 
 /// The files of tests, with what is in them.
@@ -168,6 +170,19 @@ fn file_of(test: &str, sources: &[(PathBuf, String)]) -> Result<PathBuf, String>
 #[cfg(test)]
 mod unit {
     use super::*;
+
+    #[test]
+    fn tests_are_told_by_their_lines() {
+        let testing = |line| name(line, "✔ Test ", " passed after ");
+        assert_eq!(testing("✔ Test endsWell() passed after 0.1 seconds."), Some("endsWell"));
+        assert_eq!(testing("✔ Test ends(_:to:) passed after 0.1 seconds."), Some("ends"));
+        assert_eq!(testing("✔ Test ends(_:) with 2 test cases passed after 0.1 seconds."), Some("ends"));
+        assert_eq!(testing("✔ Test run with 34 tests passed after 2.8 seconds."), None);
+        assert_eq!(testing("✔ Suite TurnTests passed after 1.1 seconds."), None);
+        assert_eq!(testing("✘ Test ends() failed after 1.1 seconds with 1 issue."), None);
+        let line = "Test Case 'ThreadsTests.testMany' passed (5.1 seconds)";
+        assert_eq!(name(line, "Test Case '", "' passed ("), Some("testMany"));
+    }
 
     #[test]
     fn a_test_is_found_in_the_one_file_that_has_it() {
