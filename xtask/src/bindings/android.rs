@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use super::library::Library;
-use super::sizes::PHONES_WITH_IMAGES;
 use crate::needs::answers;
 use crate::stage::Step;
 use crate::tool::{command, empty, root, run};
@@ -46,13 +45,13 @@ fn ndk(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, String> {
     found.ok_or_else(|| "an AAR takes Android's NDK, 28 or newer: say where it is in ANDROID_NDK_HOME".into())
 }
 
-/// The library for one processor, stripped, in the folder of its name.
+/// The library for one processor, stripped, in the folder of its name. It has all features: the Kotlin code in the jar binds
+/// every function of such a library when it is loaded.
 fn build(processor: &str, folder: &Path, ndk: &Path) -> Result<(), String> {
     let out = folder.to_string_lossy();
-    let features = PHONES_WITH_IMAGES.features.unwrap_or_default();
     let step = Step::cargo("ndk --platform").args(&[OLDEST, "--target", processor, "--output-dir", &*out]);
     let step = step.args(&["rustc", "--locked", "--profile", Library::SHIPPED.profile, "--package", "undertone-ffi"]);
-    let step = step.args(&["--lib", "--crate-type", "cdylib", "--no-default-features", "--features", features]);
+    let step = step.args(&["--lib", "--crate-type", "cdylib"]);
     step.env("ANDROID_NDK_HOME", &ndk.to_string_lossy()).run()?;
     let library = folder.join(processor).join("libundertone_ffi.so");
     run(&mut command(strip(ndk)?, &["--strip-unneeded", &library.to_string_lossy()], folder))
