@@ -45,7 +45,7 @@ let package = Package(
         // A chat on the command line.
         .executableTarget(name: "chat", dependencies: ["UndertoneRelay"]),
         // Times calls.
-        .executableTarget(name: "calls", dependencies: ["Undertone"]),
+        .executableTarget(name: "calls", dependencies: ["UndertoneTesting"]),
         // Plays a device in the scenarios that all languages share.
         .executableTarget(name: "player", dependencies: ["UndertoneRelay", "UndertoneTesting"]),
         .testTarget(name: "UndertoneTests", dependencies: ["Undertone", "UndertoneTesting", "player"]),

@@ -4,7 +4,7 @@
 #
 #     sh check.sh RELAY [README]
 #
-# RELAY is the program `undertone-relay`, which is started with --demo at its usual address; the example's other user is the
+# RELAY is the program `undertone-relay`, which is started with --demo at a free address; the example's other user is the
 # program `chat` of this package. Before it, `cargo xtask bindings swift` has put the native library into lib/.
 set -eu
 
@@ -54,11 +54,12 @@ swift build --package-path "$work/hello"
 swift build --package-path "$here" --product chat
 
 # A relay, and who is written to: Bea answers what comes.
-"$relay" --demo --memory > "$work/relay" 2>&1 &
+"$relay" --demo --memory --listen 127.0.0.1:0 > "$work/relay" 2>&1 &
 running="$running $!"
 await "listening on" "$work/relay"
+address=$(sed -n "s/^listening on //p" "$work/relay")
 mkfifo "$work/keys"
-"$(swift build --package-path "$here" --show-bin-path)/chat" ws://127.0.0.1:8787 "$work/bea" bea escort \
+"$(swift build --package-path "$here" --show-bin-path)/chat" "$address" "$work/bea" bea escort \
     < "$work/keys" > "$work/screen" &
 running="$running $!"
 exec 3> "$work/keys"
@@ -67,7 +68,7 @@ await "bea is online" "$work/screen"
 running="$running $!"
 
 cd "$work"
-timeout 60 "$(swift build --package-path "$work/hello" --show-bin-path)/hello" > "$work/printed" \
+timeout 60 "$(swift build --package-path "$work/hello" --show-bin-path)/hello" "$address" > "$work/printed" \
     || fail "the example ended with an error"
 cat "$work/printed"
 grep -q "Hello, Ann" "$work/printed" || fail "the answer did not arrive"

@@ -20,6 +20,9 @@ use std::process::ExitCode;
 
 use stores::Kind;
 
+/// Here begins, on the page that is written, what other commands have measured. It stays.
+const BELOW: &str = "\n## Bindings";
+
 /// How much is measured.
 struct Plan {
     /// Messages one by one.
@@ -199,7 +202,9 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     }
     print!("{}", chart.text());
     if let Some(path) = &plan.page {
-        std::fs::write(path, chart.page())?;
+        let old = std::fs::read_to_string(path).unwrap_or_default();
+        let below = old.find(BELOW).map_or("", |at| &old[at..]);
+        std::fs::write(path, chart.page() + below)?;
     }
     Ok(())
 }

@@ -30,11 +30,12 @@ cargo xtask requirements                  which tests ran for each requirement; 
 cargo xtask sim [--seeds N]               platforms of many devices under faults, which must heal (--help for more)
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
-cargo xtask bindings [LANGUAGE…]          build, package and test the bindings: python, kotlin, swift; installs what is
-                                          missing, and is no stage of `test`
+cargo xtask bindings [--dev] [LANGUAGE…]  build, package and test the bindings: python, kotlin, swift; installs what is
+                                          missing; --dev: with the library as tests have it, which is built much sooner
 cargo xtask bindings sizes                weigh the library of each set of features; fails when one is too large
 cargo xtask bindings bench [LANGUAGE…]    after `bindings`: what a call costs from each language, beside Rust
 cargo xtask bindings xcframework          on macOS: what Apple's platforms take of the library
+cargo xtask bindings aar                  with Android's NDK: what Android takes of the library
 cargo xtask page [--pictures] [PYTEST…]   play a day on the page with three phones, in the system's Chromium; installs what
                                           is missing; --pictures: take those of the README anew
 cargo xtask bench [--quick] [--only …]    measure what a message costs; without arguments, write docs/benchmarks.md

@@ -37,6 +37,11 @@ pub fn run(command: &mut Command, name: &str) -> io::Result<ExitStatus> {
     Ok(status)
 }
 
+/// Writes down what was not printed by one command.
+pub fn write(name: &str, text: &str) -> Result<(), String> {
+    fs::create_dir_all(FOLDER).and_then(|()| fs::write(path(name), text)).map_err(|error| format!("{FOLDER}: {error}"))
+}
+
 fn copy(mut from: impl BufRead, mut record: impl Write) -> io::Result<()> {
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line)? > 0 {

@@ -1,4 +1,4 @@
-"""Chats of several users, over the relay's logic in memory."""
+"""Chats of several users, over the relay's logic in memory (R41)."""
 
 from __future__ import annotations
 

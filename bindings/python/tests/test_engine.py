@@ -1,4 +1,4 @@
-"""The engine without an event loop: bad input, many threads, and ends at any moment."""
+"""The engine without an event loop: bad input, many threads, and ends at any moment (R41)."""
 
 from __future__ import annotations
 
@@ -126,8 +126,10 @@ def test_bytes_that_are_no_envelope_are_acknowledged_and_counted() -> None:
     assert code(engine.receive, [Delivery(id=DeliveryId(5), accepted_at=NOW, frank=b"x", envelope=b"")]) == "misuse.frank"
 
 
-def test_a_store_is_open_once_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
-    store = Store.SLED(path=str(tmp_path / "store"))
+@pytest.mark.parametrize("kind", ["sled", "sqlite"])
+def test_a_store_is_open_once_and_ends_when_it_is_told_to(kind: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "store")
+    store: Any = Store.SLED(path=path) if kind == "sled" else Store.SQLITE(path=path, lock_wait_ms=50)
     engine = opened(store)
     assert code(opened, store) == "store.locked"
     engine.shut_down()
@@ -171,6 +173,7 @@ def test_eight_threads_do_what_one_would() -> None:
     for thread in threads:
         thread.join(timeout=SECONDS + 120)
     assert not failures and not any(thread.is_alive() for thread in threads)
+    print(f"{sum(sent.values())} messages by 8 threads in {SECONDS:.0f} s")
     for talk in talks:
         assert sent[talk] > 0
         assert all_texts(engine, talk) == [f"{number} of {talk}" for number in range(sent[talk])]

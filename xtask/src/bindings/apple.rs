@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::library;
-use super::sizes::EVERYTHING;
+use super::library::Library;
 use crate::needs::answers;
 use crate::stage::Step;
 use crate::tool::{self, command, empty, root};
@@ -36,7 +35,7 @@ pub fn xcframework() -> Result<(), String> {
     if !answers("xcodebuild", &["-version"]) {
         return Err("xcodebuild is missing: install Xcode, choose it with xcode-select, and run this again".into());
     }
-    library::build(&EVERYTHING)?;
+    Library::SHIPPED.build()?;
     let headers = headers()?;
     let mut libraries = Vec::new();
     for slice in &SLICES {
@@ -59,9 +58,9 @@ fn headers() -> Result<PathBuf, String> {
     let module = headers.join("UndertoneFFI");
     fs::create_dir_all(&module).map_err(|error| format!("{}: {error}", module.display()))?;
     let sources = root()?.join("bindings/swift/Sources");
-    library::swift(&sources.join("UndertoneEngine"), &module)?;
-    library::nouns("content-swift", &sources.join("UndertoneEngine/Content.swift"))?;
-    library::nouns("swift", &sources.join("Undertone/Nouns.swift"))?;
+    Library::SHIPPED.swift(&sources.join("UndertoneEngine"), &module)?;
+    Library::SHIPPED.nouns("content-swift", &sources.join("UndertoneEngine/Content.swift"))?;
+    Library::SHIPPED.nouns("swift", &sources.join("Undertone/Nouns.swift"))?;
     Ok(headers)
 }
 

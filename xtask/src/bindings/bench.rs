@@ -1,7 +1,11 @@
 //! `cargo xtask bindings bench`: what a call costs from each language, beside the same call from Rust. It takes the packages
 //! that `cargo xtask bindings` has made.
 
+use std::fs;
+use std::path::PathBuf;
+
 use super::Language;
+use super::library::Library;
 use crate::stage::Step;
 use crate::tool::{self, command, root};
 
@@ -13,8 +17,21 @@ const CALLS: [(&str, &str); 3] =
 const RUST: &str = "build --locked --profile bindings --package undertone --no-default-features \
                     --features sled,sqlite,image,exhaustive --example calls";
 
+/// Remembers of which library the packages were made.
+pub fn packaged(library: Library) -> Result<(), String> {
+    let mark = mark()?;
+    fs::write(&mark, library.profile).map_err(|error| format!("{}: {error}", mark.display()))
+}
+
+fn mark() -> Result<PathBuf, String> {
+    Ok(tool::folder("packages")?.join("profile"))
+}
+
 /// Times the calls, and prints them as `docs/benchmarks.md` has them.
 pub fn run(languages: &[&Language]) -> Result<(), String> {
+    if !fs::read_to_string(mark()?).is_ok_and(|profile| profile == Library::SHIPPED.profile) {
+        return Err("there are no packages of the library as it is shipped: run `cargo xtask bindings` first".into());
+    }
     Step::cargo(RUST).run()?;
     let root = root()?;
     let rust = times(&tool::output(&mut command(root.join("target/bindings/examples/calls"), &[], &root))?)?;

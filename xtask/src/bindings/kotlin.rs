@@ -1,8 +1,11 @@
 //! Kotlin: Maven modules with the native library in them, and their tests.
 
-use super::library;
-use super::table::Table;
-use crate::tool::{command, need, output, root};
+use std::path::{Path, PathBuf};
+
+use super::junit;
+use super::library::{self, Library};
+use super::table::{Passed, Table};
+use crate::tool::{self, command, need, output, root};
 
 /// Installs what is missing of its tools.
 pub fn prepare() -> Result<(), String> {
@@ -11,21 +14,47 @@ pub fn prepare() -> Result<(), String> {
 }
 
 /// Builds the modules, tests them, and installs them in the local repository.
-pub fn run(table: &mut Table) -> Result<(), String> {
+pub fn run(library: Library, table: &mut Table) -> Result<(), String> {
     let folder = root()?.join("bindings/kotlin");
     let module = folder.join("undertone");
     let sources = module.join("target/generated-sources/undertone");
     std::fs::create_dir_all(&sources).map_err(|error| format!("{}: {error}", sources.display()))?;
-    library::generate("kotlin", &sources)?;
-    library::nouns("content-kotlin", &sources.join("dev/undertone/undertone_ffi.kt"))?;
-    library::nouns("kotlin", &sources.join("dev/undertone/Nouns.kt"))?;
-    library::stripped(&module.join("target/native").join(platform()?))?;
-    let printed = output(&mut command("mvn", &["--batch-mode", "--no-transfer-progress", "install"], &folder))?;
-    table.add("kotlin", "JUnit", tests(&printed));
+    library.generate("kotlin", &sources)?;
+    library.nouns("content-kotlin", &sources.join("dev/undertone/undertone_ffi.kt"))?;
+    library.nouns("kotlin", &sources.join("dev/undertone/Nouns.kt"))?;
+    library.stripped(&module.join("target/native").join(platform()?))?;
+    table.tests("kotlin", "JUnit", tests(&folder)?);
     let relay = root()?.join(library::RELAY).to_string_lossy().into_owned();
     output(&mut command("sh", &["check/example.sh", &relay], &folder))?;
     table.add("kotlin", "README's example in a new project", 1);
     Ok(())
+}
+
+/// Packages and installs the modules, with their tests; gives those that passed.
+fn tests(folder: &Path) -> Result<Vec<Passed>, String> {
+    let module = folder.join("undertone-testing");
+    let reports = module.join("target/surefire-reports");
+    // What earlier runs have left there was not run now.
+    match std::fs::remove_dir_all(&reports) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(format!("{}: {error}", reports.display()));
+        }
+        _ => tool::run(&mut command("mvn", &["--batch-mode", "--no-transfer-progress", "install"], folder))?,
+    }
+    let sources = Path::new("bindings/kotlin/undertone-testing/src/test/kotlin");
+    let file = |class: &str| sources.join(class.replace('.', "/")).with_extension("kt");
+    Ok(junit::read(&reports_in(&reports)?)?.into_iter().map(|test| (file(&test.class), test.name)).collect())
+}
+
+/// Surefire writes one for each class.
+fn reports_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let fault = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let entries = std::fs::read_dir(folder).map_err(fault)?.collect::<Result<Vec<_>, _>>().map_err(fault)?;
+    Ok(entries
+        .iter()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "xml"))
+        .collect())
 }
 
 /// How the player is started.
@@ -54,23 +83,5 @@ fn platform() -> Result<&'static str, String> {
         ("macos", "aarch64") => Ok("darwin-aarch64"),
         ("macos", "x86_64") => Ok("darwin-x86-64"),
         (os, arch) => Err(format!("the Kotlin module is not built on {os} {arch} yet")),
-    }
-}
-
-/// The sum of the last lines of each module, like `Tests run: 7, Failures: 0`, without those of single classes.
-fn tests(printed: &str) -> u64 {
-    let count = |line: &str| -> Option<u64> {
-        let rest = line.trim_start_matches("[INFO] ").strip_prefix("Tests run: ")?;
-        (!rest.contains("Time elapsed")).then(|| rest.split(',').next()?.parse().ok())?
-    };
-    printed.lines().filter_map(count).sum()
-}
-
-#[cfg(test)]
-mod unit {
-    #[test]
-    fn modules_are_counted_and_classes_are_not() {
-        let printed = "[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0, Time elapsed: 1 s\n[INFO] Tests run: 3, Failures: 0";
-        assert_eq!(super::tests(printed), 3);
     }
 }

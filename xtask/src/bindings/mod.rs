@@ -1,9 +1,11 @@
 //! `cargo xtask bindings`: builds, packages and tests the bindings of each language, plays the scenarios that they share,
 //! and counts their tests. `sizes` weighs the library of each set of features, `bench` times calls from each language,
-//! and `xcframework` makes what Apple's platforms take of the library.
+//! `xcframework` makes what Apple's platforms take of the library, and `aar` what Android takes.
 
+mod android;
 mod apple;
 mod bench;
+mod junit;
 mod kotlin;
 mod library;
 mod mixed;
@@ -12,14 +14,18 @@ mod sizes;
 mod swift;
 mod table;
 
+use library::Library;
 use table::Table;
+
+use crate::requirements;
+use crate::tool::need;
 
 /// A language: its name on the command line, what installs its tools, what builds and tests it, and how its player is
 /// started after that.
 struct Language {
     name: &'static str,
     prepare: fn() -> Result<(), String>,
-    run: fn(&mut Table) -> Result<(), String>,
+    run: fn(Library, &mut Table) -> Result<(), String>,
     player: fn() -> Result<String, String>,
     /// What times calls, once the language was run.
     bench: fn() -> Result<String, String>,
@@ -46,17 +52,13 @@ const LANGUAGES: [Language; 3] = [
 /// Builds, packages and tests the languages that the arguments name, or all; then lets these play the scenarios.
 pub fn run(args: &[String]) -> Result<(), String> {
     match args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        Some(("xcframework", [])) => return apple::xcframework(),
-        Some(("sizes", [])) => return sizes::run(),
-        Some(("bench", names)) => return bench::run(&languages(names)?),
-        _ => {}
+        Some(("xcframework", [])) => apple::xcframework(),
+        Some(("aar", [])) => android::aar(),
+        Some(("sizes", [])) => sizes::run(),
+        Some(("bench", names)) => bench::run(&languages(names)?),
+        Some(("--dev", names)) => test(Library::TESTED, &languages(names)?),
+        _ => test(Library::SHIPPED, &languages(args)?),
     }
-    let languages = languages(args)?;
-    let mut table = Table::default();
-    let outcome = all(&languages, &mut table);
-    // What has passed is told, whatever came after it.
-    let counted = table.print(outcome.is_err());
-    outcome.and(counted)
 }
 
 fn languages(names: &[String]) -> Result<Vec<&'static Language>, String> {
@@ -66,15 +68,30 @@ fn languages(names: &[String]) -> Result<Vec<&'static Language>, String> {
     Ok(LANGUAGES.iter().filter(|known| names.is_empty() || names.iter().any(|name| name == known.name)).collect())
 }
 
-fn all(languages: &[&'static Language], table: &mut Table) -> Result<(), String> {
-    table.part("tools", |_| languages.iter().try_for_each(|language| (language.prepare)()))?;
-    table.part("library", |_| library::build(&sizes::EVERYTHING))?;
+/// What has passed is told and written down, whatever came after it.
+fn test(library: Library, languages: &[&'static Language]) -> Result<(), String> {
+    let mut table = Table::default();
+    let outcome = all(library, languages, &mut table);
+    let counted = table.print(outcome.is_err());
+    table.record()?;
+    outcome.and(counted)?;
+    if languages.len() == LANGUAGES.len() { requirements::count_hosts() } else { Ok(()) }
+}
+
+fn all(library: Library, languages: &[&'static Language], table: &mut Table) -> Result<(), String> {
+    table.part("tools", |_| {
+        need("strip", &["binutils"])?;
+        languages.iter().try_for_each(|language| (language.prepare)())
+    })?;
+    table.part("library", |_| library.build())?;
     for language in languages {
-        table.part(language.name, language.run)?;
+        table.part(language.name, |table| (language.run)(library, table))?;
     }
     table.part("scenarios", |table| {
         let players = languages.iter().map(|language| Ok((language.name, (language.player)()?)));
         mixed::run(&players.collect::<Result<Vec<_>, String>>()?, table)
     })?;
-    table.part("size", |_| sizes::weigh_everything())
+    bench::packaged(library)?;
+    // What tests have is no size that anybody downloads.
+    if library.is_shipped() { table.part("size", |_| sizes::weigh_everything()) } else { Ok(()) }
 }

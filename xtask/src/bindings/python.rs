@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::library;
-use super::table::{Table, before};
+use super::junit;
+use super::library::{self, Library};
+use super::table::{Passed, Table};
 use crate::tool::{self, command, empty, output, root};
 use crate::venv;
 
@@ -17,30 +18,40 @@ pub fn prepare() -> Result<(), String> {
 }
 
 /// Builds the wheel, and tests it in an environment that has nothing else of this repository.
-pub fn run(table: &mut Table) -> Result<(), String> {
+pub fn run(library: Library, table: &mut Table) -> Result<(), String> {
     let root = root()?;
     let folder = root.join("bindings/python");
     let module = folder.join("src/undertone");
-    library::nouns("python", &module.join("_nouns.py"))?;
-    library::nouns("content-python", &module.join("_content.py"))?;
-    library::nouns("stub", &module.join("_native/undertone_ffi.pyi"))?;
+    library.nouns("python", &module.join("_nouns.py"))?;
+    library.nouns("content-python", &module.join("_content.py"))?;
+    library.nouns("stub", &module.join("_native/undertone_ffi.pyi"))?;
     let tools = venv::make(&empty("python-tools")?, &TOOLS)?;
     let wheels = empty("wheels")?;
     let out = wheels.to_string_lossy();
-    let build = ["build", "--quiet", "--locked", "--profile", "bindings", "--out", &out];
+    let build = ["build", "--quiet", "--locked", "--profile", library.profile, "--out", &out];
     let path = std::env::var("PATH").unwrap_or_default();
     let path = format!("{}:{path}", library::generator_for_maturin()?.display());
     tool::run(command(tools.join("maturin"), &build, &folder).env("PATH", path))?;
     let wheel = only(&wheels)?;
     let bin = venv::make(&empty("python-tests")?, &[&TEST_TOOLS[..], &[&*wheel.to_string_lossy()]].concat())?;
     let python = bin.join("python");
-    let tests = output(&mut command(&python, &["-m", "pytest", "-p", "no:cacheprovider"], &folder))?;
-    table.add("python", "pytest", before(&tests, "passed"));
+    let fresh = venv::make(&empty("python-fresh")?, &[&format!("{}[relay]", wheel.display())])?;
+    table.tests("python", "pytest", tests(&python, &fresh.join("python"), &folder)?);
     tool::run(&mut command(
         &python,
         &["-m", "mypy", "--no-error-summary", "bench", "examples", "players", "tests"],
         &folder,
     ))
+}
+
+/// Runs the tests; gives those that passed. The README's first example runs where there is nothing but the wheel.
+fn tests(python: &Path, fresh: &Path, folder: &Path) -> Result<Vec<Passed>, String> {
+    let report = tool::folder("python-tests")?.join("tests.xml");
+    let report_to = format!("--junitxml={}", report.display());
+    let mut pytest = command(python, &["-m", "pytest", "-p", "no:cacheprovider", &report_to], folder);
+    tool::run(pytest.env("UNDERTONE_FRESH_PYTHON", fresh))?;
+    let file = |class: &str| Path::new("bindings/python").join(class.replace('.', "/")).with_extension("py");
+    Ok(junit::read(&[report])?.into_iter().map(|test| (file(&test.class), test.name)).collect())
 }
 
 /// How the player is started.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::library;
+use super::library::Library;
 use crate::tool;
 
 /// The library with some of its features, and how large that may be.
@@ -35,8 +35,9 @@ const SETS: [Set; 4] = [
 pub fn run() -> Result<(), String> {
     let mut weighed = Vec::new();
     for set in &SETS {
-        library::build_only(set)?;
-        weighed.push((set, weigh()?));
+        let library = Library::of(set);
+        library.build_only()?;
+        weighed.push((set, weigh(library)?));
     }
     println!(
         "\n{:<20} {:<14} {:>10} {:>10} {:>10} {:>10}",
@@ -52,7 +53,7 @@ pub fn run() -> Result<(), String> {
 
 /// Weighs the library that the packages were made of.
 pub fn weigh_everything() -> Result<(), String> {
-    let (stripped, packed) = weigh()?;
+    let (stripped, packed) = weigh(Library::SHIPPED)?;
     println!("stripped library: {stripped} bytes; {packed} in a package");
     EVERYTHING.check((stripped, packed))
 }
@@ -69,8 +70,8 @@ impl Set {
 }
 
 /// Bytes of the library as it is shipped, and of what is downloaded of it.
-fn weigh() -> Result<(u64, u64), String> {
-    let library = library::stripped(&tool::folder("weighed")?)?;
+fn weigh(library: Library) -> Result<(u64, u64), String> {
+    let library = library.stripped(&tool::folder("weighed")?)?;
     let size = fs::metadata(&library).map_err(|error| format!("{}: {error}", library.display()))?.len();
     Ok((size, packed(&library)?))
 }

@@ -1,18 +1,37 @@
 //! What was run for each language.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use crate::{record, requirements};
+
+/// A test that passed: its source file, and its name there.
+pub type Passed = (PathBuf, String);
 
 /// Tests by language and program, and the time of each part of the command.
 #[derive(Default)]
 pub struct Table {
     rows: Vec<(&'static str, String, u64)>,
+    passed: Vec<Passed>,
     minutes: Vec<(&'static str, Duration)>,
 }
 
 impl Table {
-    /// Tests that a program ran and passed.
+    /// The tests that a language's runner ran and passed.
+    pub fn tests(&mut self, language: &'static str, runner: &str, tests: Vec<Passed>) {
+        self.add(language, runner, tests.len() as u64);
+        self.passed.extend(tests);
+    }
+
+    /// Something else that a program ran and passed, so many times.
     pub fn add(&mut self, language: &'static str, what: &str, tests: u64) {
         self.rows.push((language, what.into(), tests));
+    }
+
+    /// Writes down which tests passed, for whoever counts what ran for a requirement.
+    pub fn record(&self) -> Result<(), String> {
+        let lines = self.passed.iter().map(|(file, name)| format!("{}\t{name}\n", file.display()));
+        record::write(requirements::HOSTS, &lines.collect::<String>())
     }
 
     /// Does a part of the command, and takes its time.

@@ -1,6 +1,7 @@
 //! `docs/REQUIREMENTS.md`: every requirement has its row, the files named there exist and name it back, and tests of
 //! these files ran.
 
+mod host;
 mod naming;
 mod ran;
 mod row;
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 
 use crate::record;
 use crate::stage::Step;
+use host::{Count, Host};
 use naming::Naming;
 use ran::Ran;
 use row::{Row, rows};
@@ -21,13 +23,15 @@ use table::Table;
 pub const TESTS: &str = "tests";
 /// The record of the crash program.
 pub const CRASH: &str = "crash";
+/// The record of the bindings' tests, which `cargo xtask bindings` makes.
+pub const HOSTS: &str = "bindings";
 
 /// Where the requirements are.
 const PAGE: &str = "docs/REQUIREMENTS.md";
 /// Requirements are numbered from R1 to this.
 const LAST: u32 = 46;
-/// What may be marked as planned: the pairing of devices, groups, backups, bindings, and the broker with its page.
-const PLANNED: [u32; 5] = [17, 37, 39, 41, 42];
+/// What may be marked as planned: the pairing of devices, groups, backups, and the broker with its page.
+const PLANNED: [u32; 4] = [17, 37, 39, 42];
 /// A program that shows something without being a test, and the record of its run.
 const PROGRAM: (&str, &str) = ("tests/crash/main.rs", CRASH);
 
@@ -60,19 +64,65 @@ pub fn count(steps: &[(&'static str, Step)]) -> Result<(), String> {
     let rows = rows(&text);
     faults.extend(self::faults(&rows));
     let (ran, programs) = (tests_that_ran()?, record::read(CRASH).unwrap_or_default());
+    let hosts = hosts_that_ran();
+    faults.extend(hosts.iter().flat_map(|hosts| host_faults(&rows, hosts)));
     let mut table = Table::default();
     for row in &rows {
-        let counts: Vec<usize> = row.tests.iter().map(|path| runs(row.number, path, &ran, &programs)).collect();
-        for (path, _) in row.tests.iter().zip(&counts).filter(|(_, count)| **count == 0) {
+        let count = |path: &&str| match Host::of(path) {
+            Some(host) => hosts.as_ref().map(|ran| host_count(host, path, ran).passed),
+            None => Some(runs(row.number, path, &ran, &programs)),
+        };
+        let counts: Vec<Option<usize>> = row.tests.iter().map(count).collect();
+        for (path, _) in row.tests.iter().zip(&counts).filter(|(_, count)| **count == Some(0)) {
             faults.push(format!("R{}: no test of {path} that names it ran and passed", row.number));
         }
         table.add(row, &counts);
     }
     println!("\n{table}");
+    verdict(&faults)
+}
+
+/// Counts what `cargo xtask bindings` has just run: every test in another language that stands for a requirement must be
+/// among it.
+pub fn count_hosts() -> Result<(), String> {
+    let text = page()?;
+    let rows = rows(&text);
+    let ran = hosts_that_ran().ok_or("no test of another language was run")?;
+    for row in &rows {
+        let counts = row.tests.iter().filter_map(|path| Some(host_count(Host::of(path)?, path, &ran).passed));
+        let passed: usize = counts.sum();
+        if passed > 0 {
+            println!("R{}: {passed} tests in other languages", row.number);
+        }
+    }
+    verdict(&host_faults(&rows, &ran))
+}
+
+fn verdict(faults: &[String]) -> Result<(), String> {
     match faults.len() {
         0 => Ok(()),
         _ => Err(format!("{} faults\n{}", faults.len(), faults.join("\n"))),
     }
+}
+
+fn hosts_that_ran() -> Option<Ran> {
+    record::read(HOSTS).map(|record| Ran::recorded(&record))
+}
+
+fn host_count(host: Host, path: &str, ran: &Ran) -> Count {
+    source(Path::new(path)).map(|text| host.count(path, &text, ran)).unwrap_or_default()
+}
+
+/// A line for every test that stands for a requirement and did not run.
+fn host_faults(rows: &[Row<'_>], ran: &Ran) -> Vec<String> {
+    let mut faults = Vec::new();
+    for row in rows {
+        for path in &row.tests {
+            let others = Host::of(path).map(|host| host_count(host, path, ran).others).unwrap_or_default();
+            faults.extend(others.iter().map(|test| format!("R{}: {test} of {path} did not run and pass", row.number)));
+        }
+    }
+    faults
 }
 
 fn page() -> Result<String, String> {
@@ -111,7 +161,7 @@ fn faults_of(row: &Row<'_>, read: impl Fn(&str) -> Option<String>) -> Vec<String
         faults.push(format!("{PAGE}: {name}: there is no {path}"));
     }
     for path in &row.tests {
-        match read(path).as_deref().map(Naming::of) {
+        match read(path).map(|text| Naming::of(path, &text)) {
             None => faults.push(format!("{PAGE}: {name}: there is no {path}")),
             Some(naming) if *path == PROGRAM.0 && naming.as_a_whole(row.number) => {}
             Some(naming) if naming.showing(row.number).next().is_some() => {}
@@ -143,7 +193,7 @@ fn runs(number: u32, path: &str, ran: &Ran, program: &str) -> usize {
         // A closing line for each store: what was done to it, and what it lost.
         return program.lines().filter(|line| line.starts_with("crash: ") && line.contains(" kills ")).count();
     }
-    let naming = source(Path::new(path)).map(|text| Naming::of(&text)).unwrap_or_default();
+    let naming = source(Path::new(path)).map(|text| Naming::of(path, &text)).unwrap_or_default();
     naming.showing(number).filter(|test| ran.has(Path::new(path), test)).count()
 }
 

@@ -3,6 +3,8 @@
 //! A test names them in the comment right above it (`// R17 R43`) or at the beginning of its name (`r17_r43_…`); one
 //! that does neither shows what the docs of its module name (`//! R17`).
 
+use super::host::Host;
+
 /// The tests of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Naming {
@@ -19,8 +21,14 @@ struct Named {
 }
 
 impl Naming {
-    /// Reads a source file.
-    pub fn of(source: &str) -> Naming {
+    /// Reads a source file, in whatever language its name tells.
+    pub fn of(path: &str, source: &str) -> Naming {
+        let Some(host) = Host::of(path) else { return Naming::rust(source) };
+        let (whole, tests) = host.read(source);
+        Naming { whole, tests: tests.into_iter().map(|test| Named { test, own: Vec::new() }).collect() }
+    }
+
+    fn rust(source: &str) -> Naming {
         let mut naming = Naming::default();
         let (mut above, mut is_test) = (Vec::new(), false);
         for line in source.lines().map(str::trim) {
@@ -32,7 +40,7 @@ impl Naming {
                 is_test |= line.starts_with("#[test]") || line.contains("::test]");
             } else {
                 let (mut own, marked) = (std::mem::take(&mut above), std::mem::take(&mut is_test));
-                if let Some(test) = function(line).filter(|_| marked) {
+                if let Some(test) = function(line, "fn ").filter(|_| marked) {
                     own.extend(in_name(test));
                     naming.tests.push(Named { test: test.into(), own });
                 }
@@ -56,15 +64,15 @@ impl Naming {
     }
 }
 
-/// The name behind `fn`.
-fn function(line: &str) -> Option<&str> {
-    let (before, rest) = line.split_once("fn ")?;
+/// The name behind a keyword like `fn `.
+pub fn function<'a>(line: &'a str, keyword: &str) -> Option<&'a str> {
+    let (before, rest) = line.split_once(keyword)?;
     let name = rest.split('(').next()?;
     (before.is_empty() || before.ends_with(' ')).then_some(name)
 }
 
 /// The numbers of the words `R17` in a text.
-fn numbers(text: &str) -> impl Iterator<Item = u32> {
+pub fn numbers(text: &str) -> impl Iterator<Item = u32> {
     text.split(|c: char| !c.is_alphanumeric()).filter_map(|word| word.strip_prefix('R')?.parse().ok())
 }
 
@@ -104,7 +112,7 @@ fn by_module() {}
 
     #[test]
     fn a_test_names_by_comment_by_name_or_by_its_module() {
-        let naming = Naming::of(SOURCE);
+        let naming = Naming::of("a.rs", SOURCE);
         let shows = |number| naming.showing(number).collect::<Vec<_>>();
         assert_eq!(shows(2), ["beside"]);
         assert_eq!(shows(3), ["beside"]);
@@ -117,7 +125,7 @@ fn by_module() {}
 
     #[test]
     fn what_stands_elsewhere_names_nothing() {
-        let naming = Naming::of(SOURCE);
+        let naming = Naming::of("a.rs", SOURCE);
         for number in [6, 7, 9] {
             assert_eq!(naming.showing(number).count(), 0, "R{number}");
         }

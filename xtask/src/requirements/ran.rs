@@ -26,6 +26,15 @@ impl Ran {
         ran
     }
 
+    /// Reads a record that has a file and a test in each line, with a tab between them.
+    pub fn recorded(record: &str) -> Ran {
+        let mut ran = Ran::default();
+        for (file, test) in record.lines().filter_map(|line| line.split_once('\t')) {
+            ran.files.entry(file.into()).or_default().insert(test.into());
+        }
+        ran
+    }
+
     /// Whether a test of a file ran and passed.
     pub fn has(&self, file: &Path, test: &str) -> bool {
         self.files.get(file).is_some_and(|tests| tests.contains(test))

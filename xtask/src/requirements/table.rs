@@ -11,6 +11,7 @@ pub struct Table {
     shown: usize,
     planned: usize,
     missing: usize,
+    elsewhere: usize,
     ran: usize,
 }
 
@@ -19,8 +20,9 @@ const TITLE: usize = 40;
 const HEADS: [&str; 5] = ["", "requirement", "code", "tests", "ran"];
 
 impl Table {
-    /// Adds a requirement, with the number of tests that ran of each of its files.
-    pub fn add(&mut self, row: &Row<'_>, counts: &[usize]) {
+    /// Adds a requirement, with the number of tests that ran of each of its files; `None` for what another command runs, and has
+    /// not run.
+    pub fn add(&mut self, row: &Row<'_>, counts: &[Option<usize>]) {
         for place in 0..row.code.len().max(row.tests.len()).max(1) {
             let first = place == 0;
             let path = |paths: &[&str]| paths.get(place).map(|path| path.to_string()).unwrap_or_default();
@@ -30,15 +32,16 @@ impl Table {
                 if first { short(row.title) } else { String::new() },
                 path(&row.code),
                 tests,
-                counts.get(place).map(usize::to_string).unwrap_or_default(),
+                counts.get(place).map(|count| count.map_or("—".into(), |count| count.to_string())).unwrap_or_default(),
             ]);
         }
-        match (row.tests.is_empty(), counts.contains(&0)) {
+        match (row.tests.is_empty(), counts.contains(&Some(0))) {
             (true, _) if row.planned => self.planned += 1,
             (true, _) | (_, true) => self.missing += 1,
+            (false, false) if counts.contains(&None) => self.elsewhere += 1,
             (false, false) => self.shown += 1,
         }
-        self.ran += counts.iter().sum::<usize>();
+        self.ran += counts.iter().flatten().sum::<usize>();
     }
 }
 
@@ -54,10 +57,14 @@ impl fmt::Display for Table {
             let line = format!("{a:<number$}  {b:<title$}  {c:<code$}  {d:<tests$}  {e:>4}");
             writeln!(f, "{}", line.trim_end())?;
         }
-        let Table { shown, planned, missing, ran, .. } = self;
+        let Table { shown, planned, missing, elsewhere, ran, .. } = self;
+        if *elsewhere > 0 {
+            writeln!(f, "\n—: not run here; `cargo xtask bindings` runs and counts the tests of other languages")?;
+        }
+        let elsewhere = if *elsewhere > 0 { format!(", {elsewhere} not run") } else { String::new() };
         write!(
             f,
-            "\nrequirements: {shown} shown, {planned} planned, {missing} missing; {ran} tests ran, one counts for each that it names"
+            "\nrequirements: {shown} shown, {planned} planned, {missing} missing{elsewhere}; {ran} tests ran, one counts for each that it names"
         )
     }
 }
@@ -88,8 +95,8 @@ mod tests {
     #[test]
     fn every_requirement_is_counted_once() {
         let mut table = Table::default();
-        table.add(&row(1, vec!["b.rs", "c.rs"], false), &[2, 3]);
-        table.add(&row(2, vec!["b.rs", "c.rs"], false), &[2, 0]);
+        table.add(&row(1, vec!["b.rs", "c.rs"], false), &[Some(2), Some(3)]);
+        table.add(&row(2, vec!["b.rs", "c.rs"], false), &[Some(2), Some(0)]);
         table.add(&row(3, vec![], false), &[]);
         table.add(&row(4, vec![], true), &[]);
         let text = table.to_string();
@@ -103,6 +110,16 @@ mod tests {
             text.contains("R1  Call: kind   a.rs  b.rs        2\n                       c.rs        3\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_was_not_run_here_is_told_and_not_missed() {
+        let mut table = Table::default();
+        table.add(&row(1, vec!["b.py"], false), &[None]);
+        table.add(&row(2, vec!["b.py", "c.py"], false), &[None, Some(0)]);
+        let text = table.to_string();
+        assert!(text.contains("b.py      —\n"), "{text}");
+        assert!(text.contains("requirements: 0 shown, 0 planned, 1 missing, 1 not run; 0 tests ran"), "{text}");
     }
 
     #[test]

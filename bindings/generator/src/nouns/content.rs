@@ -69,11 +69,11 @@ pub fn swift(interface: &ComponentInterface) -> String {
         "// What holds content says its name alone: written from what the engine exports. Do not edit.\n".to_owned();
     for name in records(interface) {
         text +=
-            &format!("\nextension {name}: Discreet {{\n    public var description: String {{ \"{name}(…)\" }}\n}}\n");
+            &format!("\nextension {name}: Discreet {{\n    public var discreetly: String {{ \"{name}(…)\" }}\n}}\n");
     }
     for (kind, hidden) in enums(interface) {
         text += &format!(
-            "\nextension {}: Discreet {{\n    public var description: String {{\n        switch self {{\n",
+            "\nextension {}: Discreet {{\n    public var discreetly: String {{\n        switch self {{\n",
             kind.name()
         );
         for variant in kind.variants() {
@@ -84,7 +84,7 @@ pub fn swift(interface: &ComponentInterface) -> String {
             } else if fields.is_empty() {
                 format!("        case .{name}: \"{name}\"\n")
             } else {
-                let shown: Vec<String> = fields.iter().map(|field| format!("\\({field})")).collect();
+                let shown: Vec<String> = fields.iter().map(|field| format!("\\(String(describing: {field}))")).collect();
                 format!("        case let .{name}({}): \"{name}({})\"\n", fields.join(", "), shown.join(", "))
             };
         }

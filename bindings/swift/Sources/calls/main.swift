@@ -1,24 +1,11 @@
 import Foundation
 import Undertone
+import UndertoneTesting
 
 // What a call from Swift costs: nanoseconds for each of three calls, a line each, for `cargo xtask bindings bench`.
 
 let count = 1_000
 let rounds = 15
-
-/// A client's engine, in memory.
-func opened() throws -> Engine {
-    let authority = try Authority.fromSeed(seed: Data(0..<32))
-    let config = Config(user: UserId("ann"), authorities: [try authority.publicKey()])
-    let engine = try Engine.open(config: config, store: .memory(disk: MemoryDisk()), hostKey: Data(count: 32))
-    let identity = try engine.identity()
-    let now = Date()
-    try identity.enrol(
-        certificate: authority.issue(
-            request: identity.enrolmentRequest(), role: Role("client"), serial: 1, notBefore: now.addingTimeInterval(-60),
-            notAfter: now.addingTimeInterval(90 * 86_400)))
-    return engine
-}
 
 /// A conversation of so many messages, of which the engine has not told yet.
 func written(_ engine: Engine) throws -> ConversationId {
@@ -30,7 +17,7 @@ func written(_ engine: Engine) throws -> ConversationId {
 }
 
 /// Nanoseconds since some time.
-func clock() -> Double { Double(DispatchTime.now().uptimeNanoseconds) }
+func uptime() -> Double { Double(DispatchTime.now().uptimeNanoseconds) }
 
 /// The median of some rounds.
 func median(_ round: () throws -> Double) rethrows -> Double {
@@ -40,24 +27,24 @@ func median(_ round: () throws -> Double) rethrows -> Double {
 /// Of one call.
 func nanoseconds(_ times: Int, _ call: () throws -> Void) rethrows -> Double {
     try median {
-        let start = clock()
+        let start = uptime()
         for _ in 0..<times { try call() }
-        return (clock() - start) / Double(times)
+        return (uptime() - start) / Double(times)
     }
 }
 
 /// A thousand events at once.
 func drained() throws -> Double {
-    let engine = try opened()
+    let engine = try SingleDevice().open()
     _ = try written(engine)
-    let start = clock()
+    let start = uptime()
     let outputs = try engine.drain(limit: UInt32(count)).outputs.count
-    let took = clock() - start
+    let took = uptime() - start
     precondition(outputs == count, "\(outputs) events")
     return took
 }
 
-let engine = try opened()
+let engine = try SingleDevice().open()
 let talk = try written(engine)
 let messages = try engine.messages()
 _ = try engine.drain(limit: 10_000)

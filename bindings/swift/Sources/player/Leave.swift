@@ -1,20 +1,12 @@
 import Foundation
 import Undertone
+import UndertoneTesting
 
 /// `player leave FOLDER HOW`: a process that ends while calls are under way, for a test that looks at what it leaves behind. It
 /// prints `confirmed` with the number of messages that are durable, and ends then by itself (`exit`) or by being killed
 /// (`kill`).
 func leave(_ folder: String, _ how: String) throws {
-    let now = Date()
-    let authority = try Authority.fromSeed(seed: Data(count: 32))
-    let config = Config(user: UserId("ann"), authorities: [try authority.publicKey()])
-    let store = Store.sqlite(path: folder, lockWaitMs: 1_000)
-    let engine = try Engine.open(config: config, store: store, hostKey: Data(count: 32))
-    let identity = try engine.identity()
-    try identity.enrol(
-        certificate: authority.issue(
-            request: identity.enrolmentRequest(), role: Role("client"), serial: 1, notBefore: now.addingTimeInterval(-60),
-            notAfter: now.addingTimeInterval(86_400)))
+    let engine = try SingleDevice().open(.sqlite(path: folder, lockWaitMs: 1_000))
     let talk = try engine.conversations().start(user: UserId("bea"))
     for number in 0..<50 { _ = try engine.messages().send(conversation: talk, draft: Draft(text: "\(number)")) }
     while try engine.drain(limit: 1_000).more {}

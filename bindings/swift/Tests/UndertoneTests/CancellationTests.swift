@@ -3,7 +3,7 @@ import Testing
 import Undertone
 import UndertoneTesting
 
-/// Tasks that are cancelled in the middle of their calls: each call comes to its end all the same.
+/// Tasks that are cancelled in the middle of their calls: each call comes to its end all the same (R41).
 @Suite struct CancellationTests {
     @Test func aCallThatIsCancelledComesToItsEnd() async throws {
         try await acquainted { network, ann, bea, talk in

@@ -3,7 +3,7 @@ import Testing
 import Undertone
 import UndertoneTesting
 
-/// Chats of several users, over the relay's logic in memory.
+/// Chats of several users, over the relay's logic in memory (R41).
 @Suite struct ChatTests {
     @Test func aMessageArrivesIsReadAndAnswered() async throws {
         try await acquainted { network, ann, bea, talk in

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Undertone
 
-/// The engine without tasks: bad input, and stores.
+/// The engine without tasks: bad input, and stores (R41).
 @Suite struct EngineTests {
     @Test func badInputIsAnErrorWithACodeAndHarmsNothing() throws {
         let engine = try opened()
@@ -47,7 +47,12 @@ import Undertone
         #expect("\(message)".contains("text(…)") && "\(message)".contains(talk.hex))
         let config = Config(user: UserId("ann"), authorities: [Data("a secret".utf8)], identity: Data("a secret".utf8))
         #expect("\(config)" == "Config(…)")
-        let values: [Any] = [draft, message, page, try engine.conversations().page(), try engine.drain(limit: 100), config]
+        // It has a `description` of its own, which is a secret.
+        let event = CalendarEvent(title: "a secret", start: Date(), description: "a secret")
+        #expect("\(event)" == "CalendarEvent(…)")
+        let values: [Any] = [
+            draft, message, page, try engine.conversations().page(), try engine.drain(limit: 100), config, event, [event],
+        ]
         for value in values {
             var dumped = ""
             dump(value, to: &dumped)

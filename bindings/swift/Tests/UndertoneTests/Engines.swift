@@ -3,25 +3,18 @@ import Testing
 import Undertone
 import UndertoneTesting
 
-/// A host key, for tests.
+/// The host key of a single device.
 let key = Data(count: 32)
 
 /// What a client's engine is opened with, and the authority that certifies it.
 func configured() throws -> (Config, Authority) {
-    let authority = try Authority.fromSeed(seed: Data(0..<32))
-    return (Config(user: UserId("ann"), authorities: [try authority.publicKey()]), authority)
+    let device = try SingleDevice()
+    return (device.config, device.authority)
 }
 
 /// An engine of Ann, a client, without a network. Its store is in memory if none is given.
 func opened(_ store: Store? = nil) throws -> Engine {
-    let (config, authority) = try configured()
-    let engine = try Engine.open(config: config, store: store ?? .memory(disk: MemoryDisk()), hostKey: key)
-    let identity = try engine.identity()
-    let now = Date()
-    try identity.enrol(
-        certificate: authority.issue(
-            request: identity.enrolmentRequest(), role: Role("client"), serial: 1, notBefore: now.addingTimeInterval(-60),
-            notAfter: now.addingTimeInterval(90 * 86_400)))
+    let engine = try SingleDevice().open(store)
     // Durable is what was drained.
     while try engine.drain(limit: 1_000).more {}
     return engine

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Undertone
 
-/// A process that ends while calls are under way.
+/// A process that ends while calls are under way (R41).
 @Suite struct ExitTests {
     @Test(arguments: ["exit", "kill"])
     func aProcessEndsWhateverIsUnderWay(_ how: String) async throws {
@@ -10,10 +10,8 @@ import Undertone
         let (status, printed) = try await run(["leave", folder.path("store"), how])
         #expect(printed == "confirmed 50\n")
         #expect(status == (how == "kill" ? SIGKILL : 0))
-        let authority = try Authority.fromSeed(seed: Data(count: 32))
-        let engine = try Engine.open(
-            config: Config(user: UserId("ann"), authorities: [authority.publicKey()]),
-            store: .sqlite(path: folder.path("store"), lockWaitMs: 1_000), hostKey: key)
+        let store = Store.sqlite(path: folder.path("store"), lockWaitMs: 1_000)
+        let engine = try Engine.open(config: configured().0, store: store, hostKey: key)
         let talk = try engine.conversations().start(user: UserId("bea"))
         let found = try texts(engine.messages(), talk)
         #expect(found.prefix(50) == (0..<50).map(String.init)[...])

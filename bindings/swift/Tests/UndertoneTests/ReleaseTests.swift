@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Undertone
 
-/// What goes out of scope takes nothing with it, and leaves nothing behind.
+/// What goes out of scope takes nothing with it, and leaves nothing behind (R41).
 @Suite struct ReleaseTests {
     @Test(arguments: ["sled", "sqlite", "memory"])
     func enginesNounsAndMessagesAreReleased(_ kind: String) throws {

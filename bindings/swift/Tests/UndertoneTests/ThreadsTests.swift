@@ -2,7 +2,7 @@ import Foundation
 import Undertone
 import XCTest
 
-/// Threads of a host that all use one engine. These tests hold their thread, so they are XCTest's.
+/// Threads of a host that all use one engine. These tests hold their thread, so they are XCTest's (R41).
 final class ThreadsTests: XCTestCase {
     /// How long they go on: 60 for the whole of it.
     private let seconds = Double(ProcessInfo.processInfo.environment["UNDERTONE_SECONDS"] ?? "") ?? 5
@@ -16,8 +16,11 @@ final class ThreadsTests: XCTestCase {
             Thread.detachNewThread { outcomes.add(talk, Result { try hammer(engine, talk, until: end) }) }
         }
         let found = try XCTUnwrap(outcomes.wait(for: talks.count, until: end.addingTimeInterval(60)), "a thread hangs")
+        var all = 0
+        defer { print("\(all) messages by \(talks.count) threads in \(seconds) s") }
         for talk in talks {
             let sent = try XCTUnwrap(found[talk]).get()
+            all += sent
             XCTAssertGreaterThan(sent, 0)
             XCTAssertEqual(try texts(engine.messages(), talk), (0..<sent).map { "\($0) of \(talk.hex)" })
         }

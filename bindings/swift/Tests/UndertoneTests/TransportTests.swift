@@ -3,7 +3,7 @@ import Testing
 import Undertone
 import UndertoneTesting
 
-/// Transports of hosts that fail, hang, and take their time.
+/// Transports of hosts that fail, hang, and take their time (R41).
 @Suite struct TransportTests {
     @Test func errorsOfATransportHarmNothing() async throws {
         let faults = Faults([.run: 2, .end: 1, .send: 3, .acknowledge: 2, .fetch: 2, .directory: 2])

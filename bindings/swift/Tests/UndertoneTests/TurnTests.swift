@@ -2,7 +2,7 @@ import Foundation
 import Testing
 @testable import Undertone
 
-/// What the loop, and whoever suspends it, wait for.
+/// What the loop, and whoever suspends it, wait for (R41).
 @Suite struct TurnTests {
     @Test func whoAskedFirstGoesFirst() async {
         let turn = Turn()

@@ -17,7 +17,7 @@ import java.nio.file.Path
 import java.time.Instant
 import kotlin.coroutines.Continuation
 
-/** Whoever is cancelled in the middle of a call: it comes to its end or never began, and the engine is as it would be. */
+/** Whoever is cancelled in the middle of a call: it comes to its end or never began, and the engine is as it would be (R41). */
 class CancellationTest {
     private val nouns = listOf(
         ChatConversations::class.java,

@@ -25,7 +25,7 @@ import kotlin.coroutines.Continuation
 import kotlin.coroutines.EmptyCoroutineContext
 import kotlin.coroutines.startCoroutine
 
-/** Chats of several users, over the relay's logic in memory. */
+/** Chats of several users, over the relay's logic in memory (R41). */
 class ChatTest {
     private class Acquainted(val network: Network, val ann: Undertone, val bea: Undertone, val talk: ConversationId)
 

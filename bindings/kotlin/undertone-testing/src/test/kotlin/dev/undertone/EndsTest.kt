@@ -11,7 +11,7 @@ import java.time.Duration
 import java.time.Instant
 import java.util.concurrent.TimeUnit
 
-/** Engines that nobody has closed: forgotten, or left by a process that ends. */
+/** Engines that nobody has closed: forgotten, or left by a process that ends (R41). */
 class EndsTest {
     @Test
     fun `what is collected takes nothing with it`() {

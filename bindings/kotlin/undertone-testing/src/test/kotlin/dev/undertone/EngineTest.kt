@@ -11,7 +11,7 @@ import java.nio.charset.CharacterCodingException
 import java.nio.file.Path
 import java.time.Instant
 
-/** The engine without coroutines: bad input, and stores. */
+/** The engine without coroutines: bad input, and stores (R41). */
 class EngineTest {
     private val engine = Engines.open()
     private val talk = engine.conversations().start(UserId("bea"))

@@ -8,7 +8,7 @@ import java.util.concurrent.Executors
 import java.util.concurrent.Future
 import java.util.concurrent.TimeUnit
 
-/** Many threads of a host at one engine. The system property `undertone.seconds` says for how long, 5 if it says nothing. */
+/** Many threads of a host at one engine. The system property `undertone.seconds` says for how long, 5 if it says nothing (R41). */
 class ThreadsTest {
     private val engine = Engines.open()
     private val shared = engine.conversations().start(UserId("everybody's"))
@@ -18,6 +18,7 @@ class ThreadsTest {
     fun `eight threads do what one would`() {
         val talks = List(THREADS) { engine.conversations().start(UserId("user $it")) }
         val sent = together(talks.map { talk -> Callable { hammer(talk) } })
+        println("${sent.sum()} messages by $THREADS threads in ${TimeUnit.NANOSECONDS.toSeconds(span)} s")
         assertTrue(sent.all { it > 0 })
         talks.zip(sent).forEach { (talk, count) -> assertEquals(said(talk, count), engine.texts(talk)) }
         assertAllInOrder(talks, sent)

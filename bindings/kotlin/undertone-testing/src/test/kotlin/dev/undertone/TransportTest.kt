@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test
 import java.time.Duration
 import java.util.concurrent.atomic.AtomicInteger
 
-/** Faults in a host's transport: the engine is unharmed, and what failed is tried again. */
+/** Faults in a host's transport: the engine is unharmed, and what failed is tried again (R41). */
 class TransportTest {
     /** A transport whose next calls throw, as many as were asked for, whichever they are. */
     private class Faulty(private val whole: Transport, private val fault: suspend () -> Nothing) : Transport {
