@@ -84,7 +84,8 @@ pub fn swift(interface: &ComponentInterface) -> String {
             } else if fields.is_empty() {
                 format!("        case .{name}: \"{name}\"\n")
             } else {
-                let shown: Vec<String> = fields.iter().map(|field| format!("\\(String(describing: {field}))")).collect();
+                let shown: Vec<String> =
+                    fields.iter().map(|field| format!("\\(String(describing: {field}))")).collect();
                 format!("        case let .{name}({}): \"{name}({})\"\n", fields.join(", "), shown.join(", "))
             };
         }
