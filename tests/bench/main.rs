@@ -199,7 +199,11 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     }
     print!("{}", chart.text());
     if let Some(path) = &plan.page {
-        std::fs::write(path, chart.page())?;
+        // What `cargo xtask relay-load` has written at the end stays there.
+        let before = std::fs::read_to_string(path).unwrap_or_default();
+        let relays = before.find("## Relays under load").and_then(|at| before.get(at..)).unwrap_or_default();
+        let page = chart.page();
+        std::fs::write(path, if relays.is_empty() { page } else { format!("{}\n\n{relays}", page.trim_end()) })?;
     }
     Ok(())
 }

@@ -3,15 +3,15 @@
 //! [`serve`] starts it in this process; `undertone-relay` is the same behind flags. It listens on loopback unless told
 //! otherwise, and speaks TLS if it is given a certificate.
 
-mod actor;
-mod ask;
+pub(crate) mod actor;
+pub(crate) mod ask;
 mod blob;
 mod demo;
-mod effects;
+pub(crate) mod effects;
 mod health;
 mod listener;
 mod metrics;
-mod outbox;
+pub(crate) mod outbox;
 mod patient;
 mod places;
 mod push;
@@ -129,6 +129,9 @@ pub enum StoreKind {
     Sqlite(PathBuf),
     /// In memory: gone with the process.
     Memory,
+    /// In NATS, together with any number of other relays.
+    #[cfg(feature = "nats")]
+    Nats(crate::nats::NatsConfig),
 }
 
 impl ServerConfig {
@@ -219,6 +222,11 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
         Some(at) => Some(bind(at).await?),
         None => None,
     };
+    #[cfg(feature = "nats")]
+    if let (StoreKind::Nats(_), Some(folder)) = (&config.store, &config.blobs) {
+        let why = std::io::Error::other("relays on NATS keep no files");
+        return Err(ServeError::Blobs(folder.clone(), why));
+    }
     let tls = config.tls.map(Tls::open).transpose()?;
     let mut effects = Effects::default();
     let hook = config.push.map(|push| Hook::open(push, config.clock.clone())).transpose()?;
@@ -231,6 +239,8 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
     let ended = match config.store {
         StoreKind::Memory => start(logic, MemoryStore::default(), actor)?,
         StoreKind::Sqlite(path) => start(logic, SqliteStore::open(&path)?, actor)?,
+        #[cfg(feature = "nats")]
+        StoreKind::Nats(nats) => share(logic, &nats, actor).await?,
     };
     let (stop, stopped) = watch::channel(false);
     let (places, gone) = Places::new(config.places);
@@ -360,11 +370,14 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeErr
     Ok((listener, bound))
 }
 
+/// What a relay is run with, beside its store: what it is told, limits, what it wants done, the time.
+type Parts = (mpsc::Receiver<Input>, GuardLimits, Effects, Clock);
+
 /// Opens the relay and gives it a thread: its store blocks.
 fn start<S: RelayStore + 'static>(
     config: Config,
     store: S,
-    (queue, guard, effects, clock): (mpsc::Receiver<Input>, GuardLimits, Effects, Clock),
+    (queue, guard, effects, clock): Parts,
 ) -> Result<oneshot::Receiver<Result<(), StoreError>>, ServeError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| ServeError::System(e.to_string()))?;
@@ -380,6 +393,19 @@ fn start<S: RelayStore + 'static>(
             let _ = ended.send(result);
         })
         .map_err(|e| ServeError::System(e.to_string()))?;
+    Ok(end)
+}
+
+/// Opens a relay that shares its platform with others: its store does not block, and needs no thread.
+#[cfg(feature = "nats")]
+async fn share(
+    config: Config,
+    nats: &crate::nats::NatsConfig,
+    (queue, guard, effects, clock): Parts,
+) -> Result<oneshot::Receiver<Result<(), StoreError>>, ServeError> {
+    let hub = crate::nats::open(config, nats, guard, effects, clock).await?;
+    let (ended, end) = oneshot::channel();
+    tokio::spawn(async move { ended.send(crate::nats::run(hub, queue).await) });
     Ok(end)
 }
 
