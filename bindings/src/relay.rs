@@ -224,6 +224,8 @@ pub fn decode_frame(frame: Vec<u8>) -> Result<FrameDown> {
         Down::Revocations { request, lists } => FrameDown::Revocations { request, lists },
         Down::RequestRefused { request, reason: _ } => FrameDown::RequestRefused { request },
         Down::MailWaiting => FrameDown::MailWaiting,
+        // Nobody here asks for one: files go to the platform's own storage.
+        Down::UploadToken { .. } => FrameDown::Unknown,
         Down::DirectoryChanged { user } => FrameDown::DirectoryChanged { user },
         Down::RevocationsChanged => FrameDown::RevocationsChanged,
         Down::Closing(reason) => {

@@ -454,7 +454,7 @@ impl World {
                 RelayOutput::DirectoryChanged { user, .. } => ToDevice::DirectoryChanged(user),
                 RelayOutput::RevocationsChanged { .. } => ToDevice::Revocations(self.relay.revocations()),
                 RelayOutput::LoggedOut { .. } => ToDevice::Closed,
-                RelayOutput::Push { .. } => continue,
+                RelayOutput::Push { .. } | RelayOutput::RemoveBlob { .. } => continue,
             };
             self.net.send(&mut self.rng, self.now, Packet { device, connection, body: Body::Down(body) });
         }

@@ -79,7 +79,7 @@ impl Host {
             Down::Closing(_) => self.engine.connection(Connection::Down, now)?,
             Down::MailWaiting => self.engine.mail_waiting(now)?,
             Down::LoginRefused(reason) => panic!("a good login was refused: {reason}"),
-            Down::Revocations { .. } | Down::RevocationsChanged => {}
+            Down::Revocations { .. } | Down::RevocationsChanged | Down::UploadToken { .. } => {}
         }
         Ok(None)
     }

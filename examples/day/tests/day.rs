@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
+
+/// Where it is told to readers.
+const THREAT_MODEL: &str = include_str!("../../../docs/threat-model.md");
 
 fn run(input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_undertone-day"))
@@ -64,6 +68,28 @@ fn without_input_the_built_in_day_is_played() {
     // The last scene: every message once, none lost.
     let last = shown.split("── She opens it again").nth(1).unwrap();
     assert_eq!(last.matches("‹ The harbour is lovely.").count(), 1);
+}
+
+/// R40: kinds that the threat model does not list are nothing that a relay may see.
+#[test]
+fn the_relay_sees_of_the_day_what_the_threat_model_lists() {
+    let shown = shown(&run(""));
+    let scenes = shown.split("the relay saw\n").skip(1);
+    let seen = scenes.flat_map(|scene| scene.lines().map_while(|line| line.strip_prefix("     ")));
+    let seen: BTreeSet<_> =
+        seen.filter(|line| !line.starts_with('…')).filter_map(|line| line.split_whitespace().next()).collect();
+    let (_, listed) = THREAT_MODEL.split_once("## What a relay sees").unwrap();
+    let listed = listed.lines().take_while(|line| !line.starts_with("## ")).filter_map(|line| line.strip_prefix("- "));
+    let listed: BTreeSet<_> = listed.filter_map(|line| line.split_once(':').map(|(kind, _)| kind)).collect();
+    for kind in &seen {
+        // An envelope says of which kind it is.
+        let is_envelope = ["receipt", "ephemeral"].contains(kind) && listed.contains("envelope");
+        assert!(is_envelope || listed.contains(kind.to_lowercase().as_str()), "{kind}");
+    }
+    for kind in ["login", "publish", "look-up", "welcome", "commit", "message", "receipt", "upload", "push", "REFUSED"]
+    {
+        assert!(seen.contains(kind), "{kind} is not in the day: {seen:?}");
+    }
 }
 
 #[test]

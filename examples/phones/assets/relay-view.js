@@ -74,6 +74,8 @@ export class RelayView {
       case "login": return line("door", `${who} logged in`, `${sight.role} · device ${sight.device.slice(0, 8)}`);
       case "publish": return line("key", `${who} published keys`, `${plural(sight.packages, "key package")} for others to start with`);
       case "look_up": return line("search", `${who} looked up ${sight.users.map((user) => this.names.get(user) ?? user).join(", ")}`, sight.key_packages ? "with key packages" : "");
+      case "upload": return line("file", `${who} uploads a file`, `${size(sight.size)} sealed, under a random name`);
+      case "push": return line("bell", `${who} is to be woken`, sight.hint === "call" ? "a call" : "a message");
       case "refused": return line("block", `${who} was refused`, sight.reason, "is-refused");
       default: return this.envelope(sight, who, time);
     }

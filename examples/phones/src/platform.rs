@@ -83,8 +83,7 @@ impl Platform {
         for (person, rows) in CAST {
             let others = CAST.map(|(other, _)| other).into_iter().filter(|other| other.user != person.user).collect();
             let place = folder.join(person.user);
-            let phone =
-                Phone::new(person, others, (place, rows), relay.url(), clock.clone(), pushes.clone());
+            let phone = Phone::new(person, others, (place, rows), relay.url(), clock.clone(), pushes.clone());
             let phone = phone.map_err(|error| PlatformError::Phone(person.name, error))?;
             phone.open().await.map_err(|error| PlatformError::Phone(person.name, error))?;
             phones.push(phone);

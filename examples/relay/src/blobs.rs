@@ -134,7 +134,9 @@ impl Blobs {
 
     fn request(&self, method: Method, name: &str, token: Option<&str>) -> hyper::http::request::Builder {
         let below = if name.is_empty() { String::new() } else { format!("/{name}") };
-        let request = Request::builder().method(method).uri(format!("{}{BLOBS_PATH}{below}", self.0.address.path.trim_end_matches('/')));
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{BLOBS_PATH}{below}", self.0.address.path.trim_end_matches('/')));
         match token {
             Some(token) => {
                 let bearer = format!("Bearer {token}");

@@ -108,7 +108,9 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()];
         let [hangup, interrupt, terminate] = kinds.map(|kind| signal(kind).ok());
-        Signals(hangup.zip(interrupt).zip(terminate).map(|((hangup, interrupt), terminate)| [hangup, interrupt, terminate]))
+        Signals(
+            hangup.zip(interrupt).zip(terminate).map(|((hangup, interrupt), terminate)| [hangup, interrupt, terminate]),
+        )
     }
 
     async fn next(&mut self) -> Signal {

@@ -76,7 +76,19 @@ mod tests {
         assert_eq!(parts("https://relay.example.org/below/"), some(true, "relay.example.org:443", "/below/"));
         assert_eq!(parts("HTTP://[::1]:9/a/b"), some(false, "[::1]:9", "/a/b"));
         assert_eq!(parts("http://[::1]"), some(false, "[::1]:80", ""));
-        for bad in ["", "relay", "ftp://a", "ws://", "ws://a:b", "ws://u@a", "ws://a/?q", "ws://a b", "ws://[::1", "ws://a:1:2", "ws://::1"] {
+        for bad in [
+            "",
+            "relay",
+            "ftp://a",
+            "ws://",
+            "ws://a:b",
+            "ws://u@a",
+            "ws://a/?q",
+            "ws://a b",
+            "ws://[::1",
+            "ws://a:1:2",
+            "ws://::1",
+        ] {
             assert_eq!(parts(bad), None, "{bad}");
         }
     }

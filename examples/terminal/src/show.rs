@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use undertone::Time;
+use undertone::attachment::{Details, Picture};
 use undertone::call::{CallSummary, Outcome};
 use undertone::envelope::Clock;
 use undertone::id::UserId;
@@ -74,13 +75,30 @@ pub fn content(message: &Message) -> String {
         MessageContent::Text(text) => marked(text, &mentions),
         MessageContent::Attachment(file) => {
             let name = file.name.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default();
-            format!("[{}] {}", file.kind().name(), joined([marked(&file.caption, &mentions), name]))
+            format!(
+                "[{}] {}",
+                file.kind().name(),
+                joined([marked(&file.caption, &mentions), name, looks(&file.details)])
+            )
         }
         MessageContent::Structured(structured) => card(structured),
         MessageContent::Call(summary) => call(summary),
         MessageContent::System(note) => system(note),
         MessageContent::Encrypted(_) => "[Encrypted Message]".into(),
         _ => "[made by a newer version: update this app]".into(),
+    }
+}
+
+/// What is known of a file before it is there.
+fn looks(details: &Details) -> String {
+    let size = |picture: &Picture| format!("{} × {}", picture.width, picture.height);
+    let time = |ms: u64| format!("{}:{:02}", ms / 60_000, ms / 1_000 % 60);
+    match details {
+        Details::File => String::new(),
+        Details::Image(picture) if picture.blurred => format!("{}, hidden until you save it", size(picture)),
+        Details::Image(picture) => size(picture),
+        Details::Voice { duration, .. } => time(*duration),
+        Details::Video { duration, picture } => format!("{}, {}", time(*duration), size(picture)),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use undertone::Time;
-use undertone::conversation::{Conversation, ConversationState};
+use undertone::conversation::{Conversation, ConversationState, Member};
 use undertone::id::UserId;
 use undertone::message::Message;
 
@@ -63,11 +63,15 @@ fn kept(chat: &Conversation, now: Time) -> String {
 }
 
 /// Whether a conversation makes no notifications now.
-pub fn is_muted(chat: &Conversation, now: Time) -> bool {
+fn is_muted(chat: &Conversation, now: Time) -> bool {
     chat.muted_until.is_some_and(|until| until > now)
 }
 
-/// With whom a conversation is.
+/// With whom a conversation is, and what this user calls them.
 pub fn others(chat: &Conversation) -> String {
-    chat.others.iter().map(|other| other.user.as_str()).collect::<Vec<_>>().join(", ")
+    let called = |other: &Member| match &other.name {
+        Some(name) => format!("{} “{name}”", other.user.as_str()),
+        None => other.user.as_str().to_owned(),
+    };
+    chat.others.iter().map(called).collect::<Vec<_>>().join(", ")
 }

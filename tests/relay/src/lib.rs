@@ -5,6 +5,7 @@
 
 pub mod device;
 pub mod nats;
+pub mod phone;
 pub mod platform;
 pub mod port;
 pub mod process;

@@ -22,6 +22,12 @@ pub fn sight(sight: &Sight, number: u64) -> Value {
             "kind": "look_up", "device": hex(device.as_bytes()), "key_packages": key_packages,
             "users": users.iter().map(UserId::as_str).collect::<Vec<_>>(),
         }),
+        SightEvent::Upload { device, size } => json!({
+            "kind": "upload", "device": hex(device.as_bytes()), "size": size,
+        }),
+        SightEvent::Push { device, hint } => json!({
+            "kind": "push", "device": hex(device.as_bytes()), "hint": push(*hint),
+        }),
         SightEvent::Envelope(envelope) => envelope_view(envelope),
         SightEvent::Refused { device, reason } => json!({
             "kind": "refused", "device": hex(device.as_bytes()), "reason": refused(*reason),
@@ -32,6 +38,14 @@ pub fn sight(sight: &Sight, number: u64) -> Value {
         fields.insert("at".into(), sight.at.as_ms().into());
     }
     shown
+}
+
+fn push(hint: PushHint) -> Option<&'static str> {
+    match hint {
+        PushHint::None => None,
+        PushHint::Message => Some("message"),
+        PushHint::Call => Some("call"),
+    }
 }
 
 fn envelope_view(envelope: &EnvelopeView) -> Value {
@@ -51,11 +65,7 @@ fn envelope_view(envelope: &EnvelopeView) -> Value {
         "sequence": envelope.sequence,
         "recipients": envelope.recipients.iter().map(|device| hex(device.as_bytes())).collect::<Vec<_>>(),
         "expires": envelope.expires_at.as_ms(),
-        "push": match envelope.push {
-            PushHint::None => None,
-            PushHint::Message => Some("message"),
-            PushHint::Call => Some("call"),
-        },
+        "push": push(envelope.push),
         "slot": envelope.slot.is_some(),
         "token": envelope.token,
         "commitment": envelope.commitment.map(|commitment| hex(&commitment.as_bytes()[..8])),

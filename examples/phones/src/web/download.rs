@@ -119,8 +119,9 @@ async fn save(
 ) -> Result<Response, Fault> {
     let saved = tempfile::NamedTempFile::new_in(phone.incoming())?;
     let host = phone.host()?;
+    let relay = host.relay_files()?;
     tokio::select! {
-        saved = host.save_file(&host.relay_files()?, conversation.0, message.0, saved.path(), |_| ()) => saved?,
+        saved = host.save_file(&relay, conversation.0, message.0, saved.path(), |_| ()) => saved?,
         () = phone.killed() => return Err(Fault::Killed),
     }
     // The name goes at once, the bytes when they were read: nothing stays that the engine does not keep.

@@ -301,13 +301,7 @@ impl Desk {
         Ok(device)
     }
 
-    fn own_blob(
-        &self,
-        tx: &Tx<'_>,
-        token: &str,
-        name: BlobName,
-        now: Time,
-    ) -> Result<BlobRow, Fault<BlobRefused>> {
+    fn own_blob(&self, tx: &Tx<'_>, token: &str, name: BlobName, now: Time) -> Result<BlobRow, Fault<BlobRefused>> {
         let device = self.holder(tx, token, now)?;
         let row = live(tx, name, now)?;
         let device = row::device(tx, &device)?.ok_or(BlobRefused::Token)?;

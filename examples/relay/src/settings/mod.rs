@@ -181,10 +181,13 @@ mod tests {
 
     #[test]
     fn what_is_commented_out_can_be_set() {
-        let all: String = EXAMPLE.lines().map(|line| {
-            let setting = line.strip_prefix("# ").filter(|line| line.contains(" = ") || line.starts_with('['));
-            format!("{}\n", setting.unwrap_or(line))
-        }).collect();
+        let all: String = EXAMPLE
+            .lines()
+            .map(|line| {
+                let setting = line.strip_prefix("# ").filter(|line| line.contains(" = ") || line.starts_with('['));
+                format!("{}\n", setting.unwrap_or(line))
+            })
+            .collect();
         let all: Settings = toml::from_str(&all).unwrap();
         assert!(all.tls.is_some() && all.policy.is_some() && all.metrics.listen.is_some());
     }

@@ -3,8 +3,8 @@
 use tokio::sync::{mpsc, oneshot};
 use undertone::time::Time;
 
-use super::actor::Input;
 use super::ServeError;
+use super::actor::Input;
 use crate::count::Counts;
 use crate::gateway::Gateway;
 use crate::logic::{BlobName, BlobRefused, Fault, Upload};

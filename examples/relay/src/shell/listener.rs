@@ -16,10 +16,10 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tower_service::Service;
 
+use super::Shared;
 use super::patient::Patient;
 use super::places::Place;
 use super::tls::Tls;
-use super::Shared;
 use crate::network::{self, Network};
 
 /// How long to wait after the operating system could not give a connection: it has none left.

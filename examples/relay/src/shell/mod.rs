@@ -9,6 +9,7 @@ mod blob;
 mod demo;
 pub(crate) mod effects;
 mod health;
+mod launch;
 mod listener;
 mod metrics;
 pub(crate) mod outbox;
@@ -35,12 +36,11 @@ use undertone::policy::Policy;
 use crate::clock::Clock;
 use crate::demo::DEMO_PATH;
 use crate::frame::PATH;
-use crate::gateway::Gateway;
 use crate::guard::GuardLimits;
-use crate::logic::{Config, Fault, Limits, Relay, RevocationRefused, Sight};
+use crate::logic::{Config, Fault, Limits, RevocationRefused, Sight};
 use crate::network::Block;
-use crate::store::{MemoryStore, RelayStore, SqliteStore, StoreError};
-use actor::{Actor, Input};
+use crate::store::{MemoryStore, SqliteStore, StoreError};
+use actor::Input;
 use ask::{Ask, ask};
 use blob::Blobs;
 use effects::Effects;
@@ -237,10 +237,10 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
     let (inputs, queue) = mpsc::channel(INPUTS);
     let actor = (queue, config.guard, effects, config.clock.clone());
     let ended = match config.store {
-        StoreKind::Memory => start(logic, MemoryStore::default(), actor)?,
-        StoreKind::Sqlite(path) => start(logic, SqliteStore::open(&path)?, actor)?,
+        StoreKind::Memory => launch::alone(logic, MemoryStore::default(), actor)?,
+        StoreKind::Sqlite(path) => launch::alone(logic, SqliteStore::open(&path)?, actor)?,
         #[cfg(feature = "nats")]
-        StoreKind::Nats(nats) => share(logic, &nats, actor).await?,
+        StoreKind::Nats(nats) => launch::shared(logic, &nats, actor).await?,
     };
     let (stop, stopped) = watch::channel(false);
     let (places, gone) = Places::new(config.places);
@@ -368,45 +368,6 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeErr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-/// What a relay is run with, beside its store: what it is told, limits, what it wants done, the time.
-type Parts = (mpsc::Receiver<Input>, GuardLimits, Effects, Clock);
-
-/// Opens the relay and gives it a thread: its store blocks.
-fn start<S: RelayStore + 'static>(
-    config: Config,
-    store: S,
-    (queue, guard, effects, clock): Parts,
-) -> Result<oneshot::Receiver<Result<(), StoreError>>, ServeError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|e| ServeError::System(e.to_string()))?;
-    let gateway = Gateway::guarded(Relay::open(config, store, seed)?, guard);
-    let (ended, end) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("relay".into())
-        .spawn(move || {
-            let result = Actor::new(gateway, queue, effects, clock).run();
-            if let Err(error) = &result {
-                tracing::error!(%error, "the store failed, the relay stops");
-            }
-            let _ = ended.send(result);
-        })
-        .map_err(|e| ServeError::System(e.to_string()))?;
-    Ok(end)
-}
-
-/// Opens a relay that shares its platform with others: its store does not block, and needs no thread.
-#[cfg(feature = "nats")]
-async fn share(
-    config: Config,
-    nats: &crate::nats::NatsConfig,
-    (queue, guard, effects, clock): Parts,
-) -> Result<oneshot::Receiver<Result<(), StoreError>>, ServeError> {
-    let hub = crate::nats::open(config, nats, guard, effects, clock).await?;
-    let (ended, end) = oneshot::channel();
-    tokio::spawn(async move { ended.send(crate::nats::run(hub, queue).await) });
-    Ok(end)
 }
 
 /// What is answered where.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::push::{PushLimits, Secret};
 
-#[cfg(feature = "push")]
-pub(super) use sender::Hook;
 #[cfg(not(feature = "push"))]
 pub(super) use none::Hook;
+#[cfg(feature = "push")]
+pub(super) use sender::Hook;
 
 /// Where devices are to be told of that need waking.
 #[derive(Clone)]
@@ -72,7 +72,8 @@ mod sender {
     impl Hook {
         pub(in crate::shell) fn open(config: PushConfig, clock: Clock) -> Result<Arc<Hook>, ServeError> {
             let address = Address::parse(&config.url);
-            let address = address.ok_or_else(|| ServeError::Push("the address is no http: or https: address".into()))?;
+            let address =
+                address.ok_or_else(|| ServeError::Push("the address is no http: or https: address".into()))?;
             let trust = match &config.roots {
                 Some(roots) => Trust::file(roots).map_err(|error| ServeError::Push(error.to_string()))?,
                 None => Trust::public(),

@@ -1,7 +1,7 @@
 //! What is written, what is done with messages, what is found.
 
 use undertone::engine::Draft;
-use undertone::envelope::MessageRef;
+use undertone::envelope::{Clock, MessageRef};
 use undertone::error::Misuse;
 use undertone::id::{ConversationId, UserId};
 use undertone::message::Mention;
@@ -22,6 +22,22 @@ impl Chat {
             return self.paper.line("31", "to whom? /start USER first");
         };
         if let Err(error) = self.engine(move |engine, now| send(engine, id, text, None, now)).await {
+            self.fail(&error);
+        }
+    }
+
+    /// Sends a text with a period of its own.
+    pub(super) async fn once(&self, minutes: i32, text: String) {
+        let Some((id, _)) = self.open else {
+            return self.paper.line("31", "to whom? /start USER first");
+        };
+        let send = move |engine: &mut Engine, now| {
+            let mentions = named(engine, id, &text, now)?;
+            let clock = if minutes == 0 { Clock::FromRead } else { Clock::FromSend };
+            let draft = Draft { mentions, period: Some(minutes), clock: Some(clock), ..Draft::text(text) };
+            engine.messages().send(id, draft, now).map(drop)
+        };
+        if let Err(error) = self.engine(send).await {
             self.fail(&error);
         }
     }
@@ -87,6 +103,7 @@ fn perform(
             engine.messages().edit_naming(id, message.id, text, mentions, now)?;
         }
         Deed::Delete => engine.messages().delete_for_everyone(id, &message, now)?,
+        Deed::Hide => engine.messages().delete_here(id, &message, now)?,
         Deed::Payment(state) => engine.messages().set_payment(id, &message, state, now)?,
         Deed::Report => return report(engine, id, message, now).map(Some),
     }

@@ -3,11 +3,11 @@
 mod calls;
 mod files;
 mod messages;
+mod people;
 mod settings;
 mod sight;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -20,7 +20,8 @@ use undertone_host::{Host, Notice, Profile, RelayFiles};
 
 use crate::command::{self, Command};
 use crate::shown::Shown;
-use crate::text::{self, Paper};
+use crate::text::Paper;
+use files::Ready;
 
 /// How long a chat whose input has ended waits for what is under way.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -31,7 +32,7 @@ pub struct Chat {
     profile: Profile,
     files: RelayFiles,
     /// Files that are not uploaded yet.
-    outgoing: BTreeMap<MessageId, (ConversationId, PathBuf)>,
+    outgoing: BTreeMap<MessageId, (ConversationId, Ready)>,
     user: UserId,
     paper: Paper,
     /// The open conversation, and with whom it is.
@@ -76,8 +77,13 @@ impl Chat {
             Command::Set(setting) => self.set(setting).await,
             Command::Switch(switch) => self.switch(switch).await,
             Command::Call(order) => self.call(order).await,
-            Command::File(path, caption) => self.send_file(path, caption).await,
+            Command::File(kind, path, caption) => self.send_file(kind, path, caption).await,
             Command::Save(number, path) => self.save_file(number, path).await,
+            Command::Once(minutes, text) => self.once(minutes, text).await,
+            Command::Name(name) => self.name(name).await,
+            Command::Find(name) => self.find(name).await,
+            Command::Qr => self.qr().await,
+            Command::Scan(scanned) => self.scan(scanned).await,
             Command::Draft(text) => self.draft(text).await,
             Command::Search(words) => self.search(words).await,
             Command::Chats => self.chats().await,
@@ -173,33 +179,12 @@ impl Chat {
         }
     }
 
-    async fn chats(&self) {
-        match self.engine(|engine, now| Ok((engine.conversations().newest(now)?.conversations, now))).await {
-            Ok((chats, _)) if chats.is_empty() => self.paper.line("2", "no conversations yet"),
-            Ok((chats, now)) => {
-                chats.iter().for_each(|chat| self.paper.line("0", &text::chat(chat, &self.user, now)));
-            }
-            Err(error) => self.fail(&error),
-        }
-    }
-
     async fn typing(&self) {
         let Some((id, _)) = self.open else {
             return self.paper.line("31", "to whom? /start USER first");
         };
         if let Err(error) = self.engine(move |engine, now| engine.conversations().set_typing(id, true, now)).await {
             self.fail(&error);
-        }
-    }
-
-    async fn safety(&self) {
-        let Some((_, user)) = self.open.clone() else {
-            return self.paper.line("31", "with whom? /start USER first");
-        };
-        match self.engine(move |engine, _| engine.identity().safety_number(&user)).await {
-            Ok(Some(number)) => self.paper.line("0", &format!("safety number: {}", number.digits())),
-            Ok(None) => self.paper.line("33", "their identity is not known yet: exchange a message first"),
-            Err(error) => self.fail(&error),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Messages on the screen.
 
+use undertone::hint::About;
 use undertone::id::ConversationId;
 use undertone::message::{Cursor, Message, MessageContent, MessageKey, SendState};
 use undertone::{Engine, Time};
@@ -7,7 +8,6 @@ use undertone::{Engine, Time};
 use super::Chat;
 use crate::show;
 use crate::shown::News;
-use crate::text;
 
 /// Newest messages among which one is looked for that has no number yet.
 const NEWEST: usize = 100;
@@ -52,13 +52,22 @@ impl Chat {
         let _ = self.engine(move |engine, now| engine.messages().mark_read(id, key, now)).await;
     }
 
-    /// Says that there is something to read in a conversation that is not open, unless that is not to be said.
+    /// Says that there is something to read in a conversation that is not open, as a phone would with a notification: not
+    /// when it is archived or muted, nor while this user is not to be disturbed.
     async fn knock(&self, id: ConversationId) {
-        let chat = self.engine(move |engine, now| Ok((engine.conversations().get(id, now)?, now)));
-        let Ok((chat, now)) = chat.await else { return };
-        if !chat.archived && !text::is_muted(&chat, now) {
-            let with = text::others(&chat);
-            self.paper.line("33", &format!("{with}: {} unread. /start {with} to read", chat.unread));
+        let hint = self.engine(move |engine, now| {
+            let hints = engine.notifications().hints(now)?;
+            let Some(hint) = hints.into_iter().find(|hint| hint.conversation == id) else { return Ok(None) };
+            let About::Messages { newest, count, .. } = hint.about else { return Ok(None) };
+            if hint.sound.is_none() {
+                return Ok(None);
+            }
+            engine.notifications().shown(id, newest, now)?;
+            Ok(Some((hint.sender, hint.name, count)))
+        });
+        if let Ok(Some((sender, name, count))) = hint.await {
+            let (user, who) = (sender.as_str(), name.as_deref().unwrap_or(sender.as_str()));
+            self.paper.line("33", &format!("{who}: {count} unread. /start {user} to read"));
         }
     }
 

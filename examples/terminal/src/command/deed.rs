@@ -17,6 +17,8 @@ pub enum Deed {
     Edit(String),
     /// Delete it for everyone.
     Delete,
+    /// Delete it on this device only.
+    Hide,
     /// Say what became of the payment that it asks for.
     Payment(PaymentState),
     /// Make a report of it.
@@ -33,6 +35,7 @@ pub fn parse(verb: &str, rest: &str) -> Option<Result<Command, &'static str>> {
         "forward" => (word(rest).map(Deed::Forward), "to whom? /forward N USER"),
         "edit" => (some(rest).map(Deed::Edit), "what should it say? /edit N TEXT"),
         "delete" => (none(rest, Deed::Delete), "which? /delete N"),
+        "hide" => (none(rest, Deed::Hide), "which? /hide N"),
         "paid" => (none(rest, Deed::Payment(PaymentState::Paid)), "which request? /paid N"),
         "decline" => (none(rest, Deed::Payment(PaymentState::Declined)), "which request? /decline N"),
         "confirm" => (none(rest, Deed::Payment(PaymentState::Confirmed)), "which request? /confirm N"),
@@ -69,6 +72,7 @@ mod tests {
             ("/forward 1 sam", 1, Deed::Forward("sam".into())),
             ("/edit 2 at eight", 2, Deed::Edit("at eight".into())),
             ("/delete 2", 2, Deed::Delete),
+            ("/hide 2", 2, Deed::Hide),
             ("/paid 7", 7, Deed::Payment(PaymentState::Paid)),
             ("/decline 7", 7, Deed::Payment(PaymentState::Declined)),
             ("/confirm 7", 7, Deed::Payment(PaymentState::Confirmed)),
@@ -96,6 +100,7 @@ mod tests {
             "/delete",
             "/delete all",
             "/delete 3 4",
+            "/hide",
             "/paid",
             "/decline x",
             "/confirm",

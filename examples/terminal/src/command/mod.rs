@@ -16,6 +16,19 @@ pub use deed::Deed;
 pub use setting::Setting;
 pub use switch::Switch;
 
+/// What a file is sent as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// As it is.
+    Any,
+    /// A picture, made small and free of what a camera writes into it.
+    Image,
+    /// The same, hidden until it is asked for.
+    Hidden,
+    /// A recording in a WAV file, as a voice message.
+    Voice,
+}
+
 /// A typed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -31,10 +44,20 @@ pub enum Command {
     Switch(Switch),
     /// Do something about a call.
     Call(CallOrder),
-    /// Send this file with this caption.
-    File(PathBuf, String),
+    /// Send this file, as what it is, with this caption.
+    File(FileKind, PathBuf, String),
     /// Save the file of the message of this number here.
     Save(usize, PathBuf),
+    /// Send this to the open conversation, with an auto-delete period in minutes of its own; 0 goes when read.
+    Once(i32, String),
+    /// Call whom the open conversation is with by this name, on this device; empty for none.
+    Name(String),
+    /// List the conversations with these names.
+    Find(String),
+    /// Show what the other's camera would read of the safety number.
+    Qr,
+    /// Compare the safety number with what was read from the other's screen.
+    Scan(Vec<u8>),
     /// Keep this as what was begun to be written in the open conversation.
     Draft(String),
     /// Search for this.
@@ -73,6 +96,8 @@ pub const HELP: &str = "\
 Conversations
 /start USER                   start a conversation, or open it; what you type then goes there
 /chats                        your conversations, with unread counts
+/find NAME                    those with people of that name
+/name NAME                    what you call the other, on this device; /name alone forgets it
 /history [N]                  the last messages of the open conversation
 /search WORDS                 in the open conversation, or in all; what was found is in brackets
 /typing                       say that you are writing: lines come whole, so nobody sees it by itself
@@ -82,11 +107,14 @@ Messages: N is the number in front of one; @USER in a text names the other
 /react N EMOJI                one visible character, in the place of an earlier one; /unreact N
 /forward N USER               send what it says to USER
 /edit N TEXT                  another wording for your own
-/delete N                     delete it for everyone
+/delete N                     delete it for everyone; /hide N only here
+/once MINUTES TEXT            a message that goes so long after it was sent; 0 when it was read
 /report N                     make a report of it for the platform
 
 Files and calls
 /file PATH [CAPTION]          send a file; quotes around a path with spaces
+/image PATH [CAPTION]         send a picture, made small and without place and camera; /hidden PATH until it is tapped
+/voice PATH [CAPTION]         send a recording (WAV) as a voice message
 /save N PATH                  save the file of message N
 /call  /video                 call the other: it rings, though a terminal has no sound
 /accept  /reject  /hangup     answer the call that rings, do not, or end the one that goes on
@@ -107,13 +135,14 @@ The open conversation
 /block                        hear nothing of them, and send nothing; /unblock
 /draft TEXT                   keep what you have begun to write; /draft alone forgets it
 /safety                       the safety number to compare with the other
+/qr                           what an app shows as a QR code; /scan HEX compares what was read of the other's
 /verify                       it was the same on both sides; /unverify
 /trust                        their identity is another than the verified one, and you believe it
 
 You
 /privacy receipts on|off      whether others learn that you have read
 /privacy typing on|off        whether others see that you type, and you that they do
-/quiet [MINUTES]              no notifications at all; /loud
+/quiet [MINUTES]              nothing of other conversations is said; /loud
 
 This device
 /offline                      cut the connection: what you write waits
@@ -139,6 +168,7 @@ pub fn parse(line: &str) -> Command {
         .or_else(|| switch::parse(verb, rest).map(|switch| switch.map(Command::Switch)))
         .or_else(|| call::parse(verb, rest).map(|order| order.map(Command::Call)))
         .or_else(|| parse_file(verb, rest))
+        .or_else(|| parse_text(verb, rest))
         .or_else(|| parse_plain(verb, rest).map(Ok));
     match known {
         Some(Ok(command)) => command,
@@ -149,14 +179,43 @@ pub fn parse(line: &str) -> Command {
 
 fn parse_file(verb: &str, rest: &str) -> Option<Result<Command, &'static str>> {
     Some(match verb {
-        "file" => path(rest).map(|(path, caption)| Command::File(path, caption.into())).ok_or("which? /file PATH"),
+        "file" => file(FileKind::Any, rest).ok_or("which? /file PATH"),
+        "image" => file(FileKind::Image, rest).ok_or("which? /image PATH"),
+        "hidden" => file(FileKind::Hidden, rest).ok_or("which? /hidden PATH"),
+        "voice" => file(FileKind::Voice, rest).ok_or("which? /voice PATH"),
         "save" => {
             let (number, rest) = cut(rest);
             let named = path(rest).filter(|(_, behind)| behind.is_empty());
             let save = number.parse().ok().zip(named).map(|(number, (path, _))| Command::Save(number, path));
             save.ok_or("which, and where? /save N PATH")
         }
+        _ => return None,
+    })
+}
+
+fn file(kind: FileKind, rest: &str) -> Option<Command> {
+    path(rest).map(|(path, caption)| Command::File(kind, path, caption.into()))
+}
+
+/// What takes a text as it is.
+fn parse_text(verb: &str, rest: &str) -> Option<Result<Command, &'static str>> {
+    Some(match verb {
         "draft" => Ok(Command::Draft(rest.into())),
+        "name" => Ok(Command::Name(rest.into())),
+        "find" if rest.is_empty() => Err("whom? /find NAME"),
+        "find" => Ok(Command::Find(rest.into())),
+        "once" => {
+            let (minutes, text) = cut(rest);
+            let minutes = minutes.parse().ok().filter(|minutes| *minutes >= 0 && !text.is_empty());
+            minutes
+                .map(|minutes| Command::Once(minutes, text.into()))
+                .ok_or("for how long, and what? /once MINUTES TEXT")
+        }
+        "scan" => {
+            let scanned =
+                data_encoding::HEXLOWER_PERMISSIVE.decode(rest.as_bytes()).ok().filter(|read| !read.is_empty());
+            scanned.map(Command::Scan).ok_or("what was read? /scan HEX, from the other's /qr")
+        }
         _ => return None,
     })
 }
@@ -187,6 +246,7 @@ fn parse_plain(verb: &str, rest: &str) -> Option<Command> {
         ("online", []) => Command::Online,
         ("typing", []) => Command::Typing,
         ("safety", []) => Command::Safety,
+        ("qr", []) => Command::Qr,
         ("logout", [name @ .., "lose"]) => Command::LogOut(name.join(" "), Unsent::Lose),
         ("logout", name) => Command::LogOut(name.join(" "), Unsent::Refuse),
         ("diagnose", []) => Command::Diagnose,
@@ -216,13 +276,28 @@ mod tests {
         assert_eq!(parse("/logout"), Command::LogOut(String::new(), Unsent::Refuse));
         assert_eq!(parse("/logout ann lee"), Command::LogOut("ann lee".into(), Unsent::Refuse));
         assert_eq!(parse("/logout ann lee lose"), Command::LogOut("ann lee".into(), Unsent::Lose));
-        assert_eq!(parse("/file a.txt"), Command::File("a.txt".into(), String::new()));
-        assert_eq!(parse("/file \"two words.txt\" for you"), Command::File("two words.txt".into(), "for you".into()));
+        let file = |kind, path: &str, caption: &str| Command::File(kind, path.into(), caption.into());
+        assert_eq!(parse("/file a.txt"), file(FileKind::Any, "a.txt", ""));
+        assert_eq!(parse("/file \"two words.txt\" for you"), file(FileKind::Any, "two words.txt", "for you"));
+        assert_eq!(parse("/image a.png me"), file(FileKind::Image, "a.png", "me"));
+        assert_eq!(parse("/hidden a.png"), file(FileKind::Hidden, "a.png", ""));
+        assert_eq!(parse("/voice a.wav"), file(FileKind::Voice, "a.wav", ""));
+        assert_eq!(parse("/once 5 the code is 17"), Command::Once(5, "the code is 17".into()));
+        assert_eq!(parse("/name Bea Bloom"), Command::Name("Bea Bloom".into()));
+        assert_eq!(parse("/find bloom"), Command::Find("bloom".into()));
+        assert_eq!(parse("/scan 00fF"), Command::Scan(vec![0, 255]));
         assert_eq!(parse("/save 3 b.txt"), Command::Save(3, "b.txt".into()));
         assert_eq!(parse("/draft I was about"), Command::Draft("I was about".into()));
         for wrong in [
             "/file",
             "/file \"open",
+            "/image",
+            "/once 5",
+            "/once -1 x",
+            "/once x",
+            "/find",
+            "/scan",
+            "/scan xy",
             "/save 3",
             "/save x y",
             "/save 3 a b",
@@ -239,7 +314,8 @@ mod tests {
 
     #[test]
     fn every_order_is_in_the_help_and_says_how_it_is_used() {
-        let orders = "start chats history search typing reply react unreact forward edit delete report place contact \
+        let orders = "start chats find name history search typing reply react unreact forward edit delete hide once report \
+                      place contact image hidden voice qr scan \
                       event pay paid decline confirm cancel timer mute unmute archive unarchive pin unpin block \
                       unblock safety verify unverify trust draft file save call video accept reject hangup calls \
                       privacy quiet loud offline online diagnose logout help quit";

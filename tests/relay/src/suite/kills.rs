@@ -11,8 +11,9 @@ use undertone::authority::Authority;
 use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::id::{SessionId, SlotName};
 use undertone_relay::answer::TransmitResult;
-use undertone_relay_tests::device::{Phone, Run, pair, send_until_answered};
+use undertone_relay_tests::device::{Run, pair};
 use undertone_relay_tests::nats::Cluster;
+use undertone_relay_tests::phone::{Phone, send_until_answered};
 use undertone_relay_tests::platform::{Keep, RelayProcess};
 
 /// Pairs of devices that talk.

@@ -76,23 +76,24 @@ async fn part(
 ) -> Result<Response, Failure> {
     file.seek(SeekFrom::Start(range.start)).await?;
     let length = range.end - range.start;
-    let body = Body::from_stream(stream::unfold((shared.clone(), file, length), |(shared, mut file, left)| async move {
-        if left == 0 {
-            return None;
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(left.min(STEP)).unwrap_or(0));
-        let read = (&mut file).take(left.min(STEP)).read_to_end(&mut bytes).await;
-        let step = match read {
-            // Shorter than it was a moment ago: the connection breaks, so that nobody takes it for all.
-            Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => {
-                shared.tally.downloaded(read);
-                Ok(Bytes::from(bytes))
+    let body =
+        Body::from_stream(stream::unfold((shared.clone(), file, length), |(shared, mut file, left)| async move {
+            if left == 0 {
+                return None;
             }
-            Err(error) => Err(error),
-        };
-        let left = step.as_ref().map_or(0, |bytes: &Bytes| left - bytes.len() as u64);
-        Some((step, (shared, file, left)))
-    }));
+            let mut bytes = Vec::with_capacity(usize::try_from(left.min(STEP)).unwrap_or(0));
+            let read = (&mut file).take(left.min(STEP)).read_to_end(&mut bytes).await;
+            let step = match read {
+                // Shorter than it was a moment ago: the connection breaks, so that nobody takes it for all.
+                Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    shared.tally.downloaded(read);
+                    Ok(Bytes::from(bytes))
+                }
+                Err(error) => Err(error),
+            };
+            let left = step.as_ref().map_or(0, |bytes: &Bytes| left - bytes.len() as u64);
+            Some((step, (shared, file, left)))
+        }));
     Ok((status, [(header::CONTENT_LENGTH, length.to_string())], body).into_response())
 }

@@ -55,11 +55,13 @@ impl Folder {
     pub(super) async fn finish(&self, name: BlobName) -> io::Result<()> {
         let complete = self.complete(name);
         fs::rename(self.part(name), &complete).await?;
-        // The new name must be durable as well, before anybody is told that the file is complete.
-        match complete.parent() {
-            Some(shelf) if cfg!(unix) => File::open(shelf).await?.sync_all().await,
-            _ => Ok(()),
+        // The new name must be durable as well, and that of its shelf, before anybody is told that the file is complete.
+        if cfg!(unix) {
+            for folder in complete.parent().into_iter().chain([self.0.as_path()]) {
+                File::open(folder).await?.sync_all().await?;
+            }
         }
+        Ok(())
     }
 
     /// Removes it, however far it is.

@@ -57,7 +57,8 @@ impl Blobs {
     /// Lets nobody else write to a blob; `None` when somebody does.
     fn write(&self, name: BlobName) -> Option<Writing<'_>> {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.insert(name).then_some(Writing { blobs: self, name })
+        // Made only when it counts: dropping one gives the blob free.
+        if under_way.insert(name) { Some(Writing { blobs: self, name }) } else { None }
     }
 }
 

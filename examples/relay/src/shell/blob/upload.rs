@@ -99,7 +99,8 @@ pub(super) async fn append(
         if announced.is_some_and(|announced| announced > upload.size - offset) {
             return Err(too_much());
         }
-        let (upload, offset) = if upload.complete { (upload, offset) } else { take(&shared, blobs, upload, offset, body).await? };
+        let (upload, offset) =
+            if upload.complete { (upload, offset) } else { take(&shared, blobs, upload, offset, body).await? };
         Ok(tus(StatusCode::NO_CONTENT, &upload, offset))
     };
     answer(&shared, work.await)
@@ -136,13 +137,7 @@ async fn progress(shared: &Shared, blobs: &Blobs, upload: Upload) -> Result<(Upl
 }
 
 /// Writes what comes, as it comes. What was written is kept when it breaks off, and is durable before it is said.
-async fn take(
-    shared: &Shared,
-    blobs: &Blobs,
-    upload: Upload,
-    from: u64,
-    body: Body,
-) -> Result<(Upload, u64), Failure> {
+async fn take(shared: &Shared, blobs: &Blobs, upload: Upload, from: u64, body: Body) -> Result<(Upload, u64), Failure> {
     let mut file = blobs.folder.append(upload.name).await?;
     let mut body = body.into_data_stream();
     let mut offset = from;
@@ -150,8 +145,12 @@ async fn take(
         let bytes = match timeout(shared.timeouts.upload, body.next()).await {
             Ok(Some(Ok(bytes))) => bytes,
             Ok(None) => break None,
-            Ok(Some(Err(_))) => break Some(Failure::new(StatusCode::BAD_REQUEST, "the upload broke off: go on with it")),
-            Err(_) => break Some(Failure::new(StatusCode::REQUEST_TIMEOUT, "nothing came for too long: go on with it")),
+            Ok(Some(Err(_))) => {
+                break Some(Failure::new(StatusCode::BAD_REQUEST, "the upload broke off: go on with it"));
+            }
+            Err(_) => {
+                break Some(Failure::new(StatusCode::REQUEST_TIMEOUT, "nothing came for too long: go on with it"));
+            }
         };
         if bytes.len() as u64 > upload.size - offset {
             // Nothing of a request that lies is kept.

@@ -10,9 +10,9 @@ use undertone_relay::answer::{DeliveryId, RefusedReason, TransmitResult};
 use undertone_relay::frame::{CloseReason, Down, UP_MAX, Up};
 use undertone_relay::logic::LoginRefused;
 
-use crate::kit::{Phone, role};
 use super::process::{ELSEWHERE, HERE, Process};
 use super::wire::Wire;
+use crate::kit::{Phone, role};
 
 const ANN: &str = "annabel-7f3c";
 const BEA: &str = "beatrix-9d1e";
@@ -147,7 +147,8 @@ async fn the_devices_of_one_user_flood_together_no_more_than_one() {
     let mut scene = Scene::set(settings).await;
     let others = [scene.process.platform.second_phone(&scene.eve), scene.process.platform.second_phone(&scene.eve)];
     others.iter().for_each(|other| scene.process.keep_secret(other));
-    let (mut e, mut f) = (Wire::log_in(&scene.process, &scene.eve).await, Wire::log_in(&scene.process, &others[0]).await);
+    let (mut e, mut f) =
+        (Wire::log_in(&scene.process, &scene.eve).await, Wire::log_in(&scene.process, &others[0]).await);
     let mut third = Wire::dial(&scene.process, HERE).await.unwrap();
     let login = third.answer(&others[1]).await;
     assert_eq!(third.ask(&login).await, Down::Closing(CloseReason::RateLimited), "two devices at once");
@@ -345,7 +346,9 @@ async fn a_slot_is_not_for_squatters() {
     assert!(matches!(scene.b.next().await, Some(Down::Delivered(_))));
     let late = scene.bea.commit(scene.tag, &[&scene.ann], 5).encode().unwrap();
     let answer = scene.b.transmit(late).await.unwrap_err();
-    let Down::Transmitted { result: TransmitResult::Conflict { winner, .. }, .. } = answer else { panic!("{answer:?}") };
+    let Down::Transmitted { result: TransmitResult::Conflict { winner, .. }, .. } = answer else {
+        panic!("{answer:?}")
+    };
     assert!(winner == ours);
     scene.end(&["refused", "reason=\"not_member\"", "reason=\"unknown_tag\""]).await;
 }

@@ -1,6 +1,6 @@
 //! Requests over HTTP, byte by byte.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

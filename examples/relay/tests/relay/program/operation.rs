@@ -111,9 +111,8 @@ async fn whoever_watches_it_sees_that_it_lives_and_how_it_stands() {
 
 #[tokio::test]
 async fn a_proxy_is_believed_only_if_it_is_trusted() {
-    let settings = format!(
-        "trusted_proxies = [\"{HERE}/32\"]\n[limits]\naddress_requests = {{ burst = 3, per_minute = 1 }}\n"
-    );
+    let settings =
+        format!("trusted_proxies = [\"{HERE}/32\"]\n[limits]\naddress_requests = {{ burst = 3, per_minute = 1 }}\n");
     let process = Process::start(&settings);
     let ask = async |from, said: &str| {
         let answer = http(process.address, from, "GET", "/v1/blobs/0", &[("x-forwarded-for", said)], b"").await;

@@ -22,7 +22,8 @@ struct Request {
 
 impl Request {
     fn header(&self, name: &str) -> &str {
-        let line = self.head.lines().find_map(|line| line.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case(name)));
+        let line =
+            self.head.lines().find_map(|line| line.split_once(": ").filter(|(n, _)| n.eq_ignore_ascii_case(name)));
         line.unwrap_or_else(|| panic!("no {name} in {}", self.head)).1
     }
 

@@ -37,8 +37,8 @@ async fn devices_and_files_come_over_tls_from_who_trusts_the_certificate() {
     let challenged = Client::dial_with(&url, &trust).await.unwrap();
     let signature = ann.key.sign(&undertone_relay::logic::login_message(challenged.challenge())).to_vec();
     let (mut client, _) = challenged.log_in(ann.certificate.as_bytes().to_vec(), signature).await.unwrap();
-    client.send(&Up::UploadToken { request: 1 }).await.unwrap();
-    let Down::UploadToken { token, .. } = client.next().await.unwrap() else { panic!("a token") };
+    client.sender.send(&Up::UploadToken { request: 1 }).await.unwrap();
+    let Down::UploadToken { token, .. } = client.receiver.next().await.unwrap() else { panic!("a token") };
     process.never_logs_text(&token.token);
     let blobs = Blobs::at(&url, trust).unwrap();
     let name = blobs.create(&token.token, 6).await.unwrap();

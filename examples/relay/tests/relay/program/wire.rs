@@ -15,8 +15,8 @@ use undertone_relay::frame::{DOWN_MAX, Down, PATH, Up};
 use undertone_relay::logic::login_message;
 
 use super::http::connect;
-use crate::kit::{Phone, Platform};
 use super::process::{HERE, Process};
+use crate::kit::{Phone, Platform};
 
 /// A doctored client's WebSocket: it sends what it wants, from where it wants, and reads only when it is told to.
 pub struct Wire(pub WebSocketStream<TcpStream>);

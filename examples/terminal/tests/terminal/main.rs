@@ -2,99 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+mod files;
+mod kit;
+mod people;
 
-use undertone::authority::Authority;
-use undertone_relay::shell::{Server, ServerConfig, serve};
-
-/// A relay, and where the terminals keep their things.
-struct Platform {
-    folder: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
-    server: Server,
-}
-
-impl Platform {
-    fn start() -> Platform {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let authority = Authority::from_seed([5; 32]);
-        let config = ServerConfig::new(vec![authority.public_key()]);
-        let folder = tempfile::tempdir().unwrap();
-        let blobs = Some(folder.path().join("blobs"));
-        let server = runtime.block_on(serve(ServerConfig { blobs, demo: Some(authority), ..config })).unwrap();
-        Platform { folder, runtime, server }
-    }
-
-    /// Ann's terminal and Bea's, both connected.
-    fn terminals(&self) -> (Terminal, Terminal) {
-        let mut bea = Terminal::open(self.folder.path(), &self.server.url(), "bea", "escort");
-        bea.shows("connected");
-        let mut ann = Terminal::open(self.folder.path(), &self.server.url(), "ann", "client");
-        ann.shows("connected");
-        // The directory lists both once their key packages are there.
-        std::thread::sleep(Duration::from_secs(1));
-        (ann, bea)
-    }
-
-    fn end(self) {
-        self.runtime.block_on(self.server.shut_down()).unwrap();
-    }
-}
-
-struct Terminal {
-    child: Child,
-    input: ChildStdin,
-    lines: Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Terminal {
-    fn open(folder: &Path, relay: &str, user: &str, role: &str) -> Terminal {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_undertone-terminal"))
-            .args(["--relay", relay, "--user", user, "--role", role, "--data"])
-            .arg(folder.join(user))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)).ok()
-        });
-        Terminal { child, input, lines, seen: Vec::new() }
-    }
-
-    fn types(&mut self, line: &str) {
-        writeln!(self.input, "{line}").unwrap();
-    }
-
-    /// Waits for a line that holds this.
-    #[track_caller]
-    fn shows(&mut self, wanted: &str) {
-        let until = Instant::now() + Duration::from_secs(30);
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else { panic!("no “{wanted}” in {:#?}", self.seen) };
-            let found = line.contains(wanted);
-            self.seen.push(line);
-            if found {
-                return;
-            }
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use kit::{Platform, acquainted};
 
 #[test]
 fn two_people_chat_in_two_terminals() {
@@ -152,18 +64,6 @@ fn two_people_chat_in_two_terminals() {
     assert!(bea.child.wait().unwrap().success());
     drop((ann, bea));
     platform.end();
-}
-
-/// Ann has written message 1 to Bea, who has opened it.
-fn acquainted(platform: &Platform) -> (Terminal, Terminal) {
-    let (mut ann, mut bea) = platform.terminals();
-    ann.types("/start bea");
-    ann.types("Hello @bea, dinner on Friday?");
-    bea.shows("ann: 1 unread");
-    bea.types("/start ann");
-    bea.shows("  1 ann: Hello [@bea], dinner on Friday?");
-    ann.shows("  1 ✓✓ read: “Hello [@bea], dinner on Friday?”");
-    (ann, bea)
 }
 
 #[test]
@@ -268,32 +168,6 @@ fn a_conversation_is_kept_as_its_user_wants() {
     }
     ann.types("Hello again");
     bea.shows("ann: Hello again");
-    drop((ann, bea));
-    platform.end();
-}
-
-#[test]
-fn a_file_is_sent_found_and_saved() {
-    let platform = Platform::start();
-    let (mut ann, mut bea) = acquainted(&platform);
-    let place = |name: &str| platform.folder.path().join(name);
-    let given: Vec<u8> = (0..2_500_000_u32).map(|at| (at % 251) as u8).collect();
-    std::fs::write(place("the menu.bin"), &given).unwrap();
-    ann.types(&format!("/file {} no such thing", place("nothing").display()));
-    ann.shows("is no file");
-    ann.types(&format!("/file \"{}\" what they cook", place("the menu.bin").display()));
-    ann.shows("100 % sent");
-    ann.shows("— uploaded");
-    bea.shows("  2 ann: [file] what they cook, the menu.bin");
-    bea.types("/search cook");
-    bea.shows("[file] what they [cook]");
-    bea.types(&format!("/save 1 {}", place("saved").display()));
-    bea.shows("attachment");
-    bea.types(&format!("/save 2 {}", place("saved").display()));
-    bea.shows("saved as");
-    assert!(std::fs::read(place("saved")).unwrap() == given);
-    bea.types(&format!("/save 2 {}", place("saved").display()));
-    bea.shows("is there already");
     drop((ann, bea));
     platform.end();
 }
