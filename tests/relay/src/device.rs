@@ -29,8 +29,10 @@ pub struct Run {
     pub tally: Tally,
     /// When the run began; latencies are counted from it.
     pub start: Instant,
-    /// How long a device waits between two messages, in microseconds; 0: it sends none.
+    /// How long a device waits between two messages on average, in microseconds; 0: it sends none.
     pub pause: AtomicU64,
+    /// Messages that were due, whether or not they could be sent.
+    pub offered: AtomicU64,
     /// Of how many received messages one is followed by the connection's break, in 1/10,000.
     pub breaks: AtomicU64,
     /// Devices that are connected.
@@ -47,6 +49,7 @@ impl Run {
             tally: Tally::default(),
             start: Instant::now(),
             pause: AtomicU64::new(0),
+            offered: AtomicU64::new(0),
             breaks: AtomicU64::new(0),
             connected: AtomicU64::new(0),
             over: AtomicBool::new(false),
@@ -117,7 +120,7 @@ impl Talker {
             self.next_id += 1;
         }
         let mut ticks = interval(Duration::from_millis(20));
-        let mut due = Instant::now() + self.pause();
+        let mut before = Instant::now();
         let mut heard = Instant::now();
         loop {
             tokio::select! {
@@ -136,8 +139,9 @@ impl Talker {
                         let ids = std::mem::take(&mut self.acknowledge);
                         client.sender.send(&Up::Acknowledge { ids }).await?;
                     }
-                    while self.run.pause.load(Ordering::Relaxed) > 0 && due <= Instant::now() {
-                        due += self.pause();
+                    let due = self.due(before.elapsed());
+                    before = Instant::now();
+                    for _ in 0..due {
                         if self.unanswered.len() < UNDER_WAY {
                             self.send(&mut client).await?;
                         }
@@ -147,10 +151,17 @@ impl Talker {
         }
     }
 
-    /// The pause to the next message, a little different each time.
-    fn pause(&mut self) -> Duration {
-        let pause = self.run.pause.load(Ordering::Relaxed).max(10_000);
-        Duration::from_micros(pause / 2 + self.phone.below(pause))
+    /// How many messages are due after so much time: by chance, so that devices do not speak in step, and a new rate holds
+    /// from the first moment on.
+    fn due(&mut self, elapsed: Duration) -> u64 {
+        let pause = self.run.pause.load(Ordering::Relaxed);
+        if pause == 0 {
+            return 0;
+        }
+        let millionths = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).saturating_mul(1_000_000) / pause;
+        let due = millionths / 1_000_000 + u64::from(self.phone.below(1_000_000) < millionths % 1_000_000);
+        self.run.offered.fetch_add(due, Ordering::Relaxed);
+        due
     }
 
     async fn send(&mut self, client: &mut Client) -> Result<(), Over> {

@@ -38,8 +38,9 @@ impl Report {
             "Made by `cargo xtask relay-load`; release build, everything on one machine with {cores} cores: relays, NATS \
              servers and the {} devices, which speak the real frames and have no engine. Messages have 400 bytes of body and \
              go from one device to one other, whose acknowledgement is part of the work; each row lasts {} s. p50 and p99 are \
-             from the sender's decision to the recipient's receipt. Sustained is the highest rate asked for at which 95 % \
-             arrive within the row and p99 is below a second. While links drop, one message in a hundred is followed by \
+             from the sender's decision to the recipient's receipt. Devices send by chance, at this rate \
+             on average. Sustained is the highest rate asked for at which 95 % of what was due in the row arrive in it and p99 is \
+             below a second. While links drop, one message in a hundred is followed by \
              the break of its recipient's connection, and relays (and with NATS also servers) are killed with SIGKILL and \
              started again. Lost are copies that were answered *accepted* and never arrived; doubled are copies that were \
              put into one mailbox twice.\n\n",

@@ -109,22 +109,22 @@ impl Scene {
         let mut sustained = RATES[0] / 2;
         for rate in RATES {
             run.pause.store(devices * 1_000_000 / rate, Ordering::Relaxed);
-            // The pauses of before have to pass first.
-            sleep(Duration::from_secs(3)).await;
+            sleep(Duration::from_secs(2)).await;
             run.tally.restart();
-            let (start, before) = (Instant::now(), run.tally.sum());
+            let (start, before, offered) = (Instant::now(), run.tally.sum(), run.offered.load(Ordering::Relaxed));
             sleep(Duration::from_secs(options.seconds)).await;
             let (took, sum) = (start.elapsed().as_secs_f64(), run.tally.sum());
+            let offered = (run.offered.load(Ordering::Relaxed) - offered) as f64 / took;
             let latency = (run.tally.percentile(0.5), run.tally.percentile(0.99));
             let arrived = (sum.arrived - before.arrived) as f64 / took;
-            let keeps_up = arrived >= 0.95 * rate as f64 && latency.1 < 1_000.0;
+            let keeps_up = arrived >= 0.95 * offered && latency.1 < 1_000.0;
+            let memory = Some(self.memory() / devices);
+            let what = format!("{rate} messages/s asked for{}", if keeps_up { "" } else { ": too much" });
+            report.add(&Row { scene: name, what, devices, rate: arrived, latency: Some(latency), memory, sum: None });
             if !keeps_up {
                 break;
             }
             sustained = rate;
-            let memory = Some(self.memory() / devices);
-            let what = format!("{rate} messages/s asked for");
-            report.add(&Row { scene: name, what, devices, rate: arrived, latency: Some(latency), memory, sum: None });
         }
         self.settle(run).await?;
         let sum = Some(run.tally.sum());
@@ -145,7 +145,6 @@ impl Scene {
         let said = |error: std::io::Error| error.to_string();
         run.pause.store(devices * 1_000_000 / rate, Ordering::Relaxed);
         run.breaks.store(100, Ordering::Relaxed);
-        sleep(Duration::from_secs(3)).await;
         run.tally.restart();
         let (start, before) = (Instant::now(), run.tally.sum());
         for number in 0..3 {
