@@ -109,7 +109,7 @@ impl Desk {
             match output {
                 GatewayOutput::Send { to, frame } => self.waiting.entry(to).or_default().frames.push(frame),
                 GatewayOutput::Close(connection) => self.waiting.entry(connection).or_default().ended = true,
-                GatewayOutput::Push { .. } | GatewayOutput::RemoveBlob(_) => {}
+                GatewayOutput::Push { .. } | GatewayOutput::RemoveBlob(_) | GatewayOutput::Tell { .. } => {}
             }
         }
         Ok(())

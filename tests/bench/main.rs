@@ -20,8 +20,8 @@ use std::process::ExitCode;
 
 use stores::Kind;
 
-/// Here begins, on the page that is written, what other commands have measured. It stays.
-const BELOW: &str = "\n## Bindings";
+/// Where, on the page that is written, begins what other commands have measured. It stays.
+const BELOW: [&str; 2] = ["\n## Bindings", "\n## Relays under load"];
 
 /// How much is measured.
 struct Plan {
@@ -203,7 +203,7 @@ fn run(plan: &Plan) -> Result<(), Box<dyn std::error::Error>> {
     print!("{}", chart.text());
     if let Some(path) = &plan.page {
         let old = std::fs::read_to_string(path).unwrap_or_default();
-        let below = old.find(BELOW).map_or("", |at| &old[at..]);
+        let below = BELOW.iter().filter_map(|heading| old.find(heading)).min().map_or("", |at| &old[at..]);
         std::fs::write(path, chart.page() + below)?;
     }
     Ok(())

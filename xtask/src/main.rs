@@ -11,6 +11,7 @@ mod mutants;
 mod needs;
 mod page;
 mod record;
+mod relay;
 mod report;
 mod requirements;
 mod stage;
@@ -30,6 +31,10 @@ cargo xtask requirements                  which tests ran for each requirement; 
 cargo xtask sim [--seeds N]               platforms of many devices under faults, which must heal (--help for more)
 cargo xtask crash …                       kill a process, take its power away, look at what is left (--help for more)
 cargo xtask interop [--messages N]        hold conversations with members on another implementation of MLS
+cargo xtask relay [TEST…]                 relays on a NATS cluster: the transport contract, kills under load; the commit
+                                          slot in PostgreSQL and Redis; installs and starts the servers itself
+cargo xtask relay-load [--devices N] …    measure relays with thousands of devices; without arguments, write
+                                          docs/benchmarks.md (--help for more)
 cargo xtask bindings [--dev] [LANGUAGE…]  build, package and test the bindings: python, kotlin, swift; installs what is
                                           missing; --dev: with the library as tests have it, which is built much sooner
 cargo xtask bindings sizes                weigh the library of each set of features; fails when one is too large
@@ -60,6 +65,8 @@ fn main() -> ExitCode {
         "bench" => done(bench(rest).run()),
         "bindings" => done(bindings::run(rest)),
         "page" => done(page::run(rest)),
+        "relay" => done(relay::run(rest)),
+        "relay-load" => done(relay::load(rest)),
         "requirements" => done(tiers::requirements()),
         "fuzz" => done(fuzz::run(rest)),
         "mutants" => done(mutants::run(rest)),

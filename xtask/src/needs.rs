@@ -14,6 +14,8 @@ pub enum Need {
     CCompiler,
     /// A system whose calls the crash suite can record.
     Linux,
+    /// NATS, PostgreSQL and Redis, which the tests of relays start themselves; installed where they can be.
+    Servers,
     /// `cargo fuzz`.
     CargoFuzz,
     /// `cargo mutants`.
@@ -29,6 +31,7 @@ impl Need {
     /// `Err` with what is missing and how to get it.
     pub fn check(self) -> Result<(), String> {
         let (there, how) = match self {
+            Need::Servers => return crate::relay::servers(),
             Need::Rustfmt => {
                 (answers("cargo", &["fmt", "--version"]), "rustfmt is missing: rustup component add rustfmt")
             }

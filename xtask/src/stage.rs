@@ -47,6 +47,13 @@ impl Step {
         Step::cargo(&format!("run --locked --quiet --package undertone-tests --bin {name} --"))
     }
 
+    /// A program that an earlier step has built.
+    pub fn built(profile: &str, name: &str) -> Step {
+        let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
+        let program = format!("{target}/{profile}/{name}");
+        Step::Run { program, args: Vec::new(), env: Vec::new(), record: None }
+    }
+
     /// This step with further arguments.
     pub fn args<S: AsRef<str>>(mut self, more: &[S]) -> Step {
         if let Step::Run { args, .. } = &mut self {

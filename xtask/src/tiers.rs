@@ -11,6 +11,7 @@ use crate::licences;
 use crate::needs::Need;
 use crate::page;
 use crate::record;
+use crate::relay;
 use crate::report::{Outcome, Report};
 use crate::requirements;
 use crate::stage::{Stage, Step};
@@ -138,6 +139,11 @@ fn stages(tier: Tier) -> Vec<Stage> {
             name: "page",
             needs: vec![Need::CCompiler, Need::Chromium],
             steps: vec![Step::Check("a day on the page with three phones, in the system's browser", page::check)],
+        },
+        Stage {
+            name: "relay",
+            needs: vec![Need::CCompiler, Need::Linux, Need::Servers],
+            steps: vec![relay::build(), relay::suite()],
         },
         Stage { name: "requirements", needs: vec![Need::CCompiler, Need::Linux], steps: vec![count()] },
     ]

@@ -95,6 +95,9 @@ pub(crate) fn won(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
     if opening {
         session.phase = Phase::Live;
         intent::drop_intent(&ctx.tx, session.conversation, Intent::Open);
+        // Whoever was listed between our look-up and the relay's word is told of to nobody here: only who shares a session
+        // with a user hears of that user's new devices.
+        intent::want(ctx, session.conversation, Intent::Reconcile, ctx.now)?;
     }
     if merged == Some(true) && !opening {
         intent::drop_intent(&ctx.tx, session.conversation, Intent::Update);

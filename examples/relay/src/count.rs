@@ -93,6 +93,41 @@ impl Book {
         }
     }
 
+    /// What another book says, behind what this one does.
+    pub(crate) fn add(&mut self, other: Book) {
+        let Counts {
+            connections: _,
+            logged_in: _,
+            logins,
+            logins_refused,
+            closed,
+            frames_in,
+            frames_out,
+            accepted,
+            conflicts,
+            refused,
+            delivered,
+            pushes,
+        } = other.counts;
+        let counts = &mut self.counts;
+        counts.logins += logins;
+        counts.frames_in += frames_in;
+        counts.frames_out += frames_out;
+        counts.accepted += accepted;
+        counts.conflicts += conflicts;
+        counts.delivered += delivered;
+        counts.pushes += pushes;
+        let reasons = [
+            (&mut counts.logins_refused, logins_refused),
+            (&mut counts.closed, closed),
+            (&mut counts.refused, refused),
+        ];
+        for (here, there) in reasons {
+            there.into_iter().for_each(|(why, often)| *here.entry(why).or_default() += often);
+        }
+        other.notes.into_iter().for_each(|note| self.note(note.connection, note.event));
+    }
+
     pub(crate) fn take(&mut self) -> VecDeque<Note> {
         std::mem::take(&mut self.notes)
     }

@@ -116,6 +116,13 @@ impl Guard {
         }
     }
 
+    /// A connection waits still: what decided it came to nothing.
+    pub(crate) fn undecided(&mut self, from: Option<Network>) {
+        if let Some(from) = from {
+            *self.waiting.entry(from).or_default() += 1;
+        }
+    }
+
     /// A login from there was refused.
     pub(crate) fn refused(&mut self, from: Option<Network>, now: Time) {
         if let Some(from) = from {
@@ -143,6 +150,49 @@ impl Guard {
         self.device_frames.take(device, 1, now)
             && self.user_frames.take(user.clone(), 1, now)
             && from.is_none_or(|from| self.address_frames.take(from, 1, now))
+    }
+}
+
+/// What an input took.
+#[derive(Default)]
+pub(crate) struct Taken {
+    refusals: Vec<(Network, u64)>,
+    logins: Vec<(DeviceId, u64)>,
+    device_frames: Vec<(DeviceId, u64)>,
+    user_frames: Vec<(UserId, u64)>,
+    address_frames: Vec<(Network, u64)>,
+}
+
+/// For inputs that may come to nothing.
+impl Guard {
+    /// Notes from now on what is taken.
+    pub(crate) fn note_taken(&mut self) {
+        let Guard { refusals, logins, device_frames, user_frames, address_frames, .. } = self;
+        refusals.note_taken();
+        logins.note_taken();
+        device_frames.note_taken();
+        user_frames.note_taken();
+        address_frames.note_taken();
+    }
+
+    /// What was taken since the last time.
+    pub(crate) fn taken(&mut self) -> Taken {
+        Taken {
+            refusals: self.refusals.taken(),
+            logins: self.logins.taken(),
+            device_frames: self.device_frames.taken(),
+            user_frames: self.user_frames.taken(),
+            address_frames: self.address_frames.taken(),
+        }
+    }
+
+    /// Gives it back.
+    pub(crate) fn give_back(&mut self, taken: Taken) {
+        self.refusals.give_back(taken.refusals);
+        self.logins.give_back(taken.logins);
+        self.device_frames.give_back(taken.device_frames);
+        self.user_frames.give_back(taken.user_frames);
+        self.address_frames.give_back(taken.address_frames);
     }
 }
 

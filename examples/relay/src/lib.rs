@@ -6,6 +6,8 @@
 //! - [`guard`] has the limits on connections, logins and frames, [`count`] counts what happens.
 //! - [`store`] is where it keeps its rows: memory, or one SQLite file.
 //! - [`shell`] is the server: axum, WebSockets, one thread that owns the relay.
+//! - `contract` is the suite that every transport must pass (feature `contract`).
+//! - `nats` shares one platform among any number of relays (feature `nats`).
 //! - [`client`] is the device's end of a connection.
 //! - [`clock`] is the time for whatever is no logic.
 //! - [`push`] is what a push service is told, [`range`] what HTTP says of byte ranges.
@@ -20,6 +22,8 @@ mod blobs;
 pub mod client;
 pub mod clock;
 pub mod count;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod demo;
 pub mod frame;
 pub mod gateway;
@@ -30,6 +34,8 @@ pub mod logic;
 pub mod network;
 pub mod push;
 pub mod range;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "server")]
 pub mod shell;
 pub mod store;

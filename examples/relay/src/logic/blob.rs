@@ -20,7 +20,7 @@ use super::{Desk, Fault, Output, Relay, meta};
 use crate::answer::RefusedReason;
 use crate::store::{RelayStore, StoreError, Table};
 
-const KEY: &[u8] = b"upload key";
+pub(super) const KEY: &[u8] = b"upload key";
 const LABEL: &[u8] = b"undertone relay upload v1";
 /// The row with the bytes of all blobs.
 const TOTAL: &[u8] = b"blob bytes";

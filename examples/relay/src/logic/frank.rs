@@ -12,7 +12,7 @@ use super::tx::Tx;
 use super::{Relay, meta};
 use crate::store::{RelayStore, StoreError, Table};
 
-const KEY: &[u8] = b"frank key";
+pub(crate) const KEY: &[u8] = b"frank key";
 const LABEL: &[u8] = b"undertone relay frank v1";
 
 /// The relay's key; drawn when the store is new.

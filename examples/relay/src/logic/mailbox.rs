@@ -14,7 +14,7 @@ use crate::store::{RelayStore, StoreError, Table};
 /// Deliveries in one page at most.
 const PAGE: usize = 256;
 /// Bytes of envelopes after which a page ends.
-const PAGE_BYTES: usize = 1024 * 1024;
+pub(crate) const PAGE_BYTES: usize = 1024 * 1024;
 /// Deliveries under way to a device that it has not acknowledged; beyond that it has to fetch.
 const IN_FLIGHT: usize = 256;
 /// The place of what is in no mailbox: there is nothing to acknowledge.
@@ -98,10 +98,11 @@ pub(super) fn post(
         }
         let id = file(tx, to, &copy)?;
         copies += 1;
-        if away {
-            push(desk, to, envelope.push, now);
-        } else {
-            deliver(desk, to, id, &mail);
+        match (desk.shared, away) {
+            // Whoever keeps the shared rows tells the relay that has the device, which may be any.
+            (true, _) => {}
+            (false, true) => push(desk, to, envelope.push, now),
+            (false, false) => deliver(desk, to, id, &mail),
         }
     }
     if copies > 0 {
@@ -114,12 +115,22 @@ pub(super) fn post(
 /// Hands something to those recipients who are there and keep up, and keeps nothing of it.
 pub(super) fn pass(tx: &Tx<'_>, desk: &mut Desk, envelope: &Envelope, mail: &MailRow) -> Result<(), StoreError> {
     for to in &envelope.recipients {
-        let keeps_up = |presence: &Presence| presence.live && presence.in_flight < IN_FLIGHT;
-        if desk.online.get(to).is_some_and(keeps_up) && !is_revoked(tx, desk, to)? {
-            desk.outputs.push_back(Output::Deliver { to: *to, delivery: delivery(NOWHERE, mail.clone()) });
+        if !(desk.shared || desk.keeps_up(to)) || is_revoked(tx, desk, to)? {
+            continue;
         }
+        let (to, delivery) = (*to, delivery(NOWHERE, mail.clone()));
+        let shared = desk.shared;
+        desk.outputs.push_back(if shared { Output::Passed { to, delivery } } else { Output::Deliver { to, delivery } });
     }
     Ok(())
+}
+
+impl Desk {
+    /// Whether what is of the moment may be handed to a device.
+    pub(super) fn keeps_up(&self, device: &DeviceId) -> bool {
+        let keeps_up = |presence: &Presence| presence.live && presence.in_flight < IN_FLIGHT;
+        self.online.get(device).is_some_and(keeps_up)
+    }
 }
 
 /// Takes one copy out of a mailbox, and the envelope with the last one. Says whether there was one.
@@ -160,7 +171,7 @@ fn file(tx: &mut Tx<'_>, to: &DeviceId, copy: &CopyRow) -> Result<DeliveryId, St
     Ok(DeliveryId(counters.last_delivery))
 }
 
-fn push(desk: &mut Desk, device: &DeviceId, hint: PushHint, now: Time) {
+pub(super) fn push(desk: &mut Desk, device: &DeviceId, hint: PushHint, now: Time) {
     if hint != PushHint::None {
         desk.see(now, || SightEvent::Push { device: *device, hint });
         desk.outputs.push_back(Output::Push { device: *device, hint });
@@ -168,7 +179,7 @@ fn push(desk: &mut Desk, device: &DeviceId, hint: PushHint, now: Time) {
 }
 
 /// Tells a device that is logged in: by the envelope itself while it keeps up, else that it has to fetch.
-fn deliver(desk: &mut Desk, to: &DeviceId, id: DeliveryId, mail: &MailRow) {
+pub(super) fn deliver(desk: &mut Desk, to: &DeviceId, id: DeliveryId, mail: &MailRow) {
     let Some(presence) = desk.online.get_mut(to).filter(|presence| presence.live) else { return };
     if presence.in_flight >= IN_FLIGHT || mail.envelope.len() > DELIVERED_BYTES {
         presence.live = false;

@@ -16,10 +16,11 @@ mod mailbox;
 mod notice;
 pub(crate) mod rate;
 mod revocation;
-mod row;
+pub(crate) mod row;
+mod shared;
 mod submit;
 mod sweep;
-mod tx;
+pub(crate) mod tx;
 mod view;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -41,8 +42,13 @@ pub use blob::{BlobLimits, BlobName, BlobRefused, Upload, UploadToken};
 pub use frank::Franked;
 pub use login::{Login, LoginRefused, login_message};
 pub use mailbox::Page;
+#[cfg(feature = "nats")]
+pub(crate) use mailbox::PAGE_BYTES;
 pub use rate::Rate;
 pub use revocation::RevocationRefused;
+#[cfg(feature = "nats")]
+pub(crate) use revocation::name as revocation_name;
+pub use shared::Aftermath;
 pub use view::{EnvelopeView, Sight, SightEvent};
 
 /// What a platform decides.
@@ -144,6 +150,14 @@ pub enum Output {
         /// Whose.
         device: DeviceId,
     },
+    /// Only of a relay that shares its platform with others ([`Relay::share`]): something of the moment, for whichever
+    /// relay has the device.
+    Passed {
+        /// Who is to have it.
+        to: DeviceId,
+        /// The envelope.
+        delivery: Delivery,
+    },
     /// Wake a device that is not logged in. Without content: nothing but the hint may be passed on.
     Push {
         /// Whom.
@@ -186,6 +200,8 @@ struct Desk {
     /// Sights ever, forgotten ones included.
     seen: u64,
     next_sweep: Time,
+    /// Whether other relays serve the same devices.
+    shared: bool,
 }
 
 /// A device that is logged in.
@@ -235,6 +251,7 @@ impl<S: RelayStore> Relay<S> {
             sights: VecDeque::new(),
             seen: 0,
             next_sweep: Time::ZERO,
+            shared: false,
         };
         let mut relay = Relay { store, desk };
         relay.store.apply(&batch)?;
@@ -328,6 +345,12 @@ impl Desk {
             self.user_inputs.take(user.clone(), inputs, now) && self.user_bytes.take(user.clone(), bytes, now);
         if affordable { Ok(()) } else { Err(RefusedReason::RateLimited.into()) }
     }
+}
+
+/// The names of all rows that a relay is opened with, but for the time of its last acceptance.
+#[cfg(feature = "nats")]
+pub(crate) fn meta_names(authorities: &[[u8; 32]]) -> Vec<Vec<u8>> {
+    authorities.iter().map(revocation::name).chain([frank::KEY.to_vec(), blob::KEY.to_vec()]).collect()
 }
 
 /// The relay's own row of this name.

@@ -29,7 +29,7 @@ pub(super) fn announce(tx: &mut Tx<'_>, desk: &mut Desk, new: &DeviceId, user: &
     audience.remove(new);
     for to in audience {
         tx.write(Table::Notice, row::notice_key(&to, user), user)?;
-        if desk.online.contains_key(&to) {
+        if desk.shared || desk.online.contains_key(&to) {
             desk.outputs.push_back(Output::DirectoryChanged { to, user: user.clone() });
         }
     }

@@ -29,6 +29,8 @@ const LEFT: usize = REMEMBERED / 4 * 3;
 pub(crate) struct Buckets<K> {
     rate: Rate,
     buckets: BTreeMap<K, Bucket>,
+    /// What was taken and may have to be given back, when somebody wants to know.
+    taken: Option<Vec<(K, u64)>>,
 }
 
 struct Bucket {
@@ -37,9 +39,29 @@ struct Bucket {
     at: Time,
 }
 
-impl<K: Ord> Buckets<K> {
+impl<K: Ord + Clone> Buckets<K> {
     pub(crate) fn new(rate: Rate) -> Buckets<K> {
-        Buckets { rate, buckets: BTreeMap::new() }
+        Buckets { rate, buckets: BTreeMap::new(), taken: None }
+    }
+
+    /// Notes from now on what is taken, until it is asked for.
+    pub(crate) fn note_taken(&mut self) {
+        self.taken = Some(Vec::new());
+    }
+
+    /// What was taken since the last time.
+    pub(crate) fn taken(&mut self) -> Vec<(K, u64)> {
+        self.taken.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Puts back what an input took that came to nothing.
+    pub(crate) fn give_back(&mut self, taken: Vec<(K, u64)>) {
+        let full = self.rate.burst.saturating_mul(MINUTE);
+        for (key, amount) in taken {
+            if let Some(bucket) = self.buckets.get_mut(&key) {
+                bucket.level = bucket.level.saturating_add(amount.saturating_mul(MINUTE)).min(full);
+            }
+        }
     }
 
     /// Takes `amount` out, or says `false` and takes nothing.
@@ -48,13 +70,16 @@ impl<K: Ord> Buckets<K> {
         if self.buckets.len() >= REMEMBERED {
             self.forget(now);
         }
-        let bucket = self.buckets.entry(key).or_insert(Bucket { level: full, at: now });
+        let bucket = self.buckets.entry(key.clone()).or_insert(Bucket { level: full, at: now });
         bucket.level = bucket.refilled(rate, now);
         bucket.at = bucket.at.max(now);
         let wanted = amount.saturating_mul(MINUTE);
         let enough = bucket.level >= wanted;
         if enough {
             bucket.level -= wanted;
+            if let Some(taken) = &mut self.taken {
+                taken.push((key, amount));
+            }
         }
         enough
     }
@@ -99,6 +124,20 @@ mod tests {
         assert!(!buckets.take(1, 1, now.plus(SECOND - 1)));
         assert!(buckets.take(1, 1, now.plus(SECOND)));
         assert!(!buckets.take(1, 1, now), "a clock that goes back gains nothing");
+    }
+
+    #[test]
+    fn what_came_to_nothing_is_given_back_and_no_more_than_fits() {
+        let mut buckets = Buckets::new(Rate { burst: 3, per_minute: 60 });
+        let now = Time::from_ms(1_000_000);
+        assert!(buckets.take(1, 1, now) && buckets.taken().is_empty(), "nobody wanted to know");
+        buckets.note_taken();
+        assert!(buckets.take(1, 2, now) && !buckets.take(1, 1, now));
+        let taken = buckets.taken();
+        assert_eq!(taken, [(1, 2)]);
+        buckets.give_back(taken.clone());
+        buckets.give_back(taken);
+        assert!(buckets.take(1, 3, now) && !buckets.take(1, 1, now));
     }
 
     #[test]

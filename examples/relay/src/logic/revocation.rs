@@ -32,12 +32,16 @@ impl<S: RelayStore> Relay<S> {
         if self.desk.revocations.get(list.authority()).is_some_and(|ours| ours.number() >= list.number()) {
             return Err(Fault::Refused(RevocationRefused::Old));
         }
+        let gone = self.online_of(&list)?;
         self.input(|tx, _| {
             tx.put(Table::Meta, name(list.authority()), list.as_bytes().to_vec());
             Ok::<_, StoreError>(())
         })?;
         self.desk.revocations.insert(*list.authority(), list);
-        self.log_out_revoked()?;
+        for device in gone {
+            self.desk.online.remove(&device);
+            self.desk.outputs.push_back(Output::LoggedOut { device });
+        }
         let told: Vec<_> = self.desk.online.keys().copied().collect();
         self.desk.outputs.extend(told.into_iter().map(|to| Output::RevocationsChanged { to }));
         Ok(())
@@ -48,20 +52,17 @@ impl<S: RelayStore> Relay<S> {
         self.desk.revocations.values().map(RevocationList::as_bytes).collect()
     }
 
-    fn log_out_revoked(&mut self) -> Result<(), StoreError> {
-        let mut revoked: Vec<DeviceId> = Vec::new();
+    /// Devices that are logged in with a certificate that a list names.
+    fn online_of(&self, list: &RevocationList) -> Result<Vec<DeviceId>, StoreError> {
+        let mut named: Vec<DeviceId> = Vec::new();
         let tx = Tx::new(&self.store);
         for device in self.desk.online.keys() {
             let row = row::device(&tx, device)?;
-            if row.is_some_and(|row| self.desk.is_revoked(&row.authority, row.serial)) {
-                revoked.push(*device);
+            if row.is_some_and(|row| row.authority == *list.authority() && list.contains(row.serial)) {
+                named.push(*device);
             }
         }
-        for device in revoked {
-            self.desk.online.remove(&device);
-            self.desk.outputs.push_back(Output::LoggedOut { device });
-        }
-        Ok(())
+        Ok(named)
     }
 }
 
@@ -86,6 +87,6 @@ pub(super) fn load(tx: &Tx<'_>, authorities: &[[u8; 32]]) -> Result<BTreeMap<[u8
     Ok(lists)
 }
 
-fn name(authority: &[u8; 32]) -> Vec<u8> {
+pub(crate) fn name(authority: &[u8; 32]) -> Vec<u8> {
     [b"revocations/".as_slice(), authority].concat()
 }

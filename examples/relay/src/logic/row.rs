@@ -11,69 +11,69 @@ use crate::store::{StoreError, Table};
 
 /// A device's certificate and what it says.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct DeviceRow {
-    pub(super) user: UserId,
-    pub(super) role: Role,
+pub(crate) struct DeviceRow {
+    pub(crate) user: UserId,
+    pub(crate) role: Role,
     #[serde(with = "serde_bytes")]
-    pub(super) authority: [u8; 32],
-    pub(super) serial: u64,
-    pub(super) not_before: Time,
-    pub(super) not_after: Time,
+    pub(crate) authority: [u8; 32],
+    pub(crate) serial: u64,
+    pub(crate) not_before: Time,
+    pub(crate) not_after: Time,
     #[serde(with = "serde_bytes")]
-    pub(super) certificate: Vec<u8>,
+    pub(crate) certificate: Vec<u8>,
 }
 
 /// What the relay counts of a device.
 #[derive(Clone, Default, Serialize, Deserialize)]
-pub(super) struct CounterRow {
+pub(crate) struct CounterRow {
     /// The highest envelope sequence accepted.
-    pub(super) highest_sequence: u64,
+    pub(crate) highest_sequence: u64,
     /// The last delivery id given.
-    pub(super) last_delivery: u64,
+    pub(crate) last_delivery: u64,
     /// Deliveries in the mailbox.
-    pub(super) waiting: u64,
+    pub(crate) waiting: u64,
     /// The last number given to a key package.
-    pub(super) last_package: u64,
+    pub(crate) last_package: u64,
 }
 
 /// An envelope that waits for its recipients.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct MailRow {
-    pub(super) at: Time,
-    pub(super) frank: Option<Hash32>,
+pub(crate) struct MailRow {
+    pub(crate) at: Time,
+    pub(crate) frank: Option<Hash32>,
     #[serde(with = "serde_bytes")]
-    pub(super) envelope: Vec<u8>,
+    pub(crate) envelope: Vec<u8>,
 }
 
 /// One recipient's copy.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct CopyRow {
+pub(crate) struct CopyRow {
     #[serde(with = "serde_bytes")]
-    pub(super) mail: Vec<u8>,
-    pub(super) expires_at: Time,
+    pub(crate) mail: Vec<u8>,
+    pub(crate) expires_at: Time,
 }
 
 /// An envelope that was accepted before.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct SeenRow {
-    pub(super) hash: Hash32,
-    pub(super) at: Time,
+pub(crate) struct SeenRow {
+    pub(crate) hash: Hash32,
+    pub(crate) at: Time,
 }
 
 /// The commit that won a slot.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct SlotRow {
-    pub(super) id: EnvelopeId,
-    pub(super) hash: Hash32,
-    pub(super) at: Time,
+pub(crate) struct SlotRow {
+    pub(crate) id: EnvelopeId,
+    pub(crate) hash: Hash32,
+    pub(crate) at: Time,
     #[serde(with = "serde_bytes")]
-    pub(super) envelope: Vec<u8>,
+    pub(crate) envelope: Vec<u8>,
 }
 
 /// A thing that goes at its time. The numbers are part of the store's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Mortal {
+pub(crate) enum Mortal {
     /// Key of [`Table::Mailbox`].
     Copy = 1,
     /// Key of [`Table::Seen`].
@@ -91,7 +91,7 @@ pub(super) enum Mortal {
 }
 
 impl Mortal {
-    pub(super) fn from_byte(byte: u8) -> Option<Mortal> {
+    pub(crate) fn from_byte(byte: u8) -> Option<Mortal> {
         [Mortal::Copy, Mortal::Seen, Mortal::Slot, Mortal::Tag, Mortal::Published, Mortal::Watch, Mortal::Blob]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
@@ -99,74 +99,74 @@ impl Mortal {
 }
 
 /// A device's row, when the relay knows it.
-pub(super) fn device(tx: &Tx<'_>, id: &DeviceId) -> Result<Option<DeviceRow>, StoreError> {
+pub(crate) fn device(tx: &Tx<'_>, id: &DeviceId) -> Result<Option<DeviceRow>, StoreError> {
     tx.read(Table::Device, id.as_bytes())
 }
 
 /// A device's counters, all zero at first.
-pub(super) fn counters(tx: &Tx<'_>, id: &DeviceId) -> Result<CounterRow, StoreError> {
+pub(crate) fn counters(tx: &Tx<'_>, id: &DeviceId) -> Result<CounterRow, StoreError> {
     Ok(tx.read(Table::Counter, id.as_bytes())?.unwrap_or_default())
 }
 
-pub(super) fn set_counters(tx: &mut Tx<'_>, id: &DeviceId, row: &CounterRow) -> Result<(), StoreError> {
+pub(crate) fn set_counters(tx: &mut Tx<'_>, id: &DeviceId, row: &CounterRow) -> Result<(), StoreError> {
     tx.write(Table::Counter, id.as_bytes().to_vec(), row)
 }
 
-pub(super) fn mail_key(at: Time, index: u8) -> Vec<u8> {
+pub(crate) fn mail_key(at: Time, index: u8) -> Vec<u8> {
     [&at.as_ms().to_be_bytes()[..], &[index]].concat()
 }
 
 /// A key of a device's numbered rows: mailbox and key packages.
-pub(super) fn numbered_key(device: &DeviceId, number: u64) -> Vec<u8> {
+pub(crate) fn numbered_key(device: &DeviceId, number: u64) -> Vec<u8> {
     [&device.as_bytes()[..], &number.to_be_bytes()].concat()
 }
 
 /// The number in a key that [`numbered_key`] made.
-pub(super) fn number_of(key: &[u8]) -> Result<u64, StoreError> {
+pub(crate) fn number_of(key: &[u8]) -> Result<u64, StoreError> {
     let bytes = key.get(DeviceId::LEN..).and_then(|rest| rest.try_into().ok());
     bytes.map(u64::from_be_bytes).ok_or(StoreError::Corrupt("key"))
 }
 
 /// The device in the first bytes of a key, or in those behind `skip` bytes.
-pub(super) fn device_at(key: &[u8], skip: usize) -> Result<DeviceId, StoreError> {
+pub(crate) fn device_at(key: &[u8], skip: usize) -> Result<DeviceId, StoreError> {
     key.get(skip..skip + DeviceId::LEN).and_then(DeviceId::from_slice).ok_or(StoreError::Corrupt("key"))
 }
 
-pub(super) fn seen_key(device: &DeviceId, envelope: &EnvelopeId) -> Vec<u8> {
+pub(crate) fn seen_key(device: &DeviceId, envelope: &EnvelopeId) -> Vec<u8> {
     [&device.as_bytes()[..], envelope.as_bytes()].concat()
 }
 
-pub(super) fn tag_device_key(tag: &SessionId, device: &DeviceId) -> Vec<u8> {
+pub(crate) fn tag_device_key(tag: &SessionId, device: &DeviceId) -> Vec<u8> {
     [&tag.as_bytes()[..], device.as_bytes()].concat()
 }
 
-pub(super) fn device_tag_key(device: &DeviceId, tag: &SessionId) -> Vec<u8> {
+pub(crate) fn device_tag_key(device: &DeviceId, tag: &SessionId) -> Vec<u8> {
     [&device.as_bytes()[..], tag.as_bytes()].concat()
 }
 
-pub(super) fn user_hash(user: &UserId) -> [u8; 32] {
+pub(crate) fn user_hash(user: &UserId) -> [u8; 32] {
     Sha256::digest([b"undertone relay user v1", user.as_str().as_bytes()].concat()).into()
 }
 
-pub(super) fn user_device_key(user: &UserId, device: &DeviceId) -> Vec<u8> {
+pub(crate) fn user_device_key(user: &UserId, device: &DeviceId) -> Vec<u8> {
     [&user_hash(user)[..], device.as_bytes()].concat()
 }
 
-pub(super) fn notice_key(device: &DeviceId, user: &UserId) -> Vec<u8> {
+pub(crate) fn notice_key(device: &DeviceId, user: &UserId) -> Vec<u8> {
     [&device.as_bytes()[..], &user_hash(user)].concat()
 }
 
 /// The same for both orders of two users.
-pub(super) fn pair_key(one: &UserId, other: &UserId) -> Vec<u8> {
+pub(crate) fn pair_key(one: &UserId, other: &UserId) -> Vec<u8> {
     let (first, second) = if one <= other { (one, other) } else { (other, one) };
     Sha256::digest([b"undertone relay pair v1".as_slice(), &user_hash(first), &user_hash(second)].concat()).to_vec()
 }
 
-pub(super) fn expiry_key(at: Time, kind: Mortal, key: &[u8]) -> Vec<u8> {
+pub(crate) fn expiry_key(at: Time, kind: Mortal, key: &[u8]) -> Vec<u8> {
     [&at.as_ms().to_be_bytes()[..], &[kind as u8], key].concat()
 }
 
 /// Lets something go at `at`.
-pub(super) fn expire_at(tx: &mut Tx<'_>, at: Time, kind: Mortal, key: &[u8]) {
+pub(crate) fn expire_at(tx: &mut Tx<'_>, at: Time, kind: Mortal, key: &[u8]) {
     tx.put(Table::Expiry, expiry_key(at, kind, key), Vec::new());
 }

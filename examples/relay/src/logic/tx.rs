@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::store::{Op, RelayStore, Row, StoreError, Table, after};
 
 /// Reads through to the store and keeps what is to change.
-pub(super) struct Tx<'s> {
+pub(crate) struct Tx<'s> {
     store: &'s dyn RelayStore,
     staged: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
 }
@@ -87,7 +87,7 @@ impl<'s> Tx<'s> {
 }
 
 /// Reads a row that this relay wrote.
-pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     rmp_serde::from_slice(bytes).map_err(|_| StoreError::Corrupt("row"))
 }
 

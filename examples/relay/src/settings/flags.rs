@@ -14,6 +14,8 @@ undertone-relay: stores and forwards what it cannot read
     --listen ADDRESS     where to listen          (default 127.0.0.1:8787)
     --data FOLDER        where to keep its files  (default ./relay-data)
     --memory             keep nothing on disk
+    --nats URL[,URL]     keep everything in NATS JetStream, together with any number of other relays (needs a relay
+                         built with --features nats)
     --authority HEX      public key of an authority that certifies devices; may be repeated
     --policy FILE        the rules as TOML        (default: the companion preset)
     --revocations FILE   a signed revocation list; read again at SIGHUP
@@ -46,6 +48,7 @@ pub fn read() -> Result<Command, String> {
             Long("config") => config = Some(value(&mut flags)?.into()),
             Long("listen") => say("listen", value(&mut flags)?),
             Long("data") => paths.push(("data", value(&mut flags)?)),
+            Long("nats") => paths.push(("nats.url", value(&mut flags)?)),
             Long("memory") => say("memory", "true".into()),
             Long("authority") => authorities.push(value(&mut flags)?),
             Long("policy") => paths.push(("policy", value(&mut flags)?)),

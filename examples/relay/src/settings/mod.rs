@@ -14,7 +14,9 @@ use undertone::policy::Policy;
 use undertone_relay::network::Block;
 use undertone_relay::shell::{ServerConfig, StoreKind, TlsFiles};
 
-use sections::{BlobsSection, LimitsSection, LogSection, MetricsSection, PushSection, TimeoutsSection, TlsSection};
+use sections::{
+    BlobsSection, LimitsSection, LogSection, MetricsSection, NatsSection, PushSection, TimeoutsSection, TlsSection,
+};
 
 pub use flags::{Command, read};
 pub use sections::Format;
@@ -32,6 +34,7 @@ struct Settings {
     demo: bool,
     trusted_proxies: Vec<String>,
     tls: Option<TlsSection>,
+    nats: NatsSection,
     log: LogSection,
     metrics: MetricsSection,
     push: PushSection,
@@ -52,6 +55,7 @@ impl Default for Settings {
             demo: false,
             trusted_proxies: Vec::new(),
             tls: None,
+            nats: NatsSection::default(),
             log: LogSection::default(),
             metrics: MetricsSection::default(),
             push: PushSection::default(),
@@ -78,9 +82,10 @@ impl Settings {
     /// Looks into everything that the settings name.
     fn options(self) -> Result<Options, String> {
         let mut authorities = self.authorities.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
-        let store = match self.memory {
-            true => StoreKind::Memory,
-            false => StoreKind::Sqlite(folder(&self.data)?.join("relay.sqlite")),
+        let store = match self.nats.store()? {
+            Some(shared) => shared,
+            None if self.memory => StoreKind::Memory,
+            None => StoreKind::Sqlite(folder(&self.data)?.join("relay.sqlite")),
         };
         let demo = if self.demo { Some(self.demo_authority()?) } else { None };
         authorities.extend(demo.as_ref().map(Authority::public_key));
@@ -107,7 +112,7 @@ impl Settings {
             timeouts: self.timeouts.checked()?,
             proxies,
             tls: self.tls.map(|TlsSection { certificate, key }| TlsFiles { certificate, key }),
-            blobs: self.blobs.folder(&self.data, self.memory),
+            blobs: self.blobs.folder(&self.data, self.memory || self.nats.url.is_some()),
             metrics: self.metrics.listen,
             push: self.push.config()?,
             ..ServerConfig::new(authorities)

@@ -9,7 +9,7 @@ use undertone::time::DAY;
 use undertone_relay::guard::GuardLimits;
 use undertone_relay::logic::{BlobLimits, Limits, Rate};
 use undertone_relay::push::{PushLimits, Secret};
-use undertone_relay::shell::{PlaceLimits, PushConfig, Timeouts};
+use undertone_relay::shell::{PlaceLimits, PushConfig, StoreKind, Timeouts};
 
 use super::file;
 
@@ -67,6 +67,14 @@ pub enum Format {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+section! {
+    /// `[nats]`
+    NatsSection {
+        url: Option<String> = None,
+        prefix: String = "undertone".into(),
+    }
 }
 
 section! {
@@ -156,6 +164,37 @@ section! {
         header_ms: u64 = ms(Timeouts::default().header),
         upload_ms: u64 = ms(Timeouts::default().upload),
         grace_ms: u64 = ms(Timeouts::default().grace),
+    }
+}
+
+impl NatsSection {
+    /// Where everything is kept instead, if the relay shares it with others.
+    #[cfg(feature = "nats")]
+    pub(super) fn store(&self) -> Result<Option<StoreKind>, String> {
+        let Some(urls) = &self.url else { return Ok(None) };
+        let config = undertone_relay::nats::NatsConfig {
+            prefix: self.prefix.clone(),
+            ..undertone_relay::nats::NatsConfig::new(urls)
+        };
+        if config.urls.is_empty() {
+            return Err("nats.url names no server, like nats://127.0.0.1:4222".into());
+        }
+        if config.prefix.is_empty() || !config.prefix.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(format!("nats.prefix: {}: letters and digits only", self.prefix));
+        }
+        Ok(Some(StoreKind::Nats(config)))
+    }
+
+    /// Nowhere.
+    #[cfg(not(feature = "nats"))]
+    pub(super) fn store(&self) -> Result<Option<StoreKind>, String> {
+        match &self.url {
+            Some(_) => Err(format!(
+                "nats.url (prefix {}): this relay was built without NATS: build it with --features nats",
+                self.prefix
+            )),
+            None => Ok(None),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::ask::Ask;
 use super::effects::Effects;
 use super::outbox::Outbox;
 use crate::clock::Clock;
-use crate::count::NoteEvent;
+use crate::count::{Note, NoteEvent};
 use crate::gateway::{ConnectionId, Gateway, GatewayOutput};
 use crate::logic::{Fault, RevocationRefused, Sight};
 use crate::network::Network;
@@ -21,7 +21,7 @@ const TOGETHER: usize = 256;
 const SWEEPS: usize = 16;
 
 /// What the thread is told.
-pub(super) enum Input {
+pub(crate) enum Input {
     /// A connection was made from somewhere; its frames go here.
     Connect { connection: ConnectionId, from: Network, frames: Outbox },
     /// A frame came.
@@ -138,6 +138,8 @@ impl<S: RelayStore> Actor<S> {
                 GatewayOutput::Close(connection) => drop(self.connections.remove(&connection)),
                 GatewayOutput::Push { device, hint } => self.effects.push(device, hint),
                 GatewayOutput::RemoveBlob(name) => self.effects.remove_blob(name),
+                // A relay that runs alone tells its devices itself.
+                GatewayOutput::Tell { .. } => {}
             }
         }
         self.log();
@@ -153,15 +155,19 @@ impl<S: RelayStore> Actor<S> {
         }
     }
 
-    /// What was refused: on which connection and why, and nothing of whom.
     fn log(&mut self) {
-        for note in self.gateway.take_notes() {
-            let connection = note.connection.0;
-            match note.event {
-                NoteEvent::LoginRefused(why) => tracing::info!(connection, reason = why.name(), "login refused"),
-                NoteEvent::Closed(why) => tracing::info!(connection, reason = why.name(), "ended"),
-                NoteEvent::Refused(why) => tracing::debug!(connection, reason = why.name(), "refused"),
-            }
+        log(self.gateway.take_notes());
+    }
+}
+
+/// What was refused: on which connection and why, and nothing of whom.
+pub(crate) fn log(notes: impl IntoIterator<Item = Note>) {
+    for note in notes {
+        let connection = note.connection.0;
+        match note.event {
+            NoteEvent::LoginRefused(why) => tracing::info!(connection, reason = why.name(), "login refused"),
+            NoteEvent::Closed(why) => tracing::info!(connection, reason = why.name(), "ended"),
+            NoteEvent::Refused(why) => tracing::debug!(connection, reason = why.name(), "refused"),
         }
     }
 }

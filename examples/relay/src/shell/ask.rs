@@ -11,10 +11,10 @@ use crate::logic::{BlobName, BlobRefused, Fault, Upload};
 use crate::store::{RelayStore, StoreError};
 
 /// What comes of a question about a blob.
-pub(super) type BlobResult = Result<Upload, BlobRefused>;
+pub(crate) type BlobResult = Result<Upload, BlobRefused>;
 
 /// A question, and where its answer goes.
-pub(super) enum Ask {
+pub(crate) enum Ask {
     /// How it stands.
     Standing(oneshot::Sender<Standing>),
     /// Tells every connection that the relay goes away.
@@ -26,7 +26,7 @@ pub(super) enum Ask {
 }
 
 /// A question about a blob.
-pub(super) enum BlobAsk {
+pub(crate) enum BlobAsk {
     /// Makes room for one.
     Begin { token: String, size: u64 },
     /// An upload, to go on with it.
@@ -38,17 +38,17 @@ pub(super) enum BlobAsk {
 }
 
 /// How a relay stands.
-pub(super) struct Standing {
-    pub(super) counts: Counts,
-    pub(super) blob_bytes: u64,
+pub(crate) struct Standing {
+    pub(crate) counts: Counts,
+    pub(crate) blob_bytes: u64,
 }
 
 /// Gives an answer, once what it says is durable.
-pub(super) type Reply = Box<dyn FnOnce()>;
+pub(crate) type Reply = Box<dyn FnOnce()>;
 
 impl Ask {
     /// Does what is asked.
-    pub(super) fn put_to<S: RelayStore>(self, gateway: &mut Gateway<S>, now: Time) -> Result<Reply, StoreError> {
+    pub(crate) fn put_to<S: RelayStore>(self, gateway: &mut Gateway<S>, now: Time) -> Result<Reply, StoreError> {
         Ok(match self {
             Ask::Standing(answer) => {
                 let standing = Standing { counts: gateway.counts(), blob_bytes: gateway.relay().blob_bytes()? };
@@ -97,7 +97,7 @@ fn reply<T: 'static>(answer: oneshot::Sender<T>, value: T) -> Reply {
 }
 
 /// Asks, and waits for the answer.
-pub(super) async fn ask<T>(
+pub(crate) async fn ask<T>(
     inputs: &mpsc::Sender<Input>,
     question: impl FnOnce(oneshot::Sender<T>) -> Ask,
 ) -> Result<T, ServeError> {

@@ -10,15 +10,15 @@ use super::push::Hook;
 use crate::logic::BlobName;
 
 #[derive(Default)]
-pub(super) struct Effects {
+pub(crate) struct Effects {
     /// Where the names of blobs go whose bytes are to be removed.
-    pub(super) removed: Option<mpsc::UnboundedSender<BlobName>>,
+    pub(in crate::shell) removed: Option<mpsc::UnboundedSender<BlobName>>,
     /// Where devices are told of that are to be woken.
-    pub(super) hook: Option<Arc<Hook>>,
+    pub(in crate::shell) hook: Option<Arc<Hook>>,
 }
 
 impl Effects {
-    pub(super) fn remove_blob(&self, name: BlobName) {
+    pub(crate) fn remove_blob(&self, name: BlobName) {
         if let Some(removed) = &self.removed {
             // Without a receiver the server goes away; the next run looks for what was left behind.
             let _ = removed.send(name);
@@ -26,7 +26,7 @@ impl Effects {
     }
 
     /// Nothing but the device and the hint reaches a push service.
-    pub(super) fn push(&self, device: DeviceId, hint: PushHint) {
+    pub(crate) fn push(&self, device: DeviceId, hint: PushHint) {
         tracing::debug!(?hint, "push");
         if let Some(hook) = &self.hook {
             hook.push(device, hint);

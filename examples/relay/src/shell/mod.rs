@@ -3,15 +3,16 @@
 //! [`serve`] starts it in this process; `undertone-relay` is the same behind flags. It listens on loopback unless told
 //! otherwise, and speaks TLS if it is given a certificate.
 
-mod actor;
-mod ask;
+pub(crate) mod actor;
+pub(crate) mod ask;
 mod blob;
 mod demo;
-mod effects;
+pub(crate) mod effects;
 mod health;
+mod launch;
 mod listener;
 mod metrics;
-mod outbox;
+pub(crate) mod outbox;
 mod patient;
 mod places;
 mod push;
@@ -35,12 +36,11 @@ use undertone::policy::Policy;
 use crate::clock::Clock;
 use crate::demo::DEMO_PATH;
 use crate::frame::PATH;
-use crate::gateway::Gateway;
 use crate::guard::GuardLimits;
-use crate::logic::{Config, Fault, Limits, Relay, RevocationRefused, Sight};
+use crate::logic::{Config, Fault, Limits, RevocationRefused, Sight};
 use crate::network::Block;
-use crate::store::{MemoryStore, RelayStore, SqliteStore, StoreError};
-use actor::{Actor, Input};
+use crate::store::{MemoryStore, SqliteStore, StoreError};
+use actor::Input;
 use ask::{Ask, ask};
 use blob::Blobs;
 use effects::Effects;
@@ -129,6 +129,9 @@ pub enum StoreKind {
     Sqlite(PathBuf),
     /// In memory: gone with the process.
     Memory,
+    /// In NATS, together with any number of other relays.
+    #[cfg(feature = "nats")]
+    Nats(crate::nats::NatsConfig),
 }
 
 impl ServerConfig {
@@ -219,6 +222,11 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
         Some(at) => Some(bind(at).await?),
         None => None,
     };
+    #[cfg(feature = "nats")]
+    if let (StoreKind::Nats(_), Some(folder)) = (&config.store, &config.blobs) {
+        let why = std::io::Error::other("relays on NATS keep no files");
+        return Err(ServeError::Blobs(folder.clone(), why));
+    }
     let tls = config.tls.map(Tls::open).transpose()?;
     let mut effects = Effects::default();
     let hook = config.push.map(|push| Hook::open(push, config.clock.clone())).transpose()?;
@@ -229,8 +237,10 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
     let (inputs, queue) = mpsc::channel(INPUTS);
     let actor = (queue, config.guard, effects, config.clock.clone());
     let ended = match config.store {
-        StoreKind::Memory => start(logic, MemoryStore::default(), actor)?,
-        StoreKind::Sqlite(path) => start(logic, SqliteStore::open(&path)?, actor)?,
+        StoreKind::Memory => launch::alone(logic, MemoryStore::default(), actor)?,
+        StoreKind::Sqlite(path) => launch::alone(logic, SqliteStore::open(&path)?, actor)?,
+        #[cfg(feature = "nats")]
+        StoreKind::Nats(nats) => launch::shared(logic, &nats, actor).await?,
     };
     let (stop, stopped) = watch::channel(false);
     let (places, gone) = Places::new(config.places);
@@ -358,29 +368,6 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeErr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-/// Opens the relay and gives it a thread: its store blocks.
-fn start<S: RelayStore + 'static>(
-    config: Config,
-    store: S,
-    (queue, guard, effects, clock): (mpsc::Receiver<Input>, GuardLimits, Effects, Clock),
-) -> Result<oneshot::Receiver<Result<(), StoreError>>, ServeError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|e| ServeError::System(e.to_string()))?;
-    let gateway = Gateway::guarded(Relay::open(config, store, seed)?, guard);
-    let (ended, end) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("relay".into())
-        .spawn(move || {
-            let result = Actor::new(gateway, queue, effects, clock).run();
-            if let Err(error) = &result {
-                tracing::error!(%error, "the store failed, the relay stops");
-            }
-            let _ = ended.send(result);
-        })
-        .map_err(|e| ServeError::System(e.to_string()))?;
-    Ok(end)
 }
 
 /// What is answered where.

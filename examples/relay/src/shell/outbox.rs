@@ -11,19 +11,19 @@ const FRAMES: usize = 1_024;
 const BYTES: usize = 8 * 1024 * 1024;
 
 /// Where the relay puts frames. Dropping it ends the connection behind them.
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     frames: mpsc::Sender<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
 }
 
 /// Where the connection takes them.
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     frames: mpsc::Receiver<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
 }
 
 /// Both ends for a new connection.
-pub(super) fn outbox() -> (Outbox, Outgoing) {
+pub(crate) fn outbox() -> (Outbox, Outgoing) {
     let (sender, receiver) = mpsc::channel(FRAMES);
     let waiting = Arc::new(AtomicUsize::new(0));
     (Outbox { frames: sender, waiting: waiting.clone() }, Outgoing { frames: receiver, waiting })
@@ -32,7 +32,7 @@ pub(super) fn outbox() -> (Outbox, Outgoing) {
 impl Outbox {
     /// Puts a frame in. `false` when the connection does not keep up, or is gone: it is to be ended, and fetches when it
     /// comes again.
-    pub(super) fn put(&self, frame: Vec<u8>) -> bool {
+    pub(crate) fn put(&self, frame: Vec<u8>) -> bool {
         let (bytes, waiting) = (frame.len(), self.waiting.load(Ordering::Relaxed));
         if waiting > 0 && waiting.saturating_add(bytes) > BYTES {
             return false;
@@ -44,7 +44,7 @@ impl Outbox {
 
 impl Outgoing {
     /// The next frame; `None` when the relay has ended the connection.
-    pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
+    pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
         let frame = self.frames.recv().await?;
         self.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
         Some(frame)

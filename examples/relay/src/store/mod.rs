@@ -10,7 +10,8 @@ pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 pub use table::Table;
 
-/// What can go wrong. Any error closes the store: the relay stops, and starts afresh from what is durable.
+/// What can go wrong. Any error but [`StoreError::NotAtHand`] closes the store: the relay stops, and starts afresh from
+/// what is durable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The operating system or the database failed.
@@ -22,6 +23,10 @@ pub enum StoreError {
     /// The store was written by a newer relay.
     #[error("the relay's store has schema {0}, this relay is older: update it")]
     NewerSchema(u32),
+    /// Only of a store that holds a part of the rows: it has noted which ones are missing. Nothing of the input has
+    /// happened; fetch them, and run it again.
+    #[error("rows that the relay needs are not at hand")]
+    NotAtHand,
     /// Closed by an earlier failure.
     #[error("the relay's store is closed by an earlier failure")]
     Closed,

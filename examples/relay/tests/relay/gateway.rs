@@ -74,7 +74,7 @@ impl Door {
                 }
                 GatewayOutput::Close(connection) => self.closed.push(connection),
                 GatewayOutput::Push { .. } => self.pushed += 1,
-                GatewayOutput::RemoveBlob(_) => {}
+                GatewayOutput::RemoveBlob(_) | GatewayOutput::Tell { .. } => {}
             }
         }
         self.sent.remove(&connection).unwrap_or_default()

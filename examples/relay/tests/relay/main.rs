@@ -9,6 +9,7 @@ mod login;
 mod mailbox;
 #[cfg(all(feature = "program", feature = "client", feature = "push", feature = "tls"))]
 mod program;
+mod shared;
 mod slot;
 mod view;
 #[cfg(all(feature = "server", feature = "client"))]

@@ -1,44 +1,22 @@
 //! Connections and frames around the relay's logic, sans-IO as well.
 
+mod output;
+mod shared;
+
 use std::collections::{BTreeMap, VecDeque};
 
-use undertone::envelope::PushHint;
 use undertone::id::{DeviceId, UserId};
 use undertone::time::Time;
 
 use crate::count::{Book, Counts, Note};
 use crate::frame::{CloseReason, Down, FrameError, Up};
 use crate::guard::{Guard, GuardLimits};
-use crate::logic::{BlobName, Fault, Login, Output, Relay, RevocationRefused};
+use crate::logic::{Fault, Login, Output, Relay, RevocationRefused};
 use crate::network::Network;
 use crate::store::{RelayStore, StoreError};
 
-/// A connection, as the host of the gateway numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u64);
-
-/// What the host of a gateway must do.
-#[derive(Clone, PartialEq, Eq)]
-pub enum GatewayOutput {
-    /// Send a frame.
-    Send {
-        /// On which connection.
-        to: ConnectionId,
-        /// The frame.
-        frame: Vec<u8>,
-    },
-    /// End a connection, after what was sent on it. The gateway has forgotten it.
-    Close(ConnectionId),
-    /// Have a push service wake a device, with the hint and nothing else.
-    Push {
-        /// Which device.
-        device: DeviceId,
-        /// What it may be told.
-        hint: PushHint,
-    },
-    /// Remove the bytes of a blob.
-    RemoveBlob(BlobName),
-}
+pub use output::{ConnectionId, GatewayOutput};
+pub use shared::{Attempt, Tell, Told};
 
 /// A relay that speaks frames on connections.
 pub struct Gateway<S> {
@@ -50,6 +28,7 @@ pub struct Gateway<S> {
     book: Book,
 }
 
+#[derive(Clone)]
 struct Connection {
     /// Where it comes from, if that is known.
     from: Option<Network>,
@@ -57,6 +36,7 @@ struct Connection {
 }
 
 /// How far a connection is.
+#[derive(Clone)]
 enum State {
     /// The challenge went out, and must be answered in time.
     Challenged { challenge: [u8; 32], until: Time },
@@ -326,6 +306,10 @@ impl<S: RelayStore> Gateway<S> {
                     self.outputs.push_back(GatewayOutput::RemoveBlob(name));
                     continue;
                 }
+                Output::Passed { to, delivery } => {
+                    self.elsewhere(to, Tell::Word(delivery));
+                    continue;
+                }
                 Output::LoggedOut { device } => {
                     if let Some(connection) = self.devices.remove(&device) {
                         self.close(connection, CloseReason::Revoked);
@@ -340,8 +324,12 @@ impl<S: RelayStore> Gateway<S> {
                 Output::DirectoryChanged { to, user } => (to, Down::DirectoryChanged { user }),
                 Output::RevocationsChanged { to } => (to, Down::RevocationsChanged),
             };
-            if let Some(connection) = self.devices.get(&to).copied() {
-                self.send(connection, &frame);
+            match (self.devices.get(&to).copied(), frame) {
+                (Some(connection), frame) => self.send(connection, &frame),
+                (None, Down::DirectoryChanged { user }) if self.relay.is_shared() => {
+                    self.elsewhere(to, Tell::Directory(user));
+                }
+                (None, _) => {}
             }
         }
     }

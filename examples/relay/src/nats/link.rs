@@ -1,0 +1,370 @@
+//! Speaking with NATS: buckets, the stream of mailboxes, subjects. Whatever fails for the moment is tried again.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{
+    self, DiscardPolicy, LastRawMessageErrorKind, RawMessageErrorKind, StorageType, Stream,
+};
+use async_nats::jetstream::{self, Context, context::ContextBuilder};
+use async_nats::{Client, HeaderMap, RequestErrorKind, Subscriber, header};
+use futures_util::TryStreamExt;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
+use undertone::id::DeviceId;
+
+use super::place::{Bucket, Name, hex};
+use super::record::Stored;
+use crate::logic::Limits;
+use crate::store::StoreError;
+
+/// How long NATS may take to answer once.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// How long something is tried again before it has failed: longer than a cluster takes to find new leaders.
+const TRY_FOR: Duration = Duration::from_secs(40);
+/// A message of NATS must hold a full bundle and what is around it.
+const PAYLOAD: usize = crate::frame::UP_MAX + 256 * 1024;
+/// How long the stream knows a copy by its id.
+const DUPLICATES: Duration = Duration::from_secs(5 * 60);
+/// How long a claim is kept once its version is in place.
+const CLAIMS: Duration = Duration::from_secs(60 * 60);
+
+/// Where NATS is, and what is kept there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NatsConfig {
+    /// Servers, like `nats://127.0.0.1:4222`; any one of a cluster leads to the others.
+    pub urls: Vec<String>,
+    /// What names of buckets, streams and subjects begin with: letters and digits. Relays of one platform have one.
+    pub prefix: String,
+    /// How many servers keep everything; `None` for 3 on a cluster and 1 on a single server.
+    pub replicas: Option<usize>,
+}
+
+impl NatsConfig {
+    /// On these servers, separated by commas, under the prefix `undertone`.
+    pub fn new(urls: &str) -> NatsConfig {
+        let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty()).map(Into::into).collect();
+        NatsConfig { urls, prefix: "undertone".into(), replicas: None }
+    }
+}
+
+/// A message of a mailbox.
+pub(super) struct Item {
+    pub(super) sequence: u64,
+    pub(super) stored: Stored,
+}
+
+/// What became of a write that only the first may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Created {
+    /// It is there, as far as is known by this one.
+    Yes,
+    /// There was something before it; perhaps this very write, whose answer was lost.
+    Before,
+}
+
+pub(super) struct Link {
+    client: Client,
+    context: Context,
+    prefix: String,
+    buckets: Vec<Stream>,
+    mail: Stream,
+    /// When something last had to be tried again: then leaders may have changed, and know less for a moment.
+    trouble: Mutex<Option<Instant>>,
+}
+
+#[derive(Serialize)]
+struct Delete {
+    seq: u64,
+    no_erase: bool,
+}
+
+#[derive(Deserialize)]
+struct Ignored {}
+
+impl Link {
+    /// Connects, and makes what is missing of buckets and streams.
+    pub(super) async fn open(config: &NatsConfig, limits: &Limits) -> Result<Link, StoreError> {
+        let options = async_nats::ConnectOptions::new()
+            .name("undertone-relay")
+            .connection_timeout(ANSWER_WITHIN)
+            .request_timeout(Some(ANSWER_WITHIN))
+            .subscription_capacity(4_096)
+            .reconnect_delay_callback(|attempt| Duration::from_millis((50 << attempt.min(5)) as u64));
+        let client = options.connect(config.urls.clone()).await.map_err(|e| StoreError::Io(format!("NATS: {e}")))?;
+        let info = client.server_info();
+        if info.max_payload < PAYLOAD {
+            return Err(StoreError::Io(format!(
+                "NATS takes messages of {} bytes, and a relay needs {PAYLOAD}: set `max_payload: 8MB` in its configuration",
+                info.max_payload
+            )));
+        }
+        let replicas = config.replicas.unwrap_or(if info.cluster.is_some() { 3 } else { 1 });
+        let context = ContextBuilder::new().timeout(ANSWER_WITHIN).ack_timeout(ANSWER_WITHIN).build(client.clone());
+        let mut buckets = Vec::new();
+        for bucket in Bucket::ALL {
+            buckets.push(make(&context, bucket_config(&config.prefix, bucket, limits, replicas)).await?);
+        }
+        let mail = make(&context, mail_config(&config.prefix, limits, replicas)).await?;
+        let prefix = config.prefix.clone();
+        Ok(Link { client, context, prefix, buckets, mail, trouble: Mutex::new(None) })
+    }
+
+    /// What is under a name: its place in the bucket, and its bytes. Asks the leader.
+    pub(super) async fn get(&self, name: &Name) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+        let subject = self.subject(name);
+        let bucket = self.bucket(name.bucket)?;
+        self.again(|| async {
+            match bucket.get_last_raw_message_by_subject(&subject).await {
+                Ok(message) => Ok(Some((message.sequence, message.payload.to_vec()))),
+                Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await
+    }
+
+    /// Writes what nobody has written before.
+    pub(super) async fn create(&self, name: &Name, bytes: &[u8]) -> Result<Created, StoreError> {
+        self.put_at(name, bytes, 0).await
+    }
+
+    /// Writes over what is at that place in the bucket. On a cluster before NATS 2.12 two that are under way together may
+    /// both be told that they have: only what is not there yet (0) is for one alone.
+    pub(super) async fn put_at(&self, name: &Name, bytes: &[u8], place: u64) -> Result<Created, StoreError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, place.to_string().as_str());
+        self.again(|| async {
+            match self.publish(self.subject(name), headers.clone(), bytes.to_vec()).await {
+                Ok(_) => Ok(Created::Yes),
+                Err((PublishErrorKind::WrongLastSequence, _)) => Ok(Created::Before),
+                Err((_, why)) => Err(why),
+            }
+        })
+        .await
+    }
+
+    /// Writes over whatever is there.
+    pub(super) async fn put(&self, name: &Name, bytes: &[u8]) -> Result<(), StoreError> {
+        self.again(|| async {
+            let written = self.publish(self.subject(name), HeaderMap::new(), bytes.to_vec()).await;
+            written.map(drop).map_err(|(_, why)| why)
+        })
+        .await
+    }
+
+    /// Appends to a mailbox. The same id is appended once only, if it comes again within some minutes.
+    pub(super) async fn append(&self, to: &DeviceId, id: &str, stored: &Stored) -> Result<(), StoreError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::NATS_MESSAGE_ID, id);
+        let (subject, bytes) = (self.mailbox(to), stored.encode()?);
+        self.again(|| async {
+            let appended = self.publish(subject.clone(), headers.clone(), bytes.clone()).await;
+            appended.map(drop).map_err(|(_, why)| why)
+        })
+        .await
+    }
+
+    /// The first of a mailbox that is not before `from`.
+    pub(super) async fn next(&self, device: &DeviceId, from: u64) -> Result<Option<Item>, StoreError> {
+        let subject = self.mailbox(device);
+        let found = self
+            .again(|| async {
+                match self.mail.get_first_raw_message_by_subject(&subject, from).await {
+                    Ok(message) => Ok(Some(message)),
+                    Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                }
+            })
+            .await?;
+        found.map(item).transpose()
+    }
+
+    /// What is at that place, if it is of this mailbox.
+    pub(super) async fn at(&self, device: &DeviceId, sequence: u64) -> Result<Option<Item>, StoreError> {
+        let found = self
+            .again(|| async {
+                match self.mail.get_raw_message(sequence).await {
+                    Ok(message) => Ok(Some(message)),
+                    Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                }
+            })
+            .await?;
+        let subject = self.mailbox(device);
+        found.filter(|message| message.subject.as_str() == subject).map(item).transpose()
+    }
+
+    /// Takes out of the stream what was acknowledged or has expired. What is gone already is no error.
+    pub(super) async fn drop_mail(&self, sequence: u64) -> Result<(), StoreError> {
+        let subject = format!("STREAM.MSG.DELETE.{}_mail", self.prefix);
+        self.again(|| async {
+            let request = Delete { seq: sequence, no_erase: true };
+            let answer: Result<jetstream::response::Response<Ignored>, _> =
+                self.context.request(subject.clone(), &request).await;
+            answer.map(drop).map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    /// How much lies in a mailbox.
+    pub(super) async fn waiting(&self, device: &DeviceId) -> Result<u64, StoreError> {
+        let subject = self.mailbox(device);
+        self.again(|| async {
+            let mut counts = self.mail.info_with_subjects(&subject).await.map_err(|e| e.to_string())?;
+            let count = counts.try_next().await.map_err(|e| e.to_string())?;
+            Ok(count.map_or(0, |(_, count)| count as u64))
+        })
+        .await
+    }
+
+    /// Tells whichever relay has a device; `false` when none has.
+    pub(super) async fn tell(&self, device: &DeviceId, word: Vec<u8>) -> bool {
+        let subject = format!("{}.to.{}", self.prefix, hex(device.as_bytes()));
+        match self.client.request(subject, word.into()).await {
+            Ok(_) => true,
+            Err(error) => error.kind() != RequestErrorKind::NoResponders,
+        }
+    }
+
+    /// Tells all relays something that each of them can also find out by itself.
+    pub(super) async fn tell_all(&self, what: &str, word: Vec<u8>) {
+        let _ = self.client.publish(format!("{}.{what}", self.prefix), word.into()).await;
+    }
+
+    /// What is told about a device.
+    pub(super) async fn listen(&self, device: &DeviceId) -> Result<Subscriber, StoreError> {
+        self.listen_to(&format!("to.{}", hex(device.as_bytes()))).await
+    }
+
+    /// What all relays are told.
+    pub(super) async fn listen_to(&self, what: &str) -> Result<Subscriber, StoreError> {
+        let subscriber = self.client.subscribe(format!("{}.{what}", self.prefix)).await;
+        let subscriber = subscriber.map_err(|e| StoreError::Io(format!("NATS: {e}")))?;
+        let _ = self.client.flush().await;
+        Ok(subscriber)
+    }
+
+    /// Answers who told something.
+    pub(super) async fn answer(&self, message: &async_nats::Message) {
+        if let Some(reply) = &message.reply {
+            let _ = self.client.publish(reply.clone(), Vec::new().into()).await;
+        }
+    }
+
+    /// The stream behind the bucket of what was accepted.
+    pub(super) fn seen(&self) -> Result<&Stream, StoreError> {
+        self.bucket(Bucket::Seen)
+    }
+
+    /// Whether something had to be tried again in these last seconds.
+    pub(super) fn had_trouble(&self) -> bool {
+        self.trouble.lock().is_some_and(|at| at.elapsed() < Duration::from_secs(10))
+    }
+
+    fn bucket(&self, bucket: Bucket) -> Result<&Stream, StoreError> {
+        self.buckets.get(bucket as usize).ok_or(StoreError::Closed)
+    }
+
+    fn subject(&self, name: &Name) -> String {
+        format!("$KV.{}_{}.{}", self.prefix, name.bucket.name(), name.key)
+    }
+
+    fn mailbox(&self, device: &DeviceId) -> String {
+        format!("{}.mail.{}", self.prefix, hex(device.as_bytes()))
+    }
+
+    async fn publish(
+        &self,
+        subject: String,
+        headers: HeaderMap,
+        bytes: Vec<u8>,
+    ) -> Result<(), (PublishErrorKind, String)> {
+        let failed = |error: jetstream::context::PublishError| (error.kind(), error.to_string());
+        let sent = self.context.publish_with_headers(subject, headers, bytes.into()).await.map_err(failed)?;
+        sent.await.map(drop).map_err(failed)
+    }
+
+    /// Tries until it works, or has not for long. What it does must be good to do again.
+    async fn again<T, F: Future<Output = Result<T, String>>>(&self, work: impl Fn() -> F) -> Result<T, StoreError> {
+        let start = Instant::now();
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match work().await {
+                Ok(value) => return Ok(value),
+                Err(why) if start.elapsed() > TRY_FOR => return Err(StoreError::Io(format!("NATS: {why}"))),
+                Err(why) => {
+                    *self.trouble.lock() = Some(Instant::now());
+                    tracing::debug!(%why, "trying again");
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+}
+
+fn item(message: StreamMessage) -> Result<Item, StoreError> {
+    Ok(Item { sequence: message.sequence, stored: Stored::decode(&message.payload)? })
+}
+
+/// The stream of a bucket, as the key-value stores of NATS's clients are, so that its tools read it. The client's own way to
+/// make one wants to know of the account what servers before 2.10 do not tell.
+fn bucket_config(prefix: &str, bucket: Bucket, limits: &Limits, replicas: usize) -> stream::Config {
+    let max_age = match bucket {
+        Bucket::State => Duration::ZERO,
+        Bucket::Tags => Duration::from_millis(limits.tag_age),
+        Bucket::Seen => Duration::from_millis(limits.seen_age),
+        Bucket::Slots => Duration::from_millis(limits.slot_age),
+        Bucket::Watches => Duration::from_millis(limits.mailbox_age),
+        Bucket::Claims => CLAIMS,
+    };
+    let name = format!("{prefix}_{}", bucket.name());
+    stream::Config {
+        subjects: vec![format!("$KV.{name}.>")],
+        name: format!("KV_{name}"),
+        max_messages_per_subject: 1,
+        discard: DiscardPolicy::New,
+        allow_rollup: true,
+        deny_delete: true,
+        max_age,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        ..stream::Config::default()
+    }
+}
+
+fn mail_config(prefix: &str, limits: &Limits, replicas: usize) -> stream::Config {
+    stream::Config {
+        name: format!("{prefix}_mail"),
+        subjects: vec![format!("{prefix}.mail.*")],
+        discard: DiscardPolicy::Old,
+        max_age: Duration::from_millis(limits.mailbox_age),
+        storage: StorageType::File,
+        num_replicas: replicas,
+        duplicate_window: DUPLICATES.min(Duration::from_millis(limits.mailbox_age)),
+        ..stream::Config::default()
+    }
+}
+
+/// A cluster that has just started has no room for replicas yet: waits for it.
+async fn make(context: &Context, config: stream::Config) -> Result<Stream, StoreError> {
+    let start = Instant::now();
+    loop {
+        match context.get_or_create_stream(config.clone()).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if start.elapsed() > TRY_FOR => return Err(unmade(&config.name, &error)),
+            Err(_) => sleep(Duration::from_millis(300)).await,
+        }
+    }
+}
+
+fn unmade(what: &str, error: &dyn std::error::Error) -> StoreError {
+    let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    StoreError::Io(format!(
+        "NATS has no `{what}` and makes none (is JetStream on, with a server for each replica?): {why}"
+    ))
+}
