@@ -85,7 +85,10 @@ impl Platform {
         for output in self.gateway.drain().expect("rows in memory do not fail") {
             match output {
                 GatewayOutput::Send { to, frame } => self.frames.entry(to).or_default().push(frame),
-                GatewayOutput::Close(_) | GatewayOutput::Push { .. } | GatewayOutput::RemoveBlob(_) | GatewayOutput::Tell { .. } => {}
+                GatewayOutput::Close(_)
+                | GatewayOutput::Push { .. }
+                | GatewayOutput::RemoveBlob(_)
+                | GatewayOutput::Tell { .. } => {}
             }
         }
     }

@@ -21,9 +21,9 @@ mod blobs;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod clock;
-pub mod count;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod count;
 pub mod demo;
 pub mod frame;
 pub mod gateway;
@@ -31,11 +31,11 @@ pub mod guard;
 #[cfg(any(feature = "client", feature = "push"))]
 mod http;
 pub mod logic;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod network;
 pub mod push;
 pub mod range;
-#[cfg(feature = "nats")]
-pub mod nats;
 #[cfg(feature = "server")]
 pub mod shell;
 pub mod store;

@@ -2,11 +2,9 @@
 
 use undertone::envelope::{Envelope, EnvelopeKind};
 
-use super::Broken;
 use super::stage::{Stage, encoded, ensure};
+use super::{Broken, Check};
 use crate::answer::{RefusedReason, TransmitResult};
-
-type Check = fn(&mut Stage<'_>) -> Result<(), Broken>;
 
 pub(super) const CLAUSES: [(&str, Check); 4] = [
     ("a_tag_that_no_welcome_tied_is_refused", unknown_tag),

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Broken;
-use super::stage::{Stage, ensure, packages};
+use super::stage::{Listed, Stage, ensure, packages};
+use super::{Broken, Check};
 use crate::frame::Down;
-
-type Check = fn(&mut Stage<'_>) -> Result<(), Broken>;
 
 pub(super) const CLAUSES: [(&str, Check); 5] = [
     ("each_key_package_goes_out_once_then_the_last_resort", once),
@@ -69,7 +67,7 @@ fn who_may(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let (mut ann, mut line) = stage.online("client")?;
     let (bea, mut hers) = stage.online("escort")?;
     let (cleo, mut other) = stage.online("client")?;
-    let package = |found: Vec<(Vec<u8>, Option<Vec<u8>>)>| found.into_iter().next().and_then(|(_, package)| package);
+    let package = |found: Vec<Listed>| found.into_iter().next().and_then(|(_, package)| package);
     ensure(package(hers.look_up(&ann.user, true)?).is_none(), "not to who may not start")?;
     ensure(package(other.look_up(&ann.user, true)?).is_none(), "nor among those whom no rule lets talk")?;
     stage.session(&mut ann, &mut line, &bea)?;

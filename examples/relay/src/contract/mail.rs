@@ -3,12 +3,10 @@
 use undertone::envelope::Envelope;
 use undertone::time::SECOND;
 
-use super::Broken;
 use super::stage::{Stage, encoded, ensure};
+use super::{Broken, Check};
 use crate::answer::{DeliveryId, RefusedReason};
 use crate::frame::Down;
-
-type Check = fn(&mut Stage<'_>) -> Result<(), Broken>;
 
 pub(super) const CLAUSES: [(&str, Check); 7] = [
     ("mail_comes_in_order_with_rising_ids_and_times", in_order),
@@ -34,7 +32,7 @@ fn in_order(stage: &mut Stage<'_>) -> Result<(), Broken> {
     // Several under way at once, as an engine that comes back sends them.
     for _ in 0..10 {
         let message = stage.message(&mut ann, tag, &[&bea]);
-        sent.push((line.send(encoded(&[message.clone()])?), encoded(&[message])?.remove(0)));
+        sent.push((line.send(encoded(std::slice::from_ref(&message))?), encoded(&[message])?.remove(0)));
     }
     let mut times = Vec::new();
     for (asked, _) in &sent {
@@ -94,7 +92,7 @@ fn by_itself(stage: &mut Stage<'_>) -> Result<(), Broken> {
     hers.delivered()?;
     for _ in 0..300 {
         let message = stage.message(&mut ann, tag, &[&bea]);
-        let bytes = encoded(&[message.clone()])?.remove(0);
+        let bytes = encoded(std::slice::from_ref(&message))?.remove(0);
         let at = line.accepted(&[message])?;
         let delivery = hers.delivered()?;
         ensure(delivery.envelope == bytes && delivery.accepted_at == at, "each comes by itself, in order")?;
@@ -111,7 +109,7 @@ fn large(stage: &mut Stage<'_>) -> Result<(), Broken> {
     for size in [100 * 1024, 900 * 1024] {
         let mut message = stage.message(&mut ann, tag, &[&bea]);
         message.body = vec![7; size];
-        let bytes = encoded(&[message.clone()])?.remove(0);
+        let bytes = encoded(std::slice::from_ref(&message))?.remove(0);
         line.accepted(&[message])?;
         hers.wait(|frame| matches!(frame, Down::MailWaiting).then_some(()))?;
         let mail = hers.fetch(0)?;
@@ -142,9 +140,9 @@ fn expired(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let brief = stage.message(&mut ann, tag, &[&bea]);
     let ends = stage.transport.now().plus(10 * SECOND);
     let brief = Envelope { expires_at: ends, ..brief };
-    line.accepted(&[brief.clone()])?;
+    line.accepted(std::slice::from_ref(&brief))?;
     let lasting = stage.message(&mut ann, tag, &[&bea]);
-    line.accepted(&[lasting.clone()])?;
+    line.accepted(std::slice::from_ref(&lasting))?;
     stage.transport.wait_until(ends.plus(1));
     let mut hers = stage.connect(&bea)?;
     let mail = hers.fetch(0)?;
@@ -160,8 +158,8 @@ fn repeated(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let (bea, mut hers) = stage.online("escort")?;
     let tag = stage.session(&mut ann, &mut line, &bea)?;
     let message = stage.message(&mut ann, tag, &[&bea]);
-    let at = line.accepted(&[message.clone()])?;
-    ensure(line.accepted(&[message.clone()])? == at, "a repeat gets the first answer")?;
+    let at = line.accepted(std::slice::from_ref(&message))?;
+    ensure(line.accepted(std::slice::from_ref(&message))? == at, "a repeat gets the first answer")?;
     ensure(hers.fetch(0)?.len() == 2, "a repeat is not kept again")?;
     let ids: Vec<_> = hers.fetch(0)?.iter().map(|delivery| delivery.id).collect();
     hers.acknowledge(&ids);
@@ -169,7 +167,7 @@ fn repeated(stage: &mut Stage<'_>) -> Result<(), Broken> {
     for _ in 0..3 {
         drop(line);
         line = stage.connect(&ann)?;
-        ensure(line.accepted(&[message.clone()])? == at, "also on another connection, after delivery")?;
+        ensure(line.accepted(std::slice::from_ref(&message))? == at, "also on another connection, after delivery")?;
     }
     ensure(hers.fetch(0)?.is_empty(), "and is not delivered again")
 }
@@ -179,7 +177,7 @@ fn other_bytes(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let (bea, mut hers) = stage.online("escort")?;
     let tag = stage.session(&mut ann, &mut line, &bea)?;
     let message = stage.message(&mut ann, tag, &[&bea]);
-    line.accepted(&[message.clone()])?;
+    line.accepted(std::slice::from_ref(&message))?;
     line.refused(&[Envelope { body: b"other".to_vec(), ..message }], RefusedReason::Malformed)?;
     ensure(hers.fetch(0)?.len() == 2, "nothing of it is kept")
 }
@@ -193,9 +191,9 @@ fn at_once(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let mut messages = Vec::new();
     for _ in 0..5 {
         let message = stage.message(&mut ann, tag, &[&bea]);
-        line.send(encoded(&[message.clone()])?);
+        line.send(encoded(std::slice::from_ref(&message))?);
         let mut next = stage.connect(&ann)?;
-        times.push(next.accepted(&[message.clone()])?);
+        times.push(next.accepted(std::slice::from_ref(&message))?);
         messages.push(encoded(&[message])?.remove(0));
         line = next;
     }

@@ -33,7 +33,7 @@ use crate::logic::LoginRefused;
 pub use embedded::Embedded;
 pub use stage::Stage;
 #[cfg(feature = "client")]
-pub use websocket::WebSockets;
+pub use websocket::{Revoke, WebSockets};
 
 /// The authority whose certificates the suite shows: a transport under test must trust its public key, and judge by
 /// [`Policy::companion`](undertone::policy::Policy::companion).
@@ -114,12 +114,15 @@ pub struct Clause {
     pub name: &'static str,
     /// The heading or paragraph of `docs/relay-protocol.md` that says so.
     pub section: &'static str,
-    check: fn(&mut Stage<'_>) -> Result<(), Broken>,
+    check: Check,
 }
+
+/// Plays a clause.
+type Check = fn(&mut Stage<'_>) -> Result<(), Broken>;
 
 /// All of them.
 pub fn clauses() -> Vec<Clause> {
-    let of = |section: &'static str, clauses: &[(&'static str, fn(&mut Stage<'_>) -> Result<(), Broken>)]| {
+    let of = |section: &'static str, clauses: &[(&'static str, Check)]| {
         clauses.iter().map(|(name, check)| Clause { name, section, check: *check }).collect::<Vec<_>>()
     };
     [

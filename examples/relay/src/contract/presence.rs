@@ -6,11 +6,9 @@ use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::time::SECOND;
 
 use super::stage::{Online, Stage, encoded, ensure};
-use super::{Broken, LineError, authority};
+use super::{Broken, Check, LineError, authority};
 use crate::frame::CloseReason;
 use crate::logic::LoginRefused;
-
-type Check = fn(&mut Stage<'_>) -> Result<(), Broken>;
 
 pub(super) const CLAUSES: [(&str, Check); 2] = [
     ("a_login_tells_the_highest_sequence_that_was_accepted", highest),
@@ -28,7 +26,7 @@ fn highest(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let tag = stage.session(&mut ann, &mut line, &bea)?;
     for _ in 0..3 {
         let message = stage.message(&mut ann, tag, &[&bea]);
-        line.accepted(&[message.clone()])?;
+        line.accepted(std::slice::from_ref(&message))?;
         drop(line);
         line = stage.connect(&ann)?;
         ensure(line.highest_sequence == message.sequence, "what was answered is counted at the next login")?;
@@ -62,7 +60,7 @@ fn moment(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let mut sent = Vec::new();
     for _ in 0..5 {
         let word = word(stage, &mut ann);
-        line.accepted(&[word.clone()])?;
+        line.accepted(std::slice::from_ref(&word))?;
         sent.push(encoded(&[word])?.remove(0));
     }
     let delivery = hers.delivered()?;

@@ -3,11 +3,9 @@
 use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::id::{SessionId, SlotName};
 
-use super::Broken;
 use super::stage::{Online, Phone, Stage, describe, encoded, ensure, packages};
+use super::{Broken, Check};
 use crate::answer::{RefusedReason, TransmitResult};
-
-type Check = fn(&mut Stage<'_>) -> Result<(), Broken>;
 
 pub(super) const CLAUSES: [(&str, Check); 3] = [
     ("the_first_commit_wins_and_the_winners_repeat_wins_again", first_wins),
@@ -35,11 +33,14 @@ fn first_wins(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let tag = stage.session(&mut ann, &mut line, &bea)?;
     let slot = stage.slot();
     let (first, second) = (commit(stage, &mut ann, tag, &[&bea], slot), commit(stage, &mut bea, tag, &[&ann], slot));
-    let at = line.accepted(&[first.clone()])?;
-    let winner = encoded(&[first.clone()])?.remove(0);
-    lost(&hers.transmit(&[second.clone()])?, &winner)?;
+    let at = line.accepted(std::slice::from_ref(&first))?;
+    let winner = encoded(std::slice::from_ref(&first))?.remove(0);
+    lost(&hers.transmit(std::slice::from_ref(&second))?, &winner)?;
     for _ in 0..3 {
-        ensure(line.accepted(&[first.clone()])? == at, "the winner's repeat wins again, with the first time")?;
+        ensure(
+            line.accepted(std::slice::from_ref(&first))? == at,
+            "the winner's repeat wins again, with the first time",
+        )?;
         drop(line);
         line = stage.connect(&ann)?;
     }
@@ -107,7 +108,7 @@ fn asked(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let slot = stage.slot();
     ensure(hers.slot_holder(slot)?.is_none(), "a free slot has no holder")?;
     let commit = commit(stage, &mut ann, tag, &[&bea], slot);
-    let at = line.accepted(&[commit.clone()])?;
+    let at = line.accepted(std::slice::from_ref(&commit))?;
     ensure(hers.slot_holder(slot)? == Some((encoded(&[commit])?.remove(0), at)), "a slot names its holder and time")
 }
 

@@ -38,6 +38,9 @@ pub(super) struct Online {
     pub(super) key_packages: u32,
 }
 
+/// Certificate and key package of a device in the directory.
+pub(super) type Listed = (Vec<u8>, Option<Vec<u8>>);
+
 pub(super) fn ensure(holds: bool, expected: &str) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(Broken(format!("expected that {expected}"))) }
 }
@@ -54,7 +57,7 @@ impl<'t> Stage<'t> {
     pub(super) fn phone(&mut self, role: &str) -> Result<Phone, Broken> {
         self.people += 1;
         let name = format!("{} {} {}", self.clause, self.people, self.rng.below(u64::MAX));
-        let user = UserId::new(&name.chars().skip(name.len().saturating_sub(100)).collect::<String>());
+        let user = UserId::new(name.chars().skip(name.len().saturating_sub(100)).collect::<String>());
         let identity = IdentityKey::generate(&mut self.rng);
         self.certified(user.ok_or_else(|| Broken("a user".into()))?, identity, role)
     }
@@ -264,7 +267,7 @@ impl Online {
     }
 
     /// Certificate and key package of each device.
-    pub(super) fn found(&mut self, asked: u64) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, Broken> {
+    pub(super) fn found(&mut self, asked: u64) -> Result<Vec<Listed>, Broken> {
         let mut users = self.wait(|frame| match frame {
             Down::Directory { request, users } if *request == asked => Some(users.clone()),
             _ => None,
@@ -273,11 +276,7 @@ impl Online {
         Ok(user.devices.into_iter().map(|device| (device.certificate, device.key_package)).collect())
     }
 
-    pub(super) fn look_up(
-        &mut self,
-        user: &UserId,
-        key_packages: bool,
-    ) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, Broken> {
+    pub(super) fn look_up(&mut self, user: &UserId, key_packages: bool) -> Result<Vec<Listed>, Broken> {
         let asked = self.ask_for(user, key_packages);
         self.found(asked)
     }

@@ -13,12 +13,15 @@ use crate::logic::login_message;
 /// How long something may take to come.
 const WITHIN: Duration = Duration::from_secs(60);
 
+/// Puts a revocation list in force, or says why not.
+pub type Revoke = Box<dyn Fn(&[u8]) -> Result<(), String>>;
+
 /// Servers at these addresses. What a list of revoked certificates is handed over to is the host's to say.
 pub struct WebSockets {
     /// Addresses like `ws://127.0.0.1:8787`.
     pub urls: Vec<String>,
     /// Puts a revocation list in force.
-    pub revoke: Box<dyn Fn(&[u8]) -> Result<(), String>>,
+    pub revoke: Revoke,
 }
 
 struct SocketLine {

@@ -41,9 +41,9 @@ use tx::Tx;
 pub use blob::{BlobLimits, BlobName, BlobRefused, Upload, UploadToken};
 pub use frank::Franked;
 pub use login::{Login, LoginRefused, login_message};
-pub use mailbox::Page;
 #[cfg(feature = "nats")]
 pub(crate) use mailbox::PAGE_BYTES;
+pub use mailbox::Page;
 pub use rate::Rate;
 pub use revocation::RevocationRefused;
 #[cfg(feature = "nats")]

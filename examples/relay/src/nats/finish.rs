@@ -119,7 +119,7 @@ impl Hub {
     pub(super) async fn count(&self, device: &DeviceId, row: &[u8], at: Option<Time>) -> Result<(), StoreError> {
         let (name, key) = (counter(device), ByteBuf::from(inner(Table::Counter, b"")));
         let mut row: CounterRow = decode(row)?;
-        let mut cell = self.counted(device).map_or_else(Default::default, |cell| cell);
+        let mut cell = self.counted(device).unwrap_or_default();
         if cell.version == 0 {
             cell = self.link.read(&name).await?.cell;
         }
