@@ -182,7 +182,8 @@ impl RelayHost {
                 | Output::RevocationsChanged { to }
                 | Output::LoggedOut { device: to }
                 | Output::Push { device: to, .. } => *to,
-                Output::RemoveBlob { .. } => continue,
+                // A relay that serves alone passes nothing on to others.
+                Output::RemoveBlob { .. } | Output::Passed { .. } => continue,
             };
             if let Some((device, connection)) = self.connections.get(&to) {
                 told.push((*device, *connection, output));

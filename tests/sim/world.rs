@@ -454,7 +454,8 @@ impl World {
                 RelayOutput::DirectoryChanged { user, .. } => ToDevice::DirectoryChanged(user),
                 RelayOutput::RevocationsChanged { .. } => ToDevice::Revocations(self.relay.revocations()),
                 RelayOutput::LoggedOut { .. } => ToDevice::Closed,
-                RelayOutput::Push { .. } | RelayOutput::RemoveBlob { .. } => continue,
+                // A relay that serves alone passes nothing on to others.
+                RelayOutput::Push { .. } | RelayOutput::RemoveBlob { .. } | RelayOutput::Passed { .. } => continue,
             };
             self.net.send(&mut self.rng, self.now, Packet { device, connection, body: Body::Down(body) });
         }
