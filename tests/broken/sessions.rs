@@ -45,7 +45,7 @@ fn a_reinstall(seed: u64, fault: Option<Sabotage>) -> (bool, bool) {
 #[test]
 fn a_reinstall_with_the_larger_session_id() {
     let mut larger = 0;
-    for seed in 420..426 {
+    for seed in 420..432 {
         let (is_larger, heard) = a_reinstall(seed, None);
         assert!(heard, "seed {seed}: whichever id is larger");
         let broken = a_reinstall(seed, Some(Sabotage::SmallestSessionOnly));

@@ -21,7 +21,7 @@ type Hits = Vec<(ConversationId, MessageKey)>;
 pub(super) fn finds_what_is_shown(sim: &mut Sim, ix: DeviceIx, shown: &[(ConversationId, Vec<Message>)]) {
     let all = shown.iter().flat_map(|(_, messages)| messages);
     let mut there: Vec<(Message, String)> = all.filter_map(|m| Some((m.clone(), text(m)?.to_owned()))).collect();
-    there.sort_by(|(one, _), (other, _)| other.key.cmp(&one.key));
+    there.sort_by_key(|(one, _)| core::cmp::Reverse(one.key));
     // Each text has this word, which is only begun here.
     let begun = &NEEDLE[..NEEDLE.len() - 2];
     let mut scopes = vec![Scope::All];
