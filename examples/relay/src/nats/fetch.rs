@@ -180,7 +180,7 @@ impl Hub {
             Need::Waiting(device) => Found::Waiting(device, self.waiting(&device).await?),
             Need::Mailbox(device, from, limit) => Found::Mailbox(self.part(&device, from, limit).await?),
             Need::Item(device, sequence) => {
-                let is_own = own == Some(device) && self.link.at(&device, sequence).await?.is_some();
+                let is_own = own == Some(device) && self.link.is_of(&device, sequence).await?;
                 Found::Item(sequence, is_own)
             }
         })

@@ -75,7 +75,7 @@ impl Hub {
             self.merge(merge, &redo.by).await?;
         }
         // Collected, for the compiler cannot tell that a stream over borrowed copies may change threads.
-        let copies: Vec<_> = redo.copies.iter().map(|copy| self.append(redo, copy)).collect();
+        let copies: Vec<_> = redo.copies.iter().map(|copy| self.append(name, redo, copy)).collect();
         let copies = stream::iter(copies).buffer_unordered(TOGETHER);
         let copies = copies.fold(Ok(()), |all, one| async { all.and(one) });
         let (sender, row) = &redo.counter;
@@ -142,11 +142,33 @@ impl Hub {
         Ok(())
     }
 
-    async fn append(&self, redo: &Redo, copy: &Copy) -> Result<(), StoreError> {
+    /// Puts a copy into its mailbox. The stream drops it if it came before, by its id; but only while it knows the id.
+    async fn append(&self, name: &Name, redo: &Redo, copy: &Copy) -> Result<(), StoreError> {
         let mail = redo.mails.get(copy.mail).ok_or(StoreError::Corrupt("record"))?;
-        let stored = Stored { expires_at: copy.expires_at, mail: mail.clone() };
-        self.link.append(&copy.to, &copy.id, &stored).await?;
+        let stored = Stored { expires_at: copy.expires_at, record: name.key.clone(), mail: mail.clone() };
+        let mut tries = self.link.tries();
+        while let Err(why) = self.link.append(&copy.to, &copy.id, &stored).await {
+            tries.again(why).await?;
+            // Who came upon the bundle meanwhile may have finished it, and its recipient may have acknowledged the copy.
+            if !self.is_open(name).await? {
+                return Ok(());
+            }
+        }
         self.memory.filed(&copy.to);
         Ok(())
+    }
+
+    async fn is_open(&self, name: &Name) -> Result<bool, StoreError> {
+        let record = self.link.get(name).await?.map(|(_, bytes)| Record::decode(&bytes)).transpose()?;
+        Ok(matches!(record, Some(Record::Open(_))))
+    }
+
+    /// Takes a copy out of its mailbox. Not before its bundle is done: until then it may be appended again, and a server that
+    /// was restarted knows the ids of those copies only that are still there.
+    pub(super) async fn take_out(&self, sequence: u64) -> Result<(), StoreError> {
+        let Some((_, item)) = self.link.at(sequence).await? else { return Ok(()) };
+        let name = Name { bucket: Bucket::Seen, key: item.stored.record };
+        self.accepted(&name).await?;
+        self.link.drop_mail(sequence).await
     }
 }

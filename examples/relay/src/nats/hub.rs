@@ -228,7 +228,7 @@ impl Hub {
     pub(super) fn drop_mail(&self, gone: Vec<u64>) {
         let Some(hub) = self.this.upgrade().filter(|_| !gone.is_empty()) else { return };
         tokio::spawn(async move {
-            let drops = stream::iter(gone).map(|sequence| hub.link.drop_mail(sequence));
+            let drops = stream::iter(gone).map(|sequence| hub.take_out(sequence));
             drops.buffer_unordered(DELETIONS).for_each(|_| async {}).await;
         });
     }

@@ -156,16 +156,12 @@ impl Link {
         .await
     }
 
-    /// Appends to a mailbox. The same id is appended once only, if it comes again within some minutes.
-    pub(super) async fn append(&self, to: &DeviceId, id: &str, stored: &Stored) -> Result<(), StoreError> {
+    /// Appends to a mailbox, once: who tries it again must know that it may.
+    pub(super) async fn append(&self, to: &DeviceId, id: &str, stored: &Stored) -> Result<(), String> {
         let mut headers = HeaderMap::new();
         headers.insert(header::NATS_MESSAGE_ID, id);
-        let (subject, bytes) = (self.mailbox(to), stored.encode()?);
-        self.again(|| async {
-            let appended = self.publish(subject.clone(), headers.clone(), bytes.clone()).await;
-            appended.map(drop).map_err(|(_, why)| why)
-        })
-        .await
+        let bytes = stored.encode().map_err(|error| error.to_string())?;
+        self.publish(self.mailbox(to), headers, bytes).await.map_err(|(_, why)| why)
     }
 
     /// The first of a mailbox that is not before `from`.
@@ -183,8 +179,8 @@ impl Link {
         found.map(item).transpose()
     }
 
-    /// What is at that place, if it is of this mailbox.
-    pub(super) async fn at(&self, device: &DeviceId, sequence: u64) -> Result<Option<Item>, StoreError> {
+    /// What is at that place, and in whose mailbox.
+    pub(super) async fn at(&self, sequence: u64) -> Result<Option<(String, Item)>, StoreError> {
         let found = self
             .again(|| async {
                 match self.mail.get_raw_message(sequence).await {
@@ -194,8 +190,12 @@ impl Link {
                 }
             })
             .await?;
-        let subject = self.mailbox(device);
-        found.filter(|message| message.subject.as_str() == subject).map(item).transpose()
+        found.map(|message| Ok((message.subject.to_string(), item(message)?))).transpose()
+    }
+
+    /// Whether what is at that place is in this mailbox.
+    pub(super) async fn is_of(&self, device: &DeviceId, sequence: u64) -> Result<bool, StoreError> {
+        Ok(self.at(sequence).await?.is_some_and(|(subject, _)| subject == self.mailbox(device)))
     }
 
     /// Takes out of the stream what was acknowledged or has expired. What is gone already is no error.
@@ -290,20 +290,39 @@ impl Link {
 
     /// Tries until it works, or has not for long. What it does must be good to do again.
     async fn again<T, F: Future<Output = Result<T, String>>>(&self, work: impl Fn() -> F) -> Result<T, StoreError> {
-        let start = Instant::now();
-        let mut pause = Duration::from_millis(50);
+        let mut tries = self.tries();
         loop {
             match work().await {
                 Ok(value) => return Ok(value),
-                Err(why) if start.elapsed() > TRY_FOR => return Err(StoreError::Io(format!("NATS: {why}"))),
-                Err(why) => {
-                    *self.trouble.lock() = Some(Instant::now());
-                    tracing::debug!(%why, "trying again");
-                }
+                Err(why) => tries.again(why).await?,
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
         }
+    }
+
+    /// To try something by oneself.
+    pub(super) fn tries(&self) -> Tries<'_> {
+        Tries { link: self, start: Instant::now(), pause: Duration::from_millis(50) }
+    }
+}
+
+/// Something that is tried until it works, or has not for long.
+pub(super) struct Tries<'l> {
+    link: &'l Link,
+    start: Instant,
+    pause: Duration,
+}
+
+impl Tries<'_> {
+    /// It did not work: waits until it may be tried again.
+    pub(super) async fn again(&mut self, why: String) -> Result<(), StoreError> {
+        if self.start.elapsed() > TRY_FOR {
+            return Err(StoreError::Io(format!("NATS: {why}")));
+        }
+        *self.link.trouble.lock() = Some(Instant::now());
+        tracing::debug!(%why, "trying again");
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(Duration::from_secs(1));
+        Ok(())
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) struct Copy {
 pub(super) struct Stored {
     /// In milliseconds.
     pub(super) expires_at: u64,
+    /// The key of the record that put it there.
+    pub(super) record: String,
     /// The logic's row.
     pub(super) mail: ByteBuf,
 }
