@@ -31,7 +31,7 @@ fn what_is_deleted_cannot_be_read(kind: Kind) {
     people.chat(40);
     people.run(10 * SECOND);
     let needles = needles(&people);
-    let before = people.both(|people, who| Keys::at(people, who));
+    let before = people.both(Keys::at);
     for (who, keys) in people::BOTH.into_iter().zip(&before) {
         keys.each_is_readable(&people, who, &needles);
         searcher::none_is_in_the_clear(&people, who, &needles);
@@ -39,7 +39,7 @@ fn what_is_deleted_cannot_be_read(kind: Kind) {
 
     people.delete(&said);
     people.run(2 * SECOND);
-    let between = people.both(|people, who| Keys::at(people, who));
+    let between = people.both(Keys::at);
     assert!(between.iter().all(|keys| !keys.reads(&needles).is_empty()), "keys are thrown away minutes later");
 
     people.run(17 * MINUTE);
