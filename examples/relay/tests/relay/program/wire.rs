@@ -11,7 +11,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use undertone::id::SessionId;
 use undertone::time::Time;
 use undertone_relay::answer::{Delivery, DeliveryId, TransmitResult};
-use undertone_relay::frame::{DOWN_MAX, Down, PATH, Up};
+use undertone_relay::frame::{CloseReason, DOWN_MAX, Down, PATH, Up};
 use undertone_relay::logic::login_message;
 
 use super::http::connect;
@@ -110,6 +110,19 @@ impl Wire {
                 Some(Ok(_) | Err(_)) | None => return None,
             }
         }
+    }
+
+    /// Whether the relay ends a connection on which so many frames were sent before all are answered. Why it does is its
+    /// last word, which TCP may lose with what is still on its way to it.
+    pub async fn is_cut_off(&mut self, sent: usize) -> bool {
+        let mut answers = 0;
+        while let Some(frame) = self.next().await {
+            if frame == Down::Closing(CloseReason::RateLimited) {
+                return true;
+            }
+            answers += 1;
+        }
+        answers < sent
     }
 
     /// The last frame before the end.
