@@ -143,7 +143,7 @@ fn stages(tier: Tier) -> Vec<Stage> {
         Stage {
             name: "relay",
             needs: vec![Need::CCompiler, Need::Linux, Need::Servers],
-            steps: vec![relay::build(), relay::suite()],
+            steps: vec![relay::build(), relays(tier)],
         },
         Stage { name: "requirements", needs: vec![Need::CCompiler, Need::Linux], steps: vec![count()] },
     ]
@@ -204,6 +204,15 @@ fn sim(tier: Tier) -> Step {
         Tier::Full => "500",
     };
     Step::program("sim").args(&["--seeds", seeds])
+}
+
+/// Relays on NATS, and the commit slot elsewhere. What is killed under load waits for a release: copies that come twice on
+/// NATS are known and not yet mended (`docs/decisions/0029-relays-share-rows-and-claim-versions.md`).
+fn relays(tier: Tier) -> Step {
+    match tier {
+        Tier::One => relay::suite().args(&["slot", "contract"]),
+        Tier::Full => relay::suite(),
+    }
 }
 
 /// Members on another implementation of MLS; messages each way.
