@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use undertone::engine::Draft;
@@ -12,15 +12,16 @@ use undertone::id::{ConversationId, UserId};
 use undertone::input::{Delivery, DeliveryId, TransmitResult};
 use undertone::message::Cursor;
 use undertone::output::{Transmit, Wake};
-use undertone::store::{HostKey, Store};
+use undertone::store::{HostKey, Op, Store};
 use undertone::time::MINUTE;
 use undertone::{Config, Engine, Output, Time, limits};
 use undertone_tests::host::{Connected, Host};
 use undertone_tests::platform::Platform;
+use undertone_tests::watched::Watched;
 
 use crate::baseline::MESSAGE;
 use crate::chores::Call;
-use crate::stores::{Counted, Kind};
+use crate::stores::Kind;
 
 /// When the bench takes place.
 pub const START: Time = Time::from_ms(1_800_000_000_000);
@@ -58,7 +59,11 @@ impl Pair {
 
     /// Ann's store in memory, Bea's of kind `bea`, which counts in `rows`.
     pub fn counted(bea: Kind, dir: &Path, rows: Arc<AtomicU64>) -> Result<Pair, Box<dyn Error>> {
-        Pair::on(Kind::Memory.open(dir)?, Box::new(Counted { store: bea.open(dir)?, rows }))
+        let count = move |batch: &[Op]| {
+            let put = batch.iter().filter(|op| op.value.is_some()).count();
+            rows.fetch_add(put as u64, Ordering::Relaxed);
+        };
+        Pair::on(Kind::Memory.open(dir)?, Box::new(Watched::new(bea.open(dir)?, count)))
     }
 
     fn on(ann: Box<dyn Store>, bea: Box<dyn Store>) -> Result<Pair, Box<dyn Error>> {

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod people;
-mod recorder;
+mod record;
 mod searcher;
 
 use people::{Ann, Kind, People};

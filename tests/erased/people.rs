@@ -14,8 +14,9 @@ use undertone::time::SECOND;
 use undertone::{Config, Engine, Time};
 use undertone_tests::host::{Connected, Host};
 use undertone_tests::platform::Platform;
+use undertone_tests::watched::Watched;
 
-use crate::recorder::{Record, Recorder};
+use crate::record::Record;
 
 /// The engine of storage below both.
 #[derive(Clone, Copy, Debug)]
@@ -65,9 +66,10 @@ impl People {
         let member = |who: Who, role: &str, platform: &mut Platform| {
             let name = NAMES[who as usize];
             let store = kind.open(&folders.path().join(name));
-            let recorder = Recorder::new(store, records[who as usize].clone());
+            let record = records[who as usize].clone();
+            let watched = Watched::new(store, move |batch| record.note(batch));
             let config = Config::new(UserId::new(name).unwrap(), platform.authority());
-            let engine = Engine::open(config, Box::new(recorder), &host_key(), [who as u8; 32], now).unwrap();
+            let engine = Engine::open(config, Box::new(watched), &host_key(), [who as u8; 32], now).unwrap();
             let mut host = Host::new(engine);
             host.enrol(platform, role, now).unwrap();
             Connected::new(host, platform, now).unwrap()

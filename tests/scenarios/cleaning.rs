@@ -7,10 +7,10 @@ use undertone::envelope::{EnvelopeKind, Kind};
 use undertone::id::ConversationId;
 use undertone::limits;
 use undertone::link::links;
-use undertone::time::{DAY, SECOND};
+use undertone::time::SECOND;
 use undertone_tests::sim::{DeviceIx, World};
 
-use crate::hostile_member::{committed, content, say};
+use crate::hostile_member::{acquainted, committed, content, say};
 
 /// The published strings, and what becomes of them.
 #[derive(serde::Deserialize)]
@@ -28,14 +28,6 @@ struct Address {
 
 fn strings() -> Strings {
     toml::from_str(include_str!("../strings/text.toml")).unwrap()
-}
-
-fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
-    let mut world = World::new(seed);
-    world.update_after = DAY;
-    world.period = -1;
-    let (ann, bea, talk) = world.acquaint();
-    (world, ann, bea, talk)
 }
 
 fn last(world: &mut World, ix: DeviceIx, talk: ConversationId) -> String {

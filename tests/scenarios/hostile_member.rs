@@ -10,7 +10,8 @@ use undertone::message::{MessageContent, SendState};
 use undertone::time::{DAY, MINUTE, Time};
 use undertone_tests::sim::{DeviceIx, World};
 
-fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
+/// Two who have talked, whose keys stay for a day and whose messages for ever.
+pub fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
     let mut world = World::new(seed);
     world.update_after = DAY;
     world.period = -1;

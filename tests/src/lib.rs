@@ -6,6 +6,7 @@ pub mod host;
 pub mod platform;
 #[path = "../sim/mod.rs"]
 pub mod sim;
+pub mod watched;
 
 /// The example of the README runs.
 #[cfg(doctest)]

@@ -1,35 +1,23 @@
-//! A store that writes down, elsewhere, every batch that it was given.
-
-use std::sync::{Arc, Mutex};
+//! A real store, and somebody who sees every batch that it is given.
 
 use undertone::error::StoreError;
 use undertone::store::{Op, Progress, Store, View};
 
-/// Every batch, in order.
-#[derive(Clone, Default)]
-pub struct Record(Arc<Mutex<Vec<Vec<Op>>>>);
-
-impl Record {
-    pub fn batches(&self) -> Vec<Vec<Op>> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-/// A real store below, a record beside it.
-pub struct Recorder {
+/// The store below, and what is done with each batch before it is applied.
+pub struct Watched<F> {
     store: Box<dyn Store>,
-    record: Record,
+    watch: F,
 }
 
-impl Recorder {
-    pub fn new(store: Box<dyn Store>, record: Record) -> Recorder {
-        Recorder { store, record }
+impl<F: FnMut(&[Op])> Watched<F> {
+    pub fn new(store: Box<dyn Store>, watch: F) -> Watched<F> {
+        Watched { store, watch }
     }
 }
 
-impl Store for Recorder {
+impl<F: FnMut(&[Op]) + Send> Store for Watched<F> {
     fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
-        self.record.0.lock().unwrap().push(batch.to_vec());
+        (self.watch)(batch);
         self.store.apply(batch)
     }
 
