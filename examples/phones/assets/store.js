@@ -10,8 +10,6 @@ function comparePlaces(one, other) {
 }
 
 export class Phone extends EventTarget {
-  #timer = 0;
-
   constructor(link, { user, name, role, status }) {
     super();
     Object.assign(this, { link, user, name, role, status });
@@ -118,25 +116,12 @@ export class Phone extends EventTarget {
         this.calls.set(update.call.id, update.call);
         changed.add("calls").add("thread");
         break;
-      case "listed":
-        this.#listSoon();
-        break;
       case "resync":
         changed.add("resync");
         break;
       default:
         changed.add("calls");
     }
-  }
-
-  /** Reads the list anew, once for whatever comes together. */
-  #listSoon() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(async () => {
-      const { conversations } = await this.ask("list").catch(() => ({ conversations: [] }));
-      for (const one of conversations.filter(Boolean)) this.conversations.set(one.id, one);
-      this.tell("list");
-    }, 150);
   }
 
   #place(message, isNew) {

@@ -268,10 +268,6 @@ impl Phone {
             Event::AttachmentProgress(progress) => {
                 self.pushes.tell(&json!({ "phone": self.person.user, "updates": [transfer(&progress)] }));
             }
-            // How far the newest message has come is shown in the list, which the engine counts as unchanged by it.
-            Event::MessageChanged(..) => {
-                self.pushes.tell(&json!({ "phone": self.person.user, "updates": [{ "kind": "listed" }] }));
-            }
             // Both called at once: this call goes on, and is answered without asking.
             Event::CallCrossed(_, call) => {
                 let _ = self.run(move |engine, now| engine.calls().accept(call, DESCRIPTION, now)).await;
