@@ -169,3 +169,23 @@ fn two_who_start_at_once_end_in_one_conversation() {
 fn the_rules_in_force_are_the_preset() {
     assert!((World::new(1).policy)().id() == Policy::companion().id());
 }
+
+// R17
+#[test]
+fn a_device_that_appears_while_a_conversation_begins_is_taken_in_whenever_that_is() {
+    // The look-up may not know it yet, while the relay tells only who shares a session with its user.
+    for head_start in (0..1_000).step_by(50) {
+        let mut world = World::new(33);
+        let (phone, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+        world.settle();
+        let tablet = world.another(bea);
+        world.run(head_start);
+        let talk = world.start(phone, bea);
+        world.send(phone, talk, "hello");
+        world.settle();
+        world.send(phone, talk, "to both");
+        world.settle();
+        let shown = world.texts(tablet, talk);
+        assert_eq!(shown.last().map(String::as_str), Some("to both"), "started after {head_start} ms: {shown:?}");
+    }
+}
