@@ -13,7 +13,7 @@ use futures_util::stream;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-use super::{Failure, admit, answer, blobs, name_of};
+use super::{Failure, admit, answer, name_of};
 use crate::range::{Wanted, wanted};
 use crate::shell::Shared;
 use crate::shell::listener::Caller;
@@ -29,9 +29,9 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Response {
     let work = async {
-        admit(&shared, &caller, &headers)?;
+        let blobs = admit(&shared, &caller, &headers)?;
         let name = name_of(&name)?;
-        let (file, size) = blobs(&shared)?.folder.open(name).await?.ok_or_else(Failure::unknown)?;
+        let (file, size) = blobs.folder.open(name).await?.ok_or_else(Failure::unknown)?;
         // A blob never changes, so that its name says which one it is.
         let tag = format!("\"{}\"", name.to_text());
         let range = match headers.get(header::IF_RANGE) {

@@ -172,16 +172,12 @@ fn answer(shared: &Shared, result: Result<Response, Failure>) -> Response {
     response
 }
 
-/// Counts a request against its address.
-fn admit(shared: &Shared, caller: &Caller, headers: &HeaderMap) -> Result<(), Failure> {
-    let crowded = || Failure::new(StatusCode::TOO_MANY_REQUESTS, "too many requests from there: try again later");
+/// Counts a request against its address, and finds where the files are.
+fn admit<'s>(shared: &'s Shared, caller: &Caller, headers: &HeaderMap) -> Result<&'s Blobs, Failure> {
     if !shared.places.request(caller.network(shared, headers), shared.clock.now()) {
-        return Err(crowded());
+        let why = "too many requests from there: try again later";
+        return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, why));
     }
-    Ok(())
-}
-
-fn blobs(shared: &Shared) -> Result<&Blobs, Failure> {
     shared.blobs.as_ref().ok_or_else(Failure::unknown)
 }
 

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use super::{BlobAsk, Blobs, Failure, TUS, TUS_RESUMABLE, admit, answer, ask_relay, blobs, download, name_of};
+use super::{BlobAsk, Blobs, Failure, TUS, TUS_RESUMABLE, admit, answer, ask_relay, download, name_of};
 use crate::logic::Upload;
 use crate::shell::Shared;
 use crate::shell::listener::Caller;
@@ -40,7 +40,6 @@ pub(super) async fn create(
 ) -> Response {
     let work = async {
         admit(&shared, &caller, &headers)?;
-        blobs(&shared)?;
         let token = token(&headers)?;
         let size = number(&headers, &LENGTH)?;
         let upload = ask_relay(&shared, BlobAsk::Begin { token, size }).await?;
@@ -61,8 +60,7 @@ pub(super) async fn head(
         return download::get(State(shared), Extension(caller), Path(name), headers).await;
     }
     let work = async {
-        admit(&shared, &caller, &headers)?;
-        let blobs = blobs(&shared)?;
+        let blobs = admit(&shared, &caller, &headers)?;
         let name = name_of(&name)?;
         let upload = ask_relay(&shared, BlobAsk::Upload { token: token(&headers)?, name }).await?;
         let (upload, offset) = progress(&shared, blobs, upload).await?;
@@ -80,8 +78,7 @@ pub(super) async fn append(
     body: Body,
 ) -> Response {
     let work = async {
-        admit(&shared, &caller, &headers)?;
-        let blobs = blobs(&shared)?;
+        let blobs = admit(&shared, &caller, &headers)?;
         let name = name_of(&name)?;
         let token = token(&headers)?;
         if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != PART_TYPE) {
@@ -114,8 +111,7 @@ pub(super) async fn remove(
     headers: HeaderMap,
 ) -> Response {
     let work = async {
-        admit(&shared, &caller, &headers)?;
-        let blobs = blobs(&shared)?;
+        let blobs = admit(&shared, &caller, &headers)?;
         let name = name_of(&name)?;
         ask_relay(&shared, BlobAsk::Remove { token: token(&headers)?, name }).await?;
         // Whoever asks from now on gets nothing, so it does not wait for its turn among what else is removed.
