@@ -85,7 +85,7 @@ pub enum Misuse {
     /// A conversation with oneself.
     #[error("a conversation needs another user")]
     Oneself,
-    /// Nothing to send.
+    /// Nothing to send, or nothing of it can be seen.
     #[error("the message is empty")]
     Empty,
     /// Over a limit.

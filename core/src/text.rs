@@ -22,6 +22,18 @@ pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
+/// Whether nothing of a text can be seen: spaces, joiners and variation selectors by themselves, the blank Braille pattern,
+/// what is invisible. Private use counts as seen, since some systems have pictures there.
+pub(crate) fn shows_nothing(text: &str) -> bool {
+    let unseen = |c: char| c.is_whitespace() || is_joiner(c) || c == '\u{2800}' || is_invisible(c) && !is_private(c);
+    text.chars().all(unseen)
+}
+
+/// Joiners and variation selectors, which show nothing by themselves.
+pub(crate) fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+}
+
 /// Characters that show nothing, or that change how others show: controls (Cc), formats (Cf) but for the joiners that
 /// scripts and emoji need, fillers, line and paragraph separators, noncharacters, private use.
 pub(crate) fn is_invisible(c: char) -> bool {
@@ -33,9 +45,12 @@ pub(crate) fn is_invisible(c: char) -> bool {
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
     let filler = matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}');
     let separator = matches!(c, '\u{2028}' | '\u{2029}');
-    let private = matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}');
     let nonchar = code & 0xfffe == 0xfffe || matches!(c, '\u{fdd0}'..='\u{fdef}');
-    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || format || filler || separator || private || nonchar
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || format || filler || separator || is_private(c) || nonchar
+}
+
+fn is_private(c: char) -> bool {
+    matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}')
 }
 
 fn is_harmful(c: char) -> bool {
@@ -56,6 +71,18 @@ mod tests {
     fn text_cannot_reorder_what_is_around_it() {
         assert_eq!(clean("invoice\u{202e}gpj.exe"), "invoicegpj.exe");
         assert_eq!(clean("a\u{0007}b\nc\td\r"), "ab\nc\td");
+    }
+
+    #[test]
+    fn r22_a_text_of_which_nothing_can_be_seen_is_known() {
+        for nothing in
+            ["", " \n\t", "\u{200b}", "\u{200d}\u{fe0f} ", "\u{3164}", "\u{2800}", "\u{feff}\u{2028}", "\u{e0041}"]
+        {
+            assert!(shows_nothing(nothing), "{nothing:?}");
+        }
+        for seen in [".", "\u{200b}a", "\u{f8ff}", "👨\u{200d}👩\u{200d}👧", "☁\u{fe0f}"] {
+            assert!(!shows_nothing(seen), "{seen:?}");
+        }
     }
 
     /// The published strings: every text that deceives, and what becomes of it.

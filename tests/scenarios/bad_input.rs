@@ -42,7 +42,7 @@ fn refused<T: std::fmt::Debug>(
 #[test]
 fn empty_and_oversized_messages() {
     let (mut world, ann, _, talk) = acquainted(90);
-    for text in ["", " \n\t ", "\u{202e}\u{0007}"] {
+    for text in ["", " \n\t ", "\u{202e}\u{0007}", "\u{200b}\u{3164}"] {
         let error = refused(&mut world, ann, |e, now| e.messages().send(talk, Draft::text(text), now));
         assert_eq!(error, Error::Misuse(Misuse::Empty));
     }

@@ -21,6 +21,7 @@ use crate::report::{self, Report};
 use crate::search::{self, Scope, SearchCursor, SearchPage, SearchQuery};
 use crate::store::{KeyRange, Table};
 use crate::structured::{self, PaymentState, Structured};
+use crate::text;
 use crate::time::Time;
 
 /// What a user wants to send.
@@ -403,7 +404,7 @@ fn check_named(ctx: &Ctx<'_>, row: &ConversationRow, mentions: &[Mention]) -> Re
 /// The text of a draft, cleaned, with whom it names.
 fn checked(draft: &Draft) -> Result<(String, Vec<Mention>)> {
     let (text, mentions) = message::clean_with_mentions(&draft.text, &draft.mentions)?;
-    if text.trim().is_empty() {
+    if text::shows_nothing(&text) {
         return Err(Error::Misuse(Misuse::Empty));
     }
     if text.len() > limits::TEXT {

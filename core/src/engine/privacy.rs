@@ -36,8 +36,9 @@ impl PrivacyView<'_> {
         self.0.mutate(now, |ctx| privacy::set(ctx, settings))
     }
 
-    /// Blocks a user, or takes it back; this user's other devices are told. What a blocked user says is dropped on
-    /// arrival, and they cannot tell: delivery is confirmed as before, reading is not. Nothing can be sent to them.
+    /// Blocks a user, or takes it back; this user's other devices are told as soon as there is a session with that user.
+    /// What a blocked user says is dropped on arrival, and they cannot tell: delivery is confirmed as before, reading is
+    /// not. Nothing can be sent to them.
     ///
     /// # Errors
     /// [`Misuse::Oneself`].

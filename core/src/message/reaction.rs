@@ -60,13 +60,9 @@ fn cleaned(emoji: &str) -> Option<String> {
     }
     let clean = text::clean(emoji);
     let first = clean.chars().next()?;
-    let seen = !first.is_whitespace() && !is_combining_mark(first) && !is_filler(first) && !text::is_invisible(first);
+    let seen =
+        !first.is_whitespace() && !is_combining_mark(first) && !text::is_joiner(first) && !text::is_invisible(first);
     (seen && clean.graphemes(true).count() == 1).then_some(clean)
-}
-
-/// Joiners and variation selectors, which show nothing by themselves.
-fn is_filler(c: char) -> bool {
-    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 /// This user reacts to a message, or takes a reaction back.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use undertone::authority::Authority;
 use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::id::{DeviceId, SessionId};
@@ -18,6 +18,8 @@ use crate::tally::Tally;
 
 /// Envelopes of one device under way at most.
 const UNDER_WAY: usize = 16;
+/// How soon a device notices that it is to send more often, or no more.
+const NOTICE: Duration = Duration::from_millis(500);
 /// How long an answer may take before the connection is given up.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
@@ -73,6 +75,14 @@ pub struct Talker {
     /// Ids of transmits of this connection; the first belongs to the oldest unanswered.
     first_id: u64,
     acknowledge: Vec<DeliveryId>,
+    pace: Pace,
+}
+
+/// When the next message is due.
+struct Pace {
+    /// The average pause that `next` was drawn from.
+    pause: u64,
+    next: Instant,
 }
 
 /// Why a connection is over.
@@ -91,7 +101,8 @@ impl Talker {
     /// Talks in a session with one other device.
     pub fn new(run: Arc<Run>, phone: Phone, tag: SessionId, to: DeviceId) -> Talker {
         let (unanswered, acknowledge) = (VecDeque::new(), Vec::new());
-        Talker { run, phone, tag, to, unanswered, next_id: 1, first_id: 1, acknowledge }
+        let pace = Pace { pause: 0, next: run.start };
+        Talker { run, phone, tag, to, unanswered, next_id: 1, first_id: 1, acknowledge, pace }
     }
 
     /// Until the run is over.
@@ -119,29 +130,25 @@ impl Talker {
             client.sender.send(&Up::Transmit { id: self.next_id, bundle: vec![bytes.clone()] }).await?;
             self.next_id += 1;
         }
-        let mut ticks = interval(Duration::from_millis(20));
-        let mut before = Instant::now();
         let mut heard = Instant::now();
         loop {
+            // Thousands of devices that looked at a clock all the time would be the load.
+            let wake = Instant::now() + NOTICE;
+            let wake = if self.pace.pause > 0 { wake.min(self.pace.next) } else { wake };
             tokio::select! {
                 frame = client.receiver.next() => {
                     heard = Instant::now();
                     self.frame(frame?, &mut client).await?;
+                    self.acknowledge(&mut client).await?;
                 }
-                _ = ticks.tick() => {
+                () = sleep_until(wake.into()) => {
                     if self.run.over.load(Ordering::Relaxed) {
                         return Err(Over::Run);
                     }
                     if !self.unanswered.is_empty() && heard.elapsed() > ANSWER_WITHIN {
                         return Err(Over::Broken);
                     }
-                    if !self.acknowledge.is_empty() {
-                        let ids = std::mem::take(&mut self.acknowledge);
-                        client.sender.send(&Up::Acknowledge { ids }).await?;
-                    }
-                    let due = self.due(before.elapsed());
-                    before = Instant::now();
-                    for _ in 0..due {
+                    for _ in 0..self.due() {
                         if self.unanswered.len() < UNDER_WAY {
                             self.send(&mut client).await?;
                         }
@@ -151,17 +158,37 @@ impl Talker {
         }
     }
 
-    /// How many messages are due after so much time: by chance, so that devices do not speak in step, and a new rate holds
-    /// from the first moment on.
-    fn due(&mut self, elapsed: Duration) -> u64 {
-        let pause = self.run.pause.load(Ordering::Relaxed);
-        if pause == 0 {
-            return 0;
+    async fn acknowledge(&mut self, client: &mut Client) -> Result<(), Over> {
+        if !self.acknowledge.is_empty() {
+            let ids = std::mem::take(&mut self.acknowledge);
+            client.sender.send(&Up::Acknowledge { ids }).await?;
         }
-        let millionths = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).saturating_mul(1_000_000) / pause;
-        let due = millionths / 1_000_000 + u64::from(self.phone.below(1_000_000) < millionths % 1_000_000);
+        Ok(())
+    }
+
+    /// How many messages are due now. The pauses between them have an exponential distribution, so that devices do not speak
+    /// in step, and a new rate holds from the first moment on.
+    fn due(&mut self) -> u64 {
+        let (pause, now) = (self.run.pause.load(Ordering::Relaxed), Instant::now());
+        if pause != self.pace.pause {
+            self.pace.pause = pause;
+            self.pace.next = now + self.draw();
+        }
+        let mut due = 0;
+        while pause > 0 && self.pace.next <= now {
+            let then = self.draw();
+            self.pace.next += then;
+            due += 1;
+        }
         self.run.offered.fetch_add(due, Ordering::Relaxed);
         due
+    }
+
+    /// A pause, of which the average is as the run has it.
+    fn draw(&mut self) -> Duration {
+        const PARTS: u64 = 1 << 32;
+        let share = (self.phone.below(PARTS) + 1) as f64 / PARTS as f64;
+        Duration::from_micros((-share.ln() * self.pace.pause as f64) as u64)
     }
 
     async fn send(&mut self, client: &mut Client) -> Result<(), Over> {

@@ -35,7 +35,9 @@ pub(super) fn rings(sim: &mut Sim, ix: DeviceIx, call: CallId) {
 pub(super) fn decided(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) {
     let user = sim.user(ix);
     let other = Model::other(pair, user);
-    let owed = sim.model.standing[&ix] == Standing::Founder && !someone_lost(sim, pair);
+    // Where nobody may start, no session is there to tell it in: nothing can come from who is blocked, either.
+    let told = sim.model.started.contains(&pair) && !someone_lost(sim, pair);
+    let owed = told && sim.model.standing[&ix] == Standing::Founder;
     let Some(block) = sim.model.blocks.get(&(user, other)).filter(|block| owed && block.sure) else { return };
     let (blocked, since) = (block.blocked, block.since);
     sim.tally.seen("blocked", u64::from(blocked));
