@@ -19,6 +19,9 @@ use crate::frame::UP_MAX;
 use crate::gateway::ConnectionId;
 use crate::network::Network;
 
+/// Bytes that are read at once. Each connection has so many all the time, and most have nothing to say most of the time.
+const READ_BUFFER: usize = 4 * 1024;
+
 /// Takes a WebSocket, if there is room.
 pub(super) async fn upgrade(
     State(shared): State<Arc<Shared>>,
@@ -33,6 +36,7 @@ pub(super) async fn upgrade(
         return StatusCode::TOO_MANY_REQUESTS.into_response();
     };
     upgrade
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(UP_MAX)
         .max_frame_size(UP_MAX)
         .on_upgrade(move |socket| async move {

@@ -18,7 +18,7 @@ use crate::report::{Report, Row};
 /// Sessions that are made at once.
 const TOGETHER: usize = 32;
 /// Rates asked for, in messages a second of all devices.
-const RATES: [u64; 9] = [50, 100, 200, 400, 800, 1_200, 1_600, 2_400, 3_200];
+const RATES: [u64; 12] = [50, 100, 200, 400, 800, 1_200, 1_600, 2_400, 3_200, 4_800, 6_400, 9_600];
 
 /// Relays as processes, on their own or around a cluster.
 pub struct Scene {
