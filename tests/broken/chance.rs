@@ -142,3 +142,18 @@ fn a_slot_that_conflicts_with_its_holder() {
     let broken = |options| Options { relay_conflicts: true, ..options };
     caught(|options| options, broken, &["is told that another holds its own slot"]);
 }
+
+#[test]
+fn a_card_is_bared_of_all_but_its_title() {
+    engines(Sabotage::CardsBared, &["shows another card than was sent"]);
+}
+
+#[test]
+fn what_others_are_told_is_decided_on_each_device() {
+    engines(Sabotage::DiscretionNotShared, &[" tells others "]);
+}
+
+#[test]
+fn typing_is_told_that_is_kept_to_oneself() {
+    engines(Sabotage::TypingTold, &["typed false"]);
+}

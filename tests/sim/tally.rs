@@ -18,14 +18,16 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 19] = [
+pub const SEEN: [&str; 22] = [
     "answers",
     "blocked",
     "calls",
     "calls completed",
+    "contacts",
     "discreet",
     "drafts",
     "edited",
+    "events",
     "expired",
     "expired unseen",
     "fetched",
@@ -35,6 +37,7 @@ pub const SEEN: [&str; 19] = [
     "mentions",
     "not found",
     "payments",
+    "places",
     "read in secret",
     "rings",
     "updates",

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod calls;
+mod cards;
 mod discretion;
 mod edits;
 mod files;
@@ -27,12 +28,13 @@ use super::run::{PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 49] = [
+pub const ACTIONS: [&str; 50] = [
     "start",
     "start forbidden",
     "send",
     "answer a text",
     "forward",
+    "send card",
     "send file",
     "carry files",
     "fetch file",
@@ -96,12 +98,13 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 47] = [
+const WEIGHTS: [(u64, Deed); 48] = [
     (60, talk::start),
     (10, talk::start_forbidden),
     (400, talk::send),
     (50, marks::answer),
     (30, marks::forward),
+    (24, cards::send),
     (16, files::send),
     (16, files::carry),
     (30, files::fetch),

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod calls;
+mod cards;
 mod discretion;
 mod doubts;
 mod edits;
