@@ -157,3 +157,21 @@ fn what_others_are_told_is_decided_on_each_device() {
 fn typing_is_told_that_is_kept_to_oneself() {
     engines(Sabotage::TypingTold, &["typed false"]);
 }
+
+#[test]
+fn what_is_muted_asks_for_attention() {
+    engines(Sabotage::QuietUnheeded, &[" hints at "]);
+}
+
+#[test]
+fn it_sounds_for_who_is_not_to_be_disturbed() {
+    engines(Sabotage::QuietUnheeded, &[" plays another sound: "]);
+}
+
+// Only where a clock has jumped is something hidden and there still.
+#[test]
+fn what_is_hidden_is_found() {
+    let long = |options| Options { actions: 1_000, ..options };
+    let broken = |options| Options { sabotage: Some(Sabotage::HiddenFound), ..long(options) };
+    caught(long, broken, &[" for what is gone: "]);
+}

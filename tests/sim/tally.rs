@@ -18,7 +18,7 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 22] = [
+pub const SEEN: [&str; 25] = [
     "answers",
     "blocked",
     "calls",
@@ -34,12 +34,15 @@ pub const SEEN: [&str; 22] = [
     "files",
     "forwarded",
     "found",
+    "hints",
+    "hints of calls",
     "mentions",
     "not found",
     "payments",
     "places",
     "read in secret",
     "rings",
+    "silenced",
     "updates",
 ];
 

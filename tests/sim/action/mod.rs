@@ -6,6 +6,7 @@ mod cards;
 mod discretion;
 mod edits;
 mod files;
+mod hints;
 mod kept;
 mod look;
 mod marks;
@@ -28,7 +29,7 @@ use super::run::{PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 50] = [
+pub const ACTIONS: [&str; 53] = [
     "start",
     "start forbidden",
     "send",
@@ -56,6 +57,9 @@ pub const ACTIONS: [&str; 50] = [
     "set period",
     "set privacy",
     "draft",
+    "notify",
+    "dismiss",
+    "do not disturb",
     "follow",
     "edit",
     "edit another's",
@@ -98,7 +102,7 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 48] = [
+const WEIGHTS: [(u64, Deed); 50] = [
     (60, talk::start),
     (10, talk::start_forbidden),
     (400, talk::send),
@@ -126,6 +130,8 @@ const WEIGHTS: [(u64, Deed); 48] = [
     (6, kept::set_period),
     (8, discretion::decide),
     (12, discretion::draft),
+    (30, hints::notify),
+    (8, hints::quiet),
     (40, discretion::follow),
     (50, edits::edit),
     (4, edits::edit_anothers),

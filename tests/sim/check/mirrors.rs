@@ -7,7 +7,7 @@ use undertone::id::ConversationId;
 use undertone::message::{Message, MessageKey};
 use undertone::subscription::{SubscriptionId, Topic, Update};
 
-use super::view::shown;
+use super::view::{list, shown};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
@@ -143,13 +143,5 @@ fn read_messages(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) -> Option<BT
 }
 
 fn read_list(sim: &mut Sim, ix: DeviceIx) -> Option<BTreeMap<ConversationId, Conversation>> {
-    let (mut list, mut cursor) = (BTreeMap::new(), None);
-    loop {
-        let page = sim.ask(ix, |engine, now| engine.conversations().page(cursor.as_ref(), 3, now))?;
-        list.extend(page.conversations.into_iter().map(|conversation| (conversation.id, conversation)));
-        cursor = page.next;
-        if cursor.is_none() {
-            return Some(list);
-        }
-    }
+    Some(list(sim, ix)?.into_iter().map(|conversation| (conversation.id, conversation)).collect())
 }

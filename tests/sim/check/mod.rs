@@ -9,6 +9,7 @@ mod edits;
 mod end;
 mod expiry;
 mod files;
+mod hints;
 mod kept;
 mod marks;
 mod mirrors;
@@ -29,7 +30,7 @@ pub use end::someone_lost;
 pub use expiry::{Unseen, must_be_gone, tick, unseen, unseen_now};
 pub use files::{reads_file, same_bytes, stored};
 pub use mirrors::follow;
-pub use view::{line, page, recent, shown, text};
+pub use view::{line, list, page, recent, shown, text};
 
 use super::model::Pair;
 use super::run::{PAGE, Sim};
@@ -71,6 +72,9 @@ pub fn always(sim: &mut Sim) {
     let running = sim.running();
     let Some(ix) = sim.pick(&running) else { return };
     calls::one_at_a_time(sim, ix);
+    if sim.draw(HINTS_EVERY) == 0 {
+        hints::right(sim, ix);
+    }
     let user = sim.user(ix);
     let mine: Vec<_> = sim.model.conversations.iter().filter(|(p, _)| p.0 == user || p.1 == user).collect();
     let mine: Vec<(Pair, ConversationId)> = mine.into_iter().map(|(p, c)| (*p, *c)).collect();
@@ -92,6 +96,8 @@ pub fn always(sim: &mut Sim) {
 
 /// One look in so many is at a whole conversation.
 const WHOLE_EVERY: usize = 24;
+/// One look in so many is at notifications.
+const HINTS_EVERY: usize = 4;
 
 /// What a device has told before its process ends counts as told before.
 pub fn before_crash(sim: &mut Sim) {
@@ -170,6 +176,7 @@ pub fn healed(sim: &mut Sim) {
     }
     for (ix, shown) in all {
         search::finds_what_is_shown(sim, ix, &shown);
+        hints::right(sim, ix);
     }
     mirrors::in_the_end(sim);
     files::storage(sim);

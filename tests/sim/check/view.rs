@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use undertone::conversation::Conversation;
 use undertone::id::ConversationId;
 use undertone::message::{Cursor, Message, MessageContent, SendState};
 use undertone::structured::Structured;
@@ -36,6 +37,19 @@ pub fn page(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, cursor: Cursor, s
         sim.violation(format!("device {ix}: a page of {size} is not full, and says that there is more"));
     }
     Some(found.messages)
+}
+
+/// The list of conversations, as a device shows it.
+pub fn list(sim: &mut Sim, ix: DeviceIx) -> Option<Vec<Conversation>> {
+    let (mut list, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = sim.ask(ix, |engine, now| engine.conversations().page(cursor.as_ref(), 3, now))?;
+        list.extend(page.conversations);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Some(list);
+        }
+    }
 }
 
 /// The text of a message that can be read.

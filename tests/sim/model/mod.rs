@@ -10,6 +10,7 @@ pub use calls::{Deed, Dial};
 pub use discretion::Discretion;
 pub use doubt::Doubt;
 pub use expiry::{Reading, Sent, Terms};
+pub use hints::Hinted;
 pub use line::{Fate, Line};
 pub use marks::Marks;
 pub use wording::Wording;
@@ -21,6 +22,7 @@ mod calls;
 mod discretion;
 mod doubt;
 mod expiry;
+mod hints;
 mod line;
 mod marks;
 mod wording;
@@ -83,6 +85,10 @@ pub struct Model {
     pub discretions: BTreeMap<UserIx, Discretion>,
     /// What was begun to be written on a device.
     pub drafts: BTreeMap<(DeviceIx, Pair), Option<String>>,
+    /// How far notifications have come on a device.
+    pub hinted: BTreeMap<(DeviceIx, ConversationId), Hinted>,
+    /// Until when devices are to play nothing.
+    pub quiet: BTreeMap<DeviceIx, Option<Time>>,
     /// What devices were told while their stores failed: it has happened, or it has not.
     pub doubts: BTreeMap<DeviceIx, Vec<Doubt>>,
     /// Pairs whose conversation ever had a period: what engines note there goes by itself.
