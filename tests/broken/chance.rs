@@ -175,3 +175,8 @@ fn what_is_hidden_is_found() {
     let broken = |options| Options { sabotage: Some(Sabotage::HiddenFound), ..long(options) };
     caught(long, broken, &[" for what is gone: "]);
 }
+
+#[test]
+fn a_subscriber_is_not_told_of_calls() {
+    engines(Sabotage::CallsUntold, &["has not told a subscriber that call "]);
+}

@@ -18,7 +18,7 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 25] = [
+pub const SEEN: [&str; 26] = [
     "answers",
     "blocked",
     "calls",
@@ -44,6 +44,7 @@ pub const SEEN: [&str; 25] = [
     "rings",
     "silenced",
     "updates",
+    "updates of calls",
 ];
 
 impl Tally {

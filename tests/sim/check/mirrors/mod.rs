@@ -1,5 +1,7 @@
 //! Subscribers: what one has made of all updates is what a query says.
 
+mod calls;
+
 use std::collections::BTreeMap;
 
 use undertone::conversation::Conversation;
@@ -11,16 +13,17 @@ use super::view::{list, shown};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
-/// What a subscriber shows: a conversation, and the list.
+/// What a subscriber shows: a conversation, the list, and calls.
 pub struct Mirror {
     /// How often the engine had been opened: subscriptions end with it.
     opens: u64,
     talk: ConversationId,
     messages: (SubscriptionId, BTreeMap<MessageKey, Message>),
     list: (SubscriptionId, BTreeMap<ConversationId, Conversation>),
+    calls: calls::Calls,
 }
 
-/// A device takes what has changed of a conversation and of the list, or subscribes to them.
+/// A device takes what has changed of a conversation, of the list and of calls, or subscribes to them.
 pub fn follow(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) {
     let opens = sim.world.devices[ix].opens;
     match sim.watch.mirrors.remove(&ix).filter(|mirror| mirror.opens == opens) {
@@ -47,6 +50,7 @@ fn open(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) -> Option<()> {
         talk,
         messages: (messages, read_messages(sim, ix, talk)?),
         list: (list, read_list(sim, ix)?),
+        calls: calls::open(sim, ix)?,
     };
     sim.watch.mirrors.insert(ix, mirror);
     Some(())
@@ -76,10 +80,12 @@ fn compare(sim: &mut Sim, ix: DeviceIx, mut mirror: Mirror) -> Option<()> {
     }
     same_messages(sim, ix, &mirror)?;
     same_list(sim, ix, &mirror)?;
+    calls::compare(sim, ix, &mut mirror.calls)?;
     if sim.draw(3) > 0 {
         sim.watch.mirrors.insert(ix, mirror);
     } else {
-        let closed = [id, list_id].map(|id| sim.ask(ix, |engine, _| Ok(engine.subscriptions().close(id))));
+        let closed =
+            [id, list_id, mirror.calls.id].map(|id| sim.ask(ix, |engine, _| Ok(engine.subscriptions().close(id))));
         if closed.contains(&Some(false)) {
             sim.violation(format!("device {ix} has lost a subscription"));
         }
