@@ -180,3 +180,8 @@ fn what_is_hidden_is_found() {
 fn a_subscriber_is_not_told_of_calls() {
     engines(Sabotage::CallsUntold, &["has not told a subscriber that call "]);
 }
+
+#[test]
+fn a_log_out_leaves_what_the_store_holds() {
+    engines(Sabotage::WipeLeavesRows, &[" rows after a log-out"]);
+}

@@ -18,7 +18,7 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 26] = [
+pub const SEEN: [&str; 28] = [
     "answers",
     "blocked",
     "calls",
@@ -36,6 +36,8 @@ pub const SEEN: [&str; 26] = [
     "found",
     "hints",
     "hints of calls",
+    "log-outs refused",
+    "logged in again",
     "mentions",
     "not found",
     "payments",

@@ -8,6 +8,7 @@ mod edits;
 mod files;
 mod hints;
 mod kept;
+mod leaving;
 mod look;
 mod marks;
 mod payments;
@@ -29,7 +30,7 @@ use super::run::{PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 53] = [
+pub const ACTIONS: [&str; 54] = [
     "start",
     "start forbidden",
     "send",
@@ -79,6 +80,7 @@ pub const ACTIONS: [&str; 53] = [
     "add device",
     "revoke device",
     "lose device",
+    "log out",
     "forge",
     "replay",
     "wait",
@@ -102,7 +104,7 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 50] = [
+const WEIGHTS: [(u64, Deed); 51] = [
     (60, talk::start),
     (10, talk::start_forbidden),
     (400, talk::send),
@@ -138,14 +140,15 @@ const WEIGHTS: [(u64, Deed); 50] = [
     (16, edits::delete),
     (6, edits::delete_anothers),
     (5, edits::delete_here),
-    (16, payments::ask),
-    (24, payments::say),
+    (20, payments::ask),
+    (60, payments::say),
     (8, blocks::decide),
     (20, calls::call),
     (120, calls::in_call),
     (4, people::add_device),
-    (2, people::revoke),
-    (2, people::lose),
+    (1, people::revoke),
+    (1, people::lose),
+    (2, leaving::log_out),
     (30, trouble::forge),
     (30, trouble::replay),
     (40, trouble::wait),

@@ -11,6 +11,7 @@ mod expiry;
 mod files;
 mod hints;
 mod kept;
+mod leaving;
 mod marks;
 mod mirrors;
 mod payments;
@@ -29,6 +30,7 @@ pub use edits::not_found;
 pub use end::someone_lost;
 pub use expiry::{Unseen, must_be_gone, tick, unseen, unseen_now};
 pub use files::{reads_file, same_bytes, stored};
+pub use leaving::{closed, nothing_kept};
 pub use mirrors::follow;
 pub use view::{line, list, page, recent, shown, text};
 

@@ -55,7 +55,7 @@ pub enum Standing {
     Late,
     /// Revoked: it reads nothing that is sent from then on.
     Revoked,
-    /// Its store is lost; nobody has it any more.
+    /// Its store is lost, or wiped at a log-out; nobody has it any more.
     Gone,
     /// It keeps no rules: nothing is owed to it, and what it shows is its own business.
     Hostile,
