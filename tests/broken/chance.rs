@@ -22,6 +22,12 @@ fn engines(fault: Sabotage, says: &[&str]) {
     caught(|options| options, |options| Options { sabotage: Some(fault), ..options }, says);
 }
 
+/// The same for what happens seldom.
+fn engines_in_long_runs(fault: Sabotage, says: &[&str]) {
+    let long = |options| Options { actions: 4 * ACTIONS, ..options };
+    caught(long, |options| Options { sabotage: Some(fault), ..long(options) }, says);
+}
+
 /// The same beside somebody whose own engine keeps no rules, past a relay that keeps none.
 fn engines_beside_a_hostile_one(fault: Sabotage, says: &[&str]) {
     let hostile = |options| Options { hostile: true, ..options };
@@ -171,9 +177,7 @@ fn it_sounds_for_who_is_not_to_be_disturbed() {
 // Only where a clock has jumped is something hidden and there still.
 #[test]
 fn what_is_hidden_is_found() {
-    let long = |options| Options { actions: 1_000, ..options };
-    let broken = |options| Options { sabotage: Some(Sabotage::HiddenFound), ..long(options) };
-    caught(long, broken, &[" for what is gone: "]);
+    engines_in_long_runs(Sabotage::HiddenFound, &[" for what is gone: "]);
 }
 
 #[test]
@@ -184,4 +188,10 @@ fn a_subscriber_is_not_told_of_calls() {
 #[test]
 fn a_log_out_leaves_what_the_store_holds() {
     engines(Sabotage::WipeLeavesRows, &[" rows after a log-out"]);
+}
+
+// Somebody must have been verified, come back as another, and be written to.
+#[test]
+fn a_changed_identity_is_told_what_was_said() {
+    engines_in_long_runs(Sabotage::ChangedIdentityTold, &[", whose identity has changed"]);
 }

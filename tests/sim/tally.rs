@@ -18,7 +18,7 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 28] = [
+pub const SEEN: [&str; 30] = [
     "answers",
     "blocked",
     "calls",
@@ -34,8 +34,10 @@ pub const SEEN: [&str; 28] = [
     "files",
     "forwarded",
     "found",
+    "held back",
     "hints",
     "hints of calls",
+    "identities changed",
     "log-outs refused",
     "logged in again",
     "mentions",

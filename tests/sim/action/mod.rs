@@ -7,6 +7,7 @@ mod discretion;
 mod edits;
 mod files;
 mod hints;
+mod identities;
 mod kept;
 mod leaving;
 mod look;
@@ -21,6 +22,7 @@ use undertone::id::ConversationId;
 
 pub use calls::hang_up_all;
 pub use files::carry_some;
+pub use identities::accept_all;
 pub use talk::{read_up_to, say, say_with};
 
 use super::check;
@@ -30,7 +32,7 @@ use super::run::{PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 54] = [
+pub const ACTIONS: [&str; 57] = [
     "start",
     "start forbidden",
     "send",
@@ -81,6 +83,9 @@ pub const ACTIONS: [&str; 54] = [
     "revoke device",
     "lose device",
     "log out",
+    "reinstall",
+    "verify",
+    "accept identity",
     "forge",
     "replay",
     "wait",
@@ -104,7 +109,7 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 51] = [
+const WEIGHTS: [(u64, Deed); 54] = [
     (60, talk::start),
     (10, talk::start_forbidden),
     (400, talk::send),
@@ -142,13 +147,16 @@ const WEIGHTS: [(u64, Deed); 51] = [
     (5, edits::delete_here),
     (20, payments::ask),
     (60, payments::say),
-    (8, blocks::decide),
-    (20, calls::call),
+    (12, blocks::decide),
+    (30, calls::call),
     (120, calls::in_call),
     (4, people::add_device),
     (1, people::revoke),
     (1, people::lose),
     (2, leaving::log_out),
+    (1, identities::reinstall),
+    (20, identities::verify),
+    (4, identities::accept),
     (30, trouble::forge),
     (30, trouble::replay),
     (40, trouble::wait),

@@ -10,6 +10,7 @@ mod end;
 mod expiry;
 mod files;
 mod hints;
+mod identities;
 mod kept;
 mod leaving;
 mod marks;
@@ -30,6 +31,7 @@ pub use edits::not_found;
 pub use end::someone_lost;
 pub use expiry::{Unseen, must_be_gone, tick, unseen, unseen_now};
 pub use files::{reads_file, same_bytes, stored};
+pub use identities::{decided_anew, noticed};
 pub use leaving::{closed, nothing_kept};
 pub use mirrors::follow;
 pub use view::{line, list, page, recent, shown, text};
@@ -53,6 +55,7 @@ pub struct Watch {
     shown: BTreeMap<(DeviceIx, Pair), BTreeSet<usize>>,
     clocks: BTreeMap<DeviceIx, expiry::Clocks>,
     rings: BTreeMap<(DeviceIx, CallId), calls::Ring>,
+    identities: identities::Identities,
     /// What subscribers have made of what they were told.
     mirrors: BTreeMap<DeviceIx, mirrors::Mirror>,
 }
@@ -68,12 +71,14 @@ impl Watch {
 
 /// What holds all the time, looked at after each action at one device.
 pub fn always(sim: &mut Sim) {
+    identities::silent(sim);
     wire::wire(sim);
     wire::told(sim);
     wire::typing(sim);
     let running = sim.running();
     let Some(ix) = sim.pick(&running) else { return };
     calls::one_at_a_time(sim, ix);
+    identities::right(sim, ix);
     if sim.draw(HINTS_EVERY) == 0 {
         hints::right(sim, ix);
     }

@@ -11,6 +11,7 @@ pub use discretion::Discretion;
 pub use doubt::Doubt;
 pub use expiry::{Reading, Sent, Terms};
 pub use hints::Hinted;
+pub use identities::Verified;
 pub use line::{Fate, Line};
 pub use marks::Marks;
 pub use wording::Wording;
@@ -23,6 +24,7 @@ mod discretion;
 mod doubt;
 mod expiry;
 mod hints;
+mod identities;
 mod line;
 mod marks;
 mod wording;
@@ -44,6 +46,8 @@ pub struct Person {
     pub devices: Vec<DeviceIx>,
     /// Whether a device of theirs was lost or revoked, with what only it could read.
     pub lost: bool,
+    /// Which identity they have, counted from the first.
+    pub identity: usize,
 }
 
 /// A device as the model sees it.
@@ -89,6 +93,8 @@ pub struct Model {
     pub hinted: BTreeMap<(DeviceIx, ConversationId), Hinted>,
     /// Until when devices are to play nothing.
     pub quiet: BTreeMap<DeviceIx, Option<Time>>,
+    /// Whose identity was verified on a device.
+    pub verified: BTreeMap<(DeviceIx, UserIx), Verified>,
     /// What devices were told while their stores failed: it has happened, or it has not.
     pub doubts: BTreeMap<DeviceIx, Vec<Doubt>>,
     /// Pairs whose conversation ever had a period: what engines note there goes by itself.
