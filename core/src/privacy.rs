@@ -64,6 +64,10 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, settings: Privacy) -> Result<()> {
 
 /// Another device of this user has decided; says whether that counts and changes something.
 pub(crate) fn take_over(ctx: &mut Ctx<'_>, settings: Privacy, decided: Decided) -> Result<bool> {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::DiscretionNotShared) {
+        return Ok(false);
+    }
     let before = row(&ctx.tx)?;
     if decided <= before.decided || decided.is_absurd_after(before.decided) {
         return Ok(false);

@@ -59,11 +59,27 @@ pub enum Sabotage {
     ChangesUntold,
     /// A draft is not kept.
     DraftForgotten,
+    /// Of a card, nothing but its title and its kind arrives.
+    CardsBared,
+    /// Muted conversations ask for attention, and it sounds for who is not to be disturbed.
+    QuietUnheeded,
+    /// Subscribers are not told when a call has changed.
+    CallsUntold,
+    /// What others are told is decided on each device by itself.
+    DiscretionNotShared,
+    /// Typing is told, whatever the user has decided.
+    TypingTold,
+    /// The search finds what is hidden already.
+    HiddenFound,
+    /// What is said to somebody whose verified identity has changed goes out.
+    ChangedIdentityTold,
+    /// Whoever logs out leaves all that the store holds.
+    WipeLeavesRows,
 }
 
 impl Sabotage {
     /// All faults.
-    pub const ALL: [Sabotage; 26] = [
+    pub const ALL: [Sabotage; 34] = [
         Sabotage::OutputBeforeCommit,
         Sabotage::DedupOff,
         Sabotage::AuthorizeSkipped,
@@ -90,6 +106,14 @@ impl Sabotage {
         Sabotage::ReadingTold,
         Sabotage::ChangesUntold,
         Sabotage::DraftForgotten,
+        Sabotage::CardsBared,
+        Sabotage::QuietUnheeded,
+        Sabotage::CallsUntold,
+        Sabotage::DiscretionNotShared,
+        Sabotage::TypingTold,
+        Sabotage::HiddenFound,
+        Sabotage::ChangedIdentityTold,
+        Sabotage::WipeLeavesRows,
     ];
 }
 

@@ -51,7 +51,10 @@ pub(crate) enum TypingChange {
 /// cannot be told now is told never.
 pub(crate) fn tell(ctx: &mut Ctx<'_>, row: &ConversationRow, word: Ephemeral) -> Result<()> {
     let news = ctx.memory.typing.is_news(row.id, word, ctx.now);
-    if !news || !outbox::wants_encryption(ctx) || !privacy::load(&ctx.tx)?.typing || !outbox::may_be_told(ctx, row)? {
+    let told = privacy::load(&ctx.tx)?.typing;
+    #[cfg(feature = "sabotage")]
+    let told = told || ctx.config.sabotaged(crate::sabotage::Sabotage::TypingTold);
+    if !news || !told || !outbox::wants_encryption(ctx) || !outbox::may_be_told(ctx, row)? {
         return Ok(());
     }
     let Some(session) = session::sendable(ctx, row)? else { return Ok(()) };

@@ -22,6 +22,12 @@ fn engines(fault: Sabotage, says: &[&str]) {
     caught(|options| options, |options| Options { sabotage: Some(fault), ..options }, says);
 }
 
+/// The same for what happens seldom.
+fn engines_in_long_runs(fault: Sabotage, says: &[&str]) {
+    let long = |options| Options { actions: 4 * ACTIONS, ..options };
+    caught(long, |options| Options { sabotage: Some(fault), ..long(options) }, says);
+}
+
 /// The same beside somebody whose own engine keeps no rules, past a relay that keeps none.
 fn engines_beside_a_hostile_one(fault: Sabotage, says: &[&str]) {
     let hostile = |options| Options { hostile: true, ..options };
@@ -141,4 +147,51 @@ fn a_draft_is_forgotten() {
 fn a_slot_that_conflicts_with_its_holder() {
     let broken = |options| Options { relay_conflicts: true, ..options };
     caught(|options| options, broken, &["is told that another holds its own slot"]);
+}
+
+#[test]
+fn a_card_is_bared_of_all_but_its_title() {
+    engines(Sabotage::CardsBared, &["shows another card than was sent"]);
+}
+
+#[test]
+fn what_others_are_told_is_decided_on_each_device() {
+    engines(Sabotage::DiscretionNotShared, &[" tells others "]);
+}
+
+#[test]
+fn typing_is_told_that_is_kept_to_oneself() {
+    engines(Sabotage::TypingTold, &["typed false"]);
+}
+
+#[test]
+fn what_is_muted_asks_for_attention() {
+    engines(Sabotage::QuietUnheeded, &[" hints at "]);
+}
+
+#[test]
+fn it_sounds_for_who_is_not_to_be_disturbed() {
+    engines(Sabotage::QuietUnheeded, &[" plays another sound: "]);
+}
+
+// Only where a clock has jumped is something hidden and there still.
+#[test]
+fn what_is_hidden_is_found() {
+    engines_in_long_runs(Sabotage::HiddenFound, &[" for what is gone: "]);
+}
+
+#[test]
+fn a_subscriber_is_not_told_of_calls() {
+    engines(Sabotage::CallsUntold, &["has not told a subscriber that call "]);
+}
+
+#[test]
+fn a_log_out_leaves_what_the_store_holds() {
+    engines(Sabotage::WipeLeavesRows, &[" rows after a log-out"]);
+}
+
+// Somebody must have been verified, come back as another, and be written to.
+#[test]
+fn a_changed_identity_is_told_what_was_said() {
+    engines_in_long_runs(Sabotage::ChangedIdentityTold, &[", whose identity has changed"]);
 }

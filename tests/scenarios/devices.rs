@@ -189,3 +189,37 @@ fn a_device_that_appears_while_a_conversation_begins_is_taken_in_whenever_that_i
         assert_eq!(shown.last().map(String::as_str), Some("to both"), "started after {head_start} ms: {shown:?}");
     }
 }
+
+// R17 R26
+#[test]
+fn what_was_decided_before_a_session_changes_is_told_to_who_was_not_in_the_one_before() {
+    // Whether the phone says it in the old session or in the new one hangs on their ids.
+    for seed in 34..42 {
+        let mut world = World::new(seed);
+        let (phone, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+        let tablet = world.another(phone);
+        world.settle();
+        let talk = world.start(phone, bea);
+        world.send(phone, talk, "hello");
+        world.settle();
+        let user = world.user(bea);
+        world.call(phone, |engine, now| engine.privacy().block(&user, true, now)).unwrap();
+        world.settle();
+        [phone, tablet, bea].into_iter().for_each(|ix| world.disconnect(ix));
+        // With nobody there to let it in, the laptop opens a session of its own. In that it hears of the block.
+        let laptop = world.another_unconnected(tablet);
+        world.start(laptop, bea);
+        world.connect(laptop);
+        world.settle();
+        [tablet, bea].into_iter().for_each(|ix| world.connect(ix));
+        world.settle();
+        let blocked = |world: &mut World, ix: usize| world.devices[ix].engine().privacy().is_blocked(&user);
+        assert_eq!(blocked(&mut world, laptop), Ok(true), "seed {seed}");
+        world.call(phone, |engine, now| engine.privacy().block(&user, false, now)).unwrap();
+        world.connect(phone);
+        world.run(HOUR);
+        let all = [phone, tablet, laptop].map(|ix| blocked(&mut world, ix));
+        assert_eq!(all, [Ok(false), Ok(false), Ok(false)], "seed {seed}");
+        world.check();
+    }
+}

@@ -3,7 +3,7 @@
 use undertone::envelope::Clock;
 use undertone::time::MINUTE;
 
-use super::action::{carry_some, hang_up_all, read_up_to, say_with};
+use super::action::{accept_all, carry_some, hang_up_all, read_up_to, say_with};
 use super::check;
 use super::model::{Model, Pair, Terms};
 use super::net::Weather;
@@ -19,6 +19,9 @@ pub fn heal(sim: &mut Sim) {
         carry_some(sim, ix, usize::MAX);
     }
     sim.pass(HEALING);
+    check::noticed(sim);
+    accept_all(sim);
+    sim.pass(20 * MINUTE);
     sim.healed = true;
     probe(sim, &[Terms { period: -1, clock: Clock::FromSend }]);
     sim.pass(20 * MINUTE);

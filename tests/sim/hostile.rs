@@ -26,7 +26,7 @@ pub fn enter(sim: &mut Sim) {
     sim.world.policy = no_rules;
     let ix = sim.world.device("mal", "escort");
     sim.world.policy = kept;
-    let person = Person { name: "mal".to_owned(), role: "escort", devices: Vec::new(), lost: true };
+    let person = Person { name: "mal".to_owned(), role: "escort", devices: Vec::new(), lost: true, identity: 0 };
     sim.model.people.push(person);
     sim.model.add_device(sim.model.people.len() - 1, ix, Standing::Hostile);
     sim.hostile = Some(ix);

@@ -145,7 +145,7 @@ impl Sim {
     /// The founders enrol and publish in peace; then the weather turns.
     fn found(&mut self, hostile: bool) {
         for (user, (name, role, devices)) in CAST.into_iter().enumerate() {
-            let person = Person { name: name.to_owned(), role, devices: Vec::new(), lost: false };
+            let person = Person { name: name.to_owned(), role, devices: Vec::new(), lost: false, identity: 0 };
             self.model.people.push(person);
             let first = self.world.device(name, role);
             self.model.add_device(user, first, Standing::Founder);

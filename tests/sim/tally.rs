@@ -18,26 +18,37 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 19] = [
+pub const SEEN: [&str; 30] = [
     "answers",
     "blocked",
     "calls",
     "calls completed",
+    "contacts",
     "discreet",
     "drafts",
     "edited",
+    "events",
     "expired",
     "expired unseen",
     "fetched",
     "files",
     "forwarded",
     "found",
+    "held back",
+    "hints",
+    "hints of calls",
+    "identities changed",
+    "log-outs refused",
+    "logged in again",
     "mentions",
     "not found",
     "payments",
+    "places",
     "read in secret",
     "rings",
+    "silenced",
     "updates",
+    "updates of calls",
 ];
 
 impl Tally {

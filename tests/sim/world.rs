@@ -147,6 +147,15 @@ impl World {
         self.unconnected(user.as_str(), role.as_str(), Some(identity))
     }
 
+    /// Another device of the user of `first`, in a store that is there already.
+    pub fn another_on(&mut self, first: DeviceIx, disk: MemoryDisk) -> DeviceIx {
+        let identity = *self.devices[first].engine().identity().identity_key().expect("an open engine").to_bytes();
+        let ix = self.add(Profile { identity: Some(identity), ..self.profile(first) }, disk);
+        self.enrol(ix, VALIDITY);
+        self.connect(ix);
+        ix
+    }
+
     /// A device that is open and enrolled.
     pub fn unconnected(&mut self, user: &str, role: &str, identity: Option<[u8; 32]>) -> DeviceIx {
         let profile = Profile {

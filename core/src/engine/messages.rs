@@ -200,7 +200,12 @@ impl Messages<'_> {
         if let Scope::Conversation(id) = scope {
             conversation::require(&tx, id)?;
         }
-        search::search(&tx, query, scope, cursor, limit, self.0.hidden(now))
+        let hidden = self.0.hidden(now);
+        #[cfg(feature = "sabotage")]
+        let found = self.0.config().sabotaged(crate::sabotage::Sabotage::HiddenFound);
+        #[cfg(feature = "sabotage")]
+        let hidden = if found { Time::ZERO } else { hidden };
+        search::search(&tx, query, scope, cursor, limit, hidden)
     }
 
     /// Marks everything up to a message, it included, as read; what arrives later above it stays unread. What goes when

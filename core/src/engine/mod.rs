@@ -470,8 +470,11 @@ impl Engine {
         #[cfg(not(feature = "sabotage"))]
         let told = true;
         #[cfg(feature = "sabotage")]
-        let told = !matches!(event, Event::MessageChanged(..))
-            || !self.config.sabotaged(crate::sabotage::Sabotage::ChangesUntold);
+        let told = match event {
+            Event::MessageChanged(..) => !self.config.sabotaged(crate::sabotage::Sabotage::ChangesUntold),
+            Event::CallChanged(..) => !self.config.sabotaged(crate::sabotage::Sabotage::CallsUntold),
+            _ => true,
+        };
         if told {
             self.subscriptions.note(&event);
         }

@@ -21,9 +21,14 @@ impl Notifications<'_> {
     /// # Errors
     /// Any [`StoreError`](crate::error::StoreError).
     pub fn hints(&mut self, now: Time) -> Result<Vec<Hint>> {
+        let hidden = self.0.hidden(now);
+        #[cfg(feature = "sabotage")]
+        let unheeded = self.0.config().sabotaged(crate::sabotage::Sabotage::QuietUnheeded);
+        #[cfg(feature = "sabotage")]
+        let now = if unheeded { Time::NEVER } else { now };
         let mut hints = self.calls(now)?;
         let me = self.0.user().clone();
-        hints.extend(hint::of_messages(&self.0.read()?, &me, now, self.0.hidden(now))?);
+        hints.extend(hint::of_messages(&self.0.read()?, &me, now, hidden)?);
         Ok(hints)
     }
 

@@ -281,7 +281,12 @@ fn unmarked(ctx: &Ctx<'_>, kind: Kind, bytes: &[u8]) -> Result<(Body, bool)> {
             (Body::Attachment(Box::new(body)), changed)
         }
         Kind::LOCATION | Kind::CONTACT | Kind::EVENT | Kind::PAYMENT_REQUEST => {
-            (Body::Structured(Box::new(Structured::decode(kind, bytes)?)), false)
+            let card = Structured::decode(kind, bytes)?;
+            #[cfg(feature = "sabotage")]
+            let bared = ctx.config.sabotaged(crate::sabotage::Sabotage::CardsBared);
+            #[cfg(feature = "sabotage")]
+            let card = if bared { card.bared() } else { card };
+            (Body::Structured(Box::new(card)), false)
         }
         // Only this engine says what happened here.
         Kind::SYSTEM => return Err(PeerFault::Malformed("system message").into()),

@@ -1,16 +1,17 @@
 //! Which of a pair's sessions is used. Every device must come to the same one.
 
 use core::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::row::{self, Phase, SessionRow};
 use super::{Group, Leaf};
 use crate::authority::Certificate;
-use crate::conversation::ConversationRow;
+use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::id::{DeviceId, SessionId, UserId};
 use crate::member;
+use crate::own_state;
 
 /// Sessions kept per conversation; the worst ones go.
 const KEPT: usize = 4;
@@ -19,9 +20,11 @@ const KEPT: usize = 4;
 /// smaller id.
 type Rank = (bool, u64, Reverse<SessionId>);
 
-/// Chooses anew, and lets go of sessions that nobody needs. The caller stores the conversation's row.
+/// Chooses anew, and lets go of sessions that nobody needs. What was decided before is told again where devices are that
+/// were not in the session before. The caller stores the conversation's row.
 pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> Result<()> {
-    let live = live(ctx, conversation)?;
+    let (live, before) = (live(ctx, conversation)?, conversation.session);
+    let mut held: BTreeMap<SessionId, BTreeSet<DeviceId>> = BTreeMap::new();
     let mut ranked: Vec<(Rank, SessionRow)> = Vec::new();
     let mut reached: BTreeSet<SessionId> = BTreeSet::new();
     for session in row::of_conversation(&ctx.tx, conversation.id)? {
@@ -29,7 +32,10 @@ pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> R
         if reaches_all(conversation, &leaves) {
             reached.insert(session.id);
         }
-        ranked.push((rank(ctx, &session, &leaves, &live), session));
+        let devices: BTreeSet<DeviceId> = leaves.iter().map(|leaf| DeviceId::of_key(&leaf.key)).collect();
+        let rank = rank(ctx, &session, &devices, &live);
+        held.insert(session.id, devices);
+        ranked.push((rank, session));
     }
     ranked.sort_by_key(|(rank, _)| Reverse(*rank));
     conversation.session = ranked.iter().find(|(_, s)| s.phase == Phase::Live).map(|(_, s)| s.id);
@@ -42,6 +48,13 @@ pub(crate) fn choose(ctx: &mut Ctx<'_>, conversation: &mut ConversationRow) -> R
         .collect();
     for session in surplus {
         forget(ctx, &session)?;
+    }
+    let devices = |session: Option<SessionId>| session.and_then(|id| held.get(&id));
+    let newcomers =
+        devices(conversation.session).is_some_and(|now| devices(before).is_some_and(|then| !now.is_subset(then)));
+    if newcomers {
+        conversation::tell_settings_again(ctx, conversation)?;
+        own_state::tell_again(ctx, conversation)?;
     }
     Ok(())
 }
@@ -67,14 +80,13 @@ fn reaches_all(conversation: &ConversationRow, leaves: &[Leaf]) -> bool {
     conversation.others.iter().all(|member| there.contains(&member.user))
 }
 
-fn rank(ctx: &Ctx<'_>, session: &SessionRow, leaves: &[Leaf], live: &BTreeSet<DeviceId>) -> Rank {
+fn rank(ctx: &Ctx<'_>, session: &SessionRow, held: &BTreeSet<DeviceId>, live: &BTreeSet<DeviceId>) -> Rank {
     #[cfg(feature = "sabotage")]
     if ctx.config.sabotaged(crate::sabotage::Sabotage::SmallestSessionOnly) {
         return (true, 0, Reverse(session.id));
     }
     let _ = ctx;
-    let held: BTreeSet<DeviceId> = leaves.iter().map(|leaf| DeviceId::of_key(&leaf.key)).collect();
-    (live.is_subset(&held), session.generation, Reverse(session.id))
+    (live.is_subset(held), session.generation, Reverse(session.id))
 }
 
 /// Removes a session and every key of it.
@@ -90,7 +102,6 @@ mod tests {
     //! R10, R17.
 
     use super::*;
-    use crate::conversation;
     use crate::engine::Engine;
     use crate::engine::testing::{NOW, authority, certified, enrolled};
 

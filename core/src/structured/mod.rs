@@ -95,6 +95,17 @@ impl Structured {
         })
     }
 
+    /// The same without anything but its title.
+    #[cfg(feature = "sabotage")]
+    pub(crate) fn bared(self) -> Structured {
+        match self {
+            Structured::Place(place) => Structured::Place(Place { name: place.name, ..Place::at(0, 0) }),
+            Structured::Contact(contact) => Structured::Contact(Contact::named(contact.name)),
+            Structured::Event(event) => Structured::Event(CalendarEvent::new(event.title, event.start)),
+            Structured::Payment(request) => Structured::Payment(request),
+        }
+    }
+
     /// What it is found by: its texts, a line each. The [`highlights`](crate::search::Hit::highlights) of a hit are
     /// bytes of it.
     pub fn words(&self) -> String {

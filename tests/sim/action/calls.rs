@@ -5,7 +5,7 @@ use undertone::error::{Error, Misuse};
 use undertone::policy::CallKind;
 
 use super::{Done, done, may_refuse, place};
-use crate::sim::model::{Deed, Dial};
+use crate::sim::model::{Deed, Dial, Model};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
@@ -15,11 +15,13 @@ pub(super) fn call(sim: &mut Sim) {
     sim.tally.action("call");
     let kind = [CallKind::Voice, CallKind::Video][sim.draw(2)];
     let may_refuse = may_refuse(sim, ix, pair, talk);
+    let changed = sim.model.may_hold_back(ix, Model::other(pair, sim.user(ix)));
     let busy = sim.ask(ix, |engine, _| engine.calls().active()).is_some_and(|calls| !calls.is_empty());
     let made = sim.world.call(ix, |engine, now| engine.calls().start(talk, kind, b"offer", now));
     let fine = |error: &Error| match error {
         Error::Misuse(Misuse::UnknownConversation) => true,
         Error::Misuse(Misuse::InCall) => busy,
+        Error::Misuse(Misuse::IdentityChanged) => changed,
         error => may_refuse(error),
     };
     let (call, sure) = match done(sim, ix, "call", made, fine) {
@@ -73,8 +75,13 @@ fn act(sim: &mut Sim, ix: DeviceIx, call: &Call, deed: Deed) {
     let user = sim.user(ix);
     let caller = sim.model.calls.get(&id).map(|dial| dial.caller);
     let blocks = deed == Deed::Accept && caller.is_some_and(|caller| sim.model.has_blocked(user, caller));
-    let blocked = |error: &Error| blocks && *error == Error::Misuse(Misuse::Blocked);
-    if !matches!(done(sim, ix, name, result, blocked), Done::Refused) {
+    let changed = deed == Deed::Accept && caller.is_some_and(|caller| sim.model.may_hold_back(ix, caller));
+    let kept = |error: &Error| match error {
+        Error::Misuse(Misuse::Blocked) => blocks,
+        Error::Misuse(Misuse::IdentityChanged) => changed,
+        _ => false,
+    };
+    if !matches!(done(sim, ix, name, result, kept), Done::Refused) {
         let now = sim.world.now;
         if let Some(dial) = sim.model.calls.get_mut(&id) {
             dial.deeds.push((deed, user, now));

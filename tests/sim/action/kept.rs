@@ -1,12 +1,13 @@
 //! How people keep their conversations.
 
+use undertone::conversation::Conversation;
 use undertone::envelope::Clock;
 use undertone::error::Error;
 use undertone::id::ConversationId;
 use undertone::time::{HOUR, Time};
 
 use super::talk::PERIODS;
-use super::{at_once, done, place};
+use super::{Done, at_once, done, place};
 use crate::sim::model::Pair;
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
@@ -16,7 +17,9 @@ pub(super) fn archive(sim: &mut Sim) {
         sim.tally.action("archive");
         let archived = sim.draw(2) == 0;
         let kept = sim.world.call(ix, |engine, now| engine.conversations().archive(talk, archived, now));
-        done(sim, ix, "archive", kept, is_unknown);
+        if let Done::Sure(()) = done(sim, ix, "archive", kept, is_unknown) {
+            shows(sim, ix, talk, |shown| shown.archived == archived);
+        }
     });
 }
 
@@ -25,7 +28,9 @@ pub(super) fn mute(sim: &mut Sim) {
         sim.tally.action("mute");
         let until = [None, Some(sim.world.now.plus(HOUR)), Some(Time::NEVER)][sim.draw(3)];
         let kept = sim.world.call(ix, |engine, now| engine.conversations().mute(talk, until, now));
-        done(sim, ix, "mute", kept, is_unknown);
+        if let Done::Sure(()) = done(sim, ix, "mute", kept, is_unknown) {
+            shows(sim, ix, talk, |shown| shown.muted_until == until);
+        }
     });
 }
 
@@ -34,7 +39,9 @@ pub(super) fn pin(sim: &mut Sim) {
         sim.tally.action("pin");
         let pinned = sim.draw(2) == 0;
         let kept = sim.world.call(ix, |engine, now| engine.conversations().pin(talk, pinned, now));
-        done(sim, ix, "pin", kept, is_unknown);
+        if let Done::Sure(()) = done(sim, ix, "pin", kept, is_unknown) {
+            shows(sim, ix, talk, |shown| shown.pinned == pinned);
+        }
     });
 }
 
@@ -58,6 +65,14 @@ fn decide(sim: &mut Sim, either: bool, deed: fn(&mut Sim, DeviceIx, Pair, Conver
     deed(sim, ix, pair, talk);
     if let Some(other) = at_once(sim, ix, pair, either) {
         deed(sim, other, pair, talk);
+    }
+}
+
+/// The device that decides keeps a conversation as was decided.
+fn shows(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, as_decided: impl Fn(&Conversation) -> bool) {
+    let shown = sim.ask(ix, |engine, now| engine.conversations().get(talk, now));
+    if shown.is_some_and(|shown| !as_decided(&shown)) {
+        sim.violation(format!("device {ix} does not keep a conversation as was just decided"));
     }
 }
 

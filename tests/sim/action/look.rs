@@ -23,7 +23,10 @@ pub(super) fn search(sim: &mut Sim) {
     }
 }
 
-/// Searches for something that is gone on a device: it expired, was deleted there, or says something else by now.
+/// Most of what is gone is so for long, and what is only hidden is there for a while: so many are searched for at once.
+const GONE: usize = 12;
+
+/// Searches for what is gone on a device: it expired, was deleted there, or says something else by now.
 pub(super) fn search_gone(sim: &mut Sim) {
     let Some((ix, pair, talk)) = place(sim) else { return };
     let Some(messages) = check::recent(sim, ix, talk) else { return };
@@ -39,8 +42,10 @@ pub(super) fn search_gone(sim: &mut Sim) {
         return;
     }
     sim.tally.action("search gone");
-    let text = texts[sim.draw(texts.len())].clone();
-    check::not_found(sim, ix, talk, &text);
+    for _ in 0..GONE.min(texts.len()) {
+        let text = texts.swap_remove(sim.draw(texts.len()));
+        check::not_found(sim, ix, talk, &text);
+    }
 }
 
 /// Walks through a conversation in small pages, both ways: it must meet what one large page shows.

@@ -75,5 +75,6 @@ pub(super) fn forward(sim: &mut Sim) {
         write(sim, (ix, to, into), wish, |engine, now| engine.messages().forward(talk, &message, into, now));
     if let Some(at) = forwarded {
         sim.model.lines[at].file = sim.model.lines[source].file.clone();
+        sim.model.lines[at].card = sim.model.lines[source].card.clone();
     }
 }

@@ -2,10 +2,14 @@
 
 mod blocks;
 mod calls;
+mod cards;
 mod discretion;
 mod edits;
 mod files;
+mod hints;
+mod identities;
 mod kept;
+mod leaving;
 mod look;
 mod marks;
 mod payments;
@@ -18,6 +22,7 @@ use undertone::id::ConversationId;
 
 pub use calls::hang_up_all;
 pub use files::carry_some;
+pub use identities::accept_all;
 pub use talk::{read_up_to, say, say_with};
 
 use super::check;
@@ -27,12 +32,13 @@ use super::run::{PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 49] = [
+pub const ACTIONS: [&str; 57] = [
     "start",
     "start forbidden",
     "send",
     "answer a text",
     "forward",
+    "send card",
     "send file",
     "carry files",
     "fetch file",
@@ -54,6 +60,9 @@ pub const ACTIONS: [&str; 49] = [
     "set period",
     "set privacy",
     "draft",
+    "notify",
+    "dismiss",
+    "do not disturb",
     "follow",
     "edit",
     "edit another's",
@@ -73,6 +82,10 @@ pub const ACTIONS: [&str; 49] = [
     "add device",
     "revoke device",
     "lose device",
+    "log out",
+    "reinstall",
+    "verify",
+    "accept identity",
     "forge",
     "replay",
     "wait",
@@ -96,12 +109,13 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 47] = [
+const WEIGHTS: [(u64, Deed); 54] = [
     (60, talk::start),
     (10, talk::start_forbidden),
     (400, talk::send),
     (50, marks::answer),
     (30, marks::forward),
+    (24, cards::send),
     (16, files::send),
     (16, files::carry),
     (30, files::fetch),
@@ -123,20 +137,26 @@ const WEIGHTS: [(u64, Deed); 47] = [
     (6, kept::set_period),
     (8, discretion::decide),
     (12, discretion::draft),
+    (30, hints::notify),
+    (8, hints::quiet),
     (40, discretion::follow),
     (50, edits::edit),
     (4, edits::edit_anothers),
     (16, edits::delete),
     (6, edits::delete_anothers),
     (5, edits::delete_here),
-    (16, payments::ask),
-    (24, payments::say),
-    (8, blocks::decide),
-    (20, calls::call),
+    (20, payments::ask),
+    (60, payments::say),
+    (12, blocks::decide),
+    (30, calls::call),
     (120, calls::in_call),
     (4, people::add_device),
-    (2, people::revoke),
-    (2, people::lose),
+    (1, people::revoke),
+    (1, people::lose),
+    (2, leaving::log_out),
+    (1, identities::reinstall),
+    (20, identities::verify),
+    (4, identities::accept),
     (30, trouble::forge),
     (30, trouble::replay),
     (40, trouble::wait),

@@ -19,14 +19,15 @@ pub(super) fn ask(sim: &mut Sim) {
     let Some((ix, pair, talk)) = place(sim) else { return };
     sim.tally.action("ask for payment");
     let note = format!("{NEEDLE} {} of device {ix}", sim.model.lines.len());
-    let card = PaymentRequest { note: note.clone(), ..PaymentRequest::new(2_400, "EUR") };
+    let card = Structured::Payment(PaymentRequest { note: note.clone(), ..PaymentRequest::new(2_400, "EUR") });
     let terms = Terms { period: -1, clock: undertone::envelope::Clock::FromSend };
     let draft = Draft { period: Some(terms.period), clock: Some(terms.clock), ..Draft::text("") };
     let wish = Wish { text: note, terms: Some(terms), marks: Marks::default(), what: "ask for a payment" };
-    let asked = write(sim, (ix, pair, talk), wish, |engine, now| {
-        engine.messages().send_structured(talk, Structured::Payment(card), draft, now)
-    });
+    let sent = card.clone();
+    let asked =
+        write(sim, (ix, pair, talk), wish, |engine, now| engine.messages().send_structured(talk, sent, draft, now));
     if let Some(at) = asked {
+        sim.model.lines[at].card = Some(card);
         sim.model.lines[at].payment = Some(Vec::new());
     }
 }

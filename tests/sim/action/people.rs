@@ -1,6 +1,5 @@
 //! Devices: on and off, new ones, and ones that are lost.
 
-use undertone::authority::Certificate;
 use undertone::time::DAY;
 
 use crate::sim::model::{Fate, Standing};
@@ -39,7 +38,7 @@ pub(super) fn renew(sim: &mut Sim) {
 }
 
 /// Devices of one user at most, lost ones included.
-const DEVICES: usize = 4;
+pub(super) const DEVICES: usize = 4;
 
 pub(super) fn add_device(sim: &mut Sim) {
     let user = sim.draw(sim.model.people.len());
@@ -58,8 +57,7 @@ pub(super) fn revoke(sim: &mut Sim) {
     let Some(ix) = spare(sim) else { return };
     sim.tally.action("revoke device");
     bury(sim, ix, Standing::Revoked);
-    let list = sim.world.platform.revoke(&certificate(sim, ix), sim.world.now);
-    sim.world.revoke(&list);
+    revoke_certificate(sim, ix);
 }
 
 /// A device of a user who has another one falls into the water.
@@ -69,16 +67,18 @@ pub(super) fn lose(sim: &mut Sim) {
     bury(sim, ix, Standing::Gone);
     sim.world.devices[ix].wants_link = false;
     sim.world.crash(ix, 0);
-    let list = sim.world.platform.revoke(&certificate(sim, ix), sim.world.now);
+    revoke_certificate(sim, ix);
+}
+
+/// The authority takes back what it has certified of a device, and tells everybody.
+pub(super) fn revoke_certificate(sim: &mut Sim, ix: DeviceIx) {
+    let certificate = sim.world.devices[ix].certificate.clone().expect("an enrolled device");
+    let list = sim.world.platform.revoke(&certificate, sim.world.now);
     sim.world.revoke(&list);
 }
 
-fn certificate(sim: &Sim, ix: DeviceIx) -> Certificate {
-    sim.world.devices[ix].certificate.clone().expect("an enrolled device")
-}
-
 /// A running device of a user who has another one.
-fn spare(sim: &mut Sim) -> Option<DeviceIx> {
+pub(super) fn spare(sim: &mut Sim) -> Option<DeviceIx> {
     let running = sim.running();
     let spare = |ix: &DeviceIx| sim.model.live_of(sim.model.owner[ix]).len() > 1;
     let spares: Vec<_> = running.into_iter().filter(spare).collect();
@@ -86,7 +86,7 @@ fn spare(sim: &mut Sim) -> Option<DeviceIx> {
 }
 
 /// What a device wrote and had not sent goes with it.
-fn bury(sim: &mut Sim, ix: DeviceIx, standing: Standing) {
+pub(super) fn bury(sim: &mut Sim, ix: DeviceIx, standing: Standing) {
     let user = sim.user(ix);
     sim.model.standing.insert(ix, standing);
     sim.model.people[user].lost = true;

@@ -61,7 +61,7 @@ pub fn say(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) {
 }
 
 /// For how long something is to stay: mostly for ever; else as drawn, or as the conversation has it.
-fn terms(sim: &mut Sim) -> Option<Terms> {
+pub(super) fn terms(sim: &mut Sim) -> Option<Terms> {
     let clock = [Clock::FromSend, Clock::FromRead][sim.draw(2)];
     match sim.draw(10) {
         0..=5 => Some(Terms { period: -1, clock: Clock::FromSend }),
@@ -139,6 +139,7 @@ pub(super) fn write(
         deleted: BTreeSet::new(),
         hidden: BTreeSet::new(),
         maybe_deleted: false,
+        card: None,
         payment: None,
         file: None,
     }))

@@ -2,13 +2,17 @@
 
 mod blocks;
 mod calls;
+mod cards;
 mod discretion;
 mod doubts;
 mod edits;
 mod end;
 mod expiry;
 mod files;
+mod hints;
+mod identities;
 mod kept;
+mod leaving;
 mod marks;
 mod mirrors;
 mod payments;
@@ -27,8 +31,10 @@ pub use edits::not_found;
 pub use end::someone_lost;
 pub use expiry::{Unseen, must_be_gone, tick, unseen, unseen_now};
 pub use files::{reads_file, same_bytes, stored};
+pub use identities::{decided_anew, noticed};
+pub use leaving::{closed, nothing_kept};
 pub use mirrors::follow;
-pub use view::{line, page, recent, shown, text};
+pub use view::{line, list, page, recent, shown, text};
 
 use super::model::Pair;
 use super::run::{PAGE, Sim};
@@ -49,6 +55,7 @@ pub struct Watch {
     shown: BTreeMap<(DeviceIx, Pair), BTreeSet<usize>>,
     clocks: BTreeMap<DeviceIx, expiry::Clocks>,
     rings: BTreeMap<(DeviceIx, CallId), calls::Ring>,
+    identities: identities::Identities,
     /// What subscribers have made of what they were told.
     mirrors: BTreeMap<DeviceIx, mirrors::Mirror>,
 }
@@ -64,12 +71,17 @@ impl Watch {
 
 /// What holds all the time, looked at after each action at one device.
 pub fn always(sim: &mut Sim) {
+    identities::silent(sim);
     wire::wire(sim);
     wire::told(sim);
     wire::typing(sim);
     let running = sim.running();
     let Some(ix) = sim.pick(&running) else { return };
     calls::one_at_a_time(sim, ix);
+    identities::right(sim, ix);
+    if sim.draw(HINTS_EVERY) == 0 {
+        hints::right(sim, ix);
+    }
     let user = sim.user(ix);
     let mine: Vec<_> = sim.model.conversations.iter().filter(|(p, _)| p.0 == user || p.1 == user).collect();
     let mine: Vec<(Pair, ConversationId)> = mine.into_iter().map(|(p, c)| (*p, *c)).collect();
@@ -91,6 +103,8 @@ pub fn always(sim: &mut Sim) {
 
 /// One look in so many is at a whole conversation.
 const WHOLE_EVERY: usize = 24;
+/// One look in so many is at notifications.
+const HINTS_EVERY: usize = 4;
 
 /// What a device has told before its process ends counts as told before.
 pub fn before_crash(sim: &mut Sim) {
@@ -169,6 +183,7 @@ pub fn healed(sim: &mut Sim) {
     }
     for (ix, shown) in all {
         search::finds_what_is_shown(sim, ix, &shown);
+        hints::right(sim, ix);
     }
     mirrors::in_the_end(sim);
     files::storage(sim);

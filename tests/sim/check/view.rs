@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use undertone::conversation::Conversation;
 use undertone::id::ConversationId;
 use undertone::message::{Cursor, Message, MessageContent, SendState};
 use undertone::structured::Structured;
 
-use super::{blocks, edits, expiry, marks};
+use super::{blocks, cards, edits, expiry, marks};
 use crate::sim::model::{Fate, Model, Pair};
 use crate::sim::run::{PAGE, Sim};
 use crate::sim::world::DeviceIx;
@@ -38,11 +39,27 @@ pub fn page(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, cursor: Cursor, s
     Some(found.messages)
 }
 
+/// The list of conversations, as a device shows it.
+pub fn list(sim: &mut Sim, ix: DeviceIx) -> Option<Vec<Conversation>> {
+    let (mut list, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = sim.ask(ix, |engine, now| engine.conversations().page(cursor.as_ref(), 3, now))?;
+        list.extend(page.conversations);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Some(list);
+        }
+    }
+}
+
 /// The text of a message that can be read.
 pub fn text(message: &Message) -> Option<&str> {
     match &message.content {
         MessageContent::Text(text) => Some(text),
         MessageContent::Structured(card) => match &**card {
+            Structured::Place(place) => Some(&place.name),
+            Structured::Contact(contact) => Some(&contact.name),
+            Structured::Event(event) => Some(&event.title),
             Structured::Payment(request) => Some(&request.note),
             _ => None,
         },
@@ -96,6 +113,7 @@ pub(super) fn one_view(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: Conversati
         edits::of_one(sim, ix, at);
         blocks::of_one(sim, ix, at);
         marks::of_one(sim, ix, at, message);
+        cards::of_one(sim, ix, at, message);
         let line = &sim.model.lines[at];
         let author = sim.model.people[line.author].name.clone();
         let (right_pair, right_author) = (line.pair == pair, message.author.as_str() == author);

@@ -8,8 +8,8 @@ use undertone::id::{ConversationId, Hash32};
 use undertone::limits;
 use undertone::store::Table;
 
-use super::calls;
 use super::view::{line, shown};
+use super::{calls, identities};
 use crate::sim::model::{Model, NEEDLE, Standing};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
@@ -51,6 +51,7 @@ pub(super) fn told(sim: &mut Sim) {
             sim.violation(format!("device {ix} had put out what was not durable"));
         }
         calls::told(sim, ix, &new);
+        identities::told(sim, ix, &new);
     }
 }
 

@@ -19,4 +19,6 @@ pub enum Doubt {
     Discretion,
     /// What was begun to be written in a conversation.
     Draft(Pair),
+    /// Until when the device is to play nothing.
+    Quiet,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use undertone::id::MessageId;
-use undertone::structured::PaymentState;
+use undertone::structured::{PaymentState, Structured};
 use undertone::time::Time;
 
 use super::expiry::{Reading, Sent, Terms};
@@ -56,6 +56,8 @@ pub struct Line {
     pub hidden: BTreeSet<DeviceIx>,
     /// Whether a device that failed may have deleted it for everyone.
     pub maybe_deleted: bool,
+    /// What it is drawn as, if it is a card.
+    pub card: Option<Structured>,
     /// If it asks for a payment: what the two sides have said of that, each with whether it is sure.
     pub payment: Option<Vec<(PaymentState, bool)>>,
     /// Its file, if it has one.
@@ -70,7 +72,7 @@ impl Line {
 
     /// Whether it is nothing but a text.
     pub fn is_plain(&self) -> bool {
-        self.payment.is_none() && self.file.is_none()
+        self.card.is_none() && self.file.is_none()
     }
 
     /// Whether a device that deleted it must never show it again.

@@ -10,6 +10,8 @@ pub use calls::{Deed, Dial};
 pub use discretion::Discretion;
 pub use doubt::Doubt;
 pub use expiry::{Reading, Sent, Terms};
+pub use hints::Hinted;
+pub use identities::Verified;
 pub use line::{Fate, Line};
 pub use marks::Marks;
 pub use wording::Wording;
@@ -21,6 +23,8 @@ mod calls;
 mod discretion;
 mod doubt;
 mod expiry;
+mod hints;
+mod identities;
 mod line;
 mod marks;
 mod wording;
@@ -42,6 +46,8 @@ pub struct Person {
     pub devices: Vec<DeviceIx>,
     /// Whether a device of theirs was lost or revoked, with what only it could read.
     pub lost: bool,
+    /// Which identity they have, counted from the first.
+    pub identity: usize,
 }
 
 /// A device as the model sees it.
@@ -53,7 +59,7 @@ pub enum Standing {
     Late,
     /// Revoked: it reads nothing that is sent from then on.
     Revoked,
-    /// Its store is lost; nobody has it any more.
+    /// Its store is lost, or wiped at a log-out; nobody has it any more.
     Gone,
     /// It keeps no rules: nothing is owed to it, and what it shows is its own business.
     Hostile,
@@ -83,6 +89,12 @@ pub struct Model {
     pub discretions: BTreeMap<UserIx, Discretion>,
     /// What was begun to be written on a device.
     pub drafts: BTreeMap<(DeviceIx, Pair), Option<String>>,
+    /// How far notifications have come on a device.
+    pub hinted: BTreeMap<(DeviceIx, ConversationId), Hinted>,
+    /// Until when devices are to play nothing.
+    pub quiet: BTreeMap<DeviceIx, Option<Time>>,
+    /// Whose identity was verified on a device.
+    pub verified: BTreeMap<(DeviceIx, UserIx), Verified>,
     /// What devices were told while their stores failed: it has happened, or it has not.
     pub doubts: BTreeMap<DeviceIx, Vec<Doubt>>,
     /// Pairs whose conversation ever had a period: what engines note there goes by itself.

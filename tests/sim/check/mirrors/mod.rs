@@ -1,5 +1,7 @@
 //! Subscribers: what one has made of all updates is what a query says.
 
+mod calls;
+
 use std::collections::BTreeMap;
 
 use undertone::conversation::Conversation;
@@ -7,20 +9,21 @@ use undertone::id::ConversationId;
 use undertone::message::{Message, MessageKey};
 use undertone::subscription::{SubscriptionId, Topic, Update};
 
-use super::view::shown;
+use super::view::{list, shown};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
-/// What a subscriber shows: a conversation, and the list.
+/// What a subscriber shows: a conversation, the list, and calls.
 pub struct Mirror {
     /// How often the engine had been opened: subscriptions end with it.
     opens: u64,
     talk: ConversationId,
     messages: (SubscriptionId, BTreeMap<MessageKey, Message>),
     list: (SubscriptionId, BTreeMap<ConversationId, Conversation>),
+    calls: calls::Calls,
 }
 
-/// A device takes what has changed of a conversation and of the list, or subscribes to them.
+/// A device takes what has changed of a conversation, of the list and of calls, or subscribes to them.
 pub fn follow(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) {
     let opens = sim.world.devices[ix].opens;
     match sim.watch.mirrors.remove(&ix).filter(|mirror| mirror.opens == opens) {
@@ -47,6 +50,7 @@ fn open(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) -> Option<()> {
         talk,
         messages: (messages, read_messages(sim, ix, talk)?),
         list: (list, read_list(sim, ix)?),
+        calls: calls::open(sim, ix)?,
     };
     sim.watch.mirrors.insert(ix, mirror);
     Some(())
@@ -76,10 +80,12 @@ fn compare(sim: &mut Sim, ix: DeviceIx, mut mirror: Mirror) -> Option<()> {
     }
     same_messages(sim, ix, &mirror)?;
     same_list(sim, ix, &mirror)?;
+    calls::compare(sim, ix, &mut mirror.calls)?;
     if sim.draw(3) > 0 {
         sim.watch.mirrors.insert(ix, mirror);
     } else {
-        let closed = [id, list_id].map(|id| sim.ask(ix, |engine, _| Ok(engine.subscriptions().close(id))));
+        let closed =
+            [id, list_id, mirror.calls.id].map(|id| sim.ask(ix, |engine, _| Ok(engine.subscriptions().close(id))));
         if closed.contains(&Some(false)) {
             sim.violation(format!("device {ix} has lost a subscription"));
         }
@@ -143,13 +149,5 @@ fn read_messages(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) -> Option<BT
 }
 
 fn read_list(sim: &mut Sim, ix: DeviceIx) -> Option<BTreeMap<ConversationId, Conversation>> {
-    let (mut list, mut cursor) = (BTreeMap::new(), None);
-    loop {
-        let page = sim.ask(ix, |engine, now| engine.conversations().page(cursor.as_ref(), 3, now))?;
-        list.extend(page.conversations.into_iter().map(|conversation| (conversation.id, conversation)));
-        cursor = page.next;
-        if cursor.is_none() {
-            return Some(list);
-        }
-    }
+    Some(list(sim, ix)?.into_iter().map(|conversation| (conversation.id, conversation)).collect())
 }
