@@ -180,6 +180,9 @@ mirror!(
         size: u64,
         /// What is to be done next; `None` when nothing is.
         next: Option<Piece>,
+        /// What was sealed or opened last. Only the host knows whether the bytes got to their place before it was interrupted:
+        /// who goes on with a transfer does this one again first, which gives the same bytes.
+        last: Option<Piece>,
     }
 );
 
@@ -241,8 +244,9 @@ impl Attachments {
 
     fn piece(&self, conversation: ConversationId, message: &MessageRef, number: u32) -> Result<Piece> {
         let transfer = self.transfer(conversation, message.clone())?;
-        let next = transfer.and_then(|transfer| transfer.next).filter(|piece| piece.number == number);
-        next.ok_or_else(|| misfit("that is not the next piece of a transfer"))
+        let pieces = transfer.into_iter().flat_map(|transfer| transfer.next.into_iter().chain(transfer.last));
+        let found = pieces.into_iter().find(|piece| piece.number == number);
+        found.ok_or_else(|| misfit("that is neither the next piece of a transfer nor the last one"))
     }
 }
 
@@ -261,7 +265,7 @@ impl Attachments {
         self.0.change(|engine, now| engine.attachments().seal(conversation, id, piece, &file, now))
     }
 
-    /// Encrypts the next piece of an upload, from the file at `path`.
+    /// Encrypts the next piece of an upload, or the last one again, from the file at `path`.
     pub fn seal_from_path(
         &self,
         conversation: ConversationId,
@@ -298,8 +302,8 @@ impl Attachments {
         self.0.change(|engine, now| engine.attachments().open(conversation, &message.into(), piece, &stored, now))
     }
 
-    /// Verifies and decrypts the next piece of a download, into the file at `path`, which is made if it is not there. When
-    /// the file cannot be written, the piece may be opened again after `restart`.
+    /// Verifies and decrypts the next piece of a download, or the last one again, into the file at `path`, which is made if
+    /// it is not there.
     pub fn open_to_path(
         &self,
         conversation: ConversationId,

@@ -33,6 +33,9 @@ pub struct Transfer {
     pub size: u64,
     /// What comes next; `None` when every piece is sealed, and the upload waits to be finished.
     pub next: Option<Piece>,
+    /// What was sealed or opened last. Only the host knows whether the bytes got to their place before it was interrupted:
+    /// who goes on with a transfer does this one again first, which gives the same bytes.
+    pub last: Option<Piece>,
 }
 
 /// A part of a file, at most 1 MiB: what is encrypted, uploaded, fetched and verified at a time.
@@ -94,11 +97,9 @@ impl Row {
 
     pub fn show(&self) -> Result<Transfer> {
         let layout = self.layout()?;
-        let next = (self.next < layout.pieces()).then(|| Piece {
-            number: self.next,
-            file: layout.file_range(self.next),
-            stored: layout.stored_range(self.next),
-        });
+        let piece = |number| Piece { number, file: layout.file_range(number), stored: layout.stored_range(number) };
+        let next = (self.next < layout.pieces()).then(|| piece(self.next));
+        let last = self.next.checked_sub(1).map(piece);
         let done = layout.file_range(self.next).start;
         Ok(Transfer {
             conversation: self.conversation,
@@ -107,6 +108,7 @@ impl Row {
             done,
             size: self.size,
             next,
+            last,
         })
     }
 }

@@ -145,25 +145,46 @@ pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Resu
 }
 
 /// Whom a device talks with under a tag, besides this user: itself, or for another device of this user one of those whom
-/// it addresses. Of some nothing may be known here, if they are gone. Nothing but a hint, for headers prove nothing.
+/// it addresses. Of some nothing may be known here, if they are gone: then whoever else speaks under the tag, or is
+/// addressed there. Nothing but a hint, for headers prove nothing.
 pub(super) fn other_user(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Result<Option<UserId>> {
-    let other = |device: DeviceId| -> Result<Option<UserId>> {
-        let user = member::newest(&ctx.tx, device)?.map(|certificate| certificate.user().clone());
-        Ok(user.filter(|user| *user != ctx.account.user))
-    };
-    if let Some(user) = other(device)? {
+    let mut asked = BTreeSet::new();
+    if let Some(user) = other_of(ctx, &mut asked, [device])? {
         return Ok(Some(user));
     }
-    let mut asked = BTreeSet::from([device]);
     for class in [OTHERS, RECEIPTS, COMMITS] {
-        for (_, bytes) in waiting(ctx, session, class, device)? {
-            let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
-            let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
-            for recipient in envelope.recipients.into_iter().filter(|recipient| asked.insert(*recipient)) {
-                if let Some(user) = other(recipient)? {
-                    return Ok(Some(user));
-                }
-            }
+        if let Some(user) = other_in(ctx, &mut asked, waiting(ctx, session, class, device)?)? {
+            return Ok(Some(user));
+        }
+    }
+    let mut all = ctx.tx.scan_prefix(Table::Parked, session.as_bytes(), limits::PARKED)?;
+    all.retain(|(key, _)| key.get(16).is_some_and(|class| *class <= RECEIPTS));
+    other_in(ctx, &mut asked, all)
+}
+
+/// The first other user among the senders and recipients of what waits.
+fn other_in(ctx: &Ctx<'_>, asked: &mut BTreeSet<DeviceId>, waiting: Vec<Row>) -> Result<Option<UserId>> {
+    for (_, bytes) in waiting {
+        let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
+        let envelope = Envelope::decode(&row.envelope).map_err(|_| Error::Store(StoreError::Corrupt("parked")))?;
+        let named = core::iter::once(envelope.sender).chain(envelope.recipients);
+        if let Some(user) = other_of(ctx, asked, named)? {
+            return Ok(Some(user));
+        }
+    }
+    Ok(None)
+}
+
+/// The first user, other than this one, of devices that were not asked about yet.
+fn other_of(
+    ctx: &Ctx<'_>,
+    asked: &mut BTreeSet<DeviceId>,
+    devices: impl IntoIterator<Item = DeviceId>,
+) -> Result<Option<UserId>> {
+    for device in devices.into_iter().filter(|device| asked.insert(*device)) {
+        let user = member::newest(&ctx.tx, device)?.map(|certificate| certificate.user().clone());
+        if let Some(user) = user.filter(|user| *user != ctx.account.user) {
+            return Ok(Some(user));
         }
     }
     Ok(None)
@@ -238,9 +259,10 @@ mod tests {
 
     use super::*;
     use crate::engine::Engine;
-    use crate::engine::testing::{NOW, enrolled};
+    use crate::engine::testing::{NOW, certified, enrolled};
     use crate::envelope::PushHint;
     use crate::id::SlotName;
+    use crate::inbox::testing::envelope;
     use crate::output::Wake;
     use crate::time::DAY;
     use crate::timer;
@@ -349,6 +371,24 @@ mod tests {
         }
         let missing = |(key, _): &&crate::tx::Row| timer::deadline(key).unwrap().1 == Wake::Missing;
         assert_eq!(rows(&engine, Table::Timer).iter().filter(missing).count(), 1);
+    }
+
+    // R14: found by the simulator
+    #[test]
+    fn of_whom_a_device_addressed_and_is_gone_others_under_the_tag_tell() {
+        let mut engine = enrolled("ann");
+        // The other device of ann addresses one that was gone before this one heard of it.
+        made_up(&mut engine, 1, 1, 1, 10);
+        let bea = certified("bea", 2);
+        engine.mutate(NOW, |ctx| member::learn(ctx, &bea).map(drop)).unwrap();
+        let mut other = |tag_of| engine.mutate(NOW, |ctx| other_user(ctx, tag(tag_of), device(1))).unwrap();
+        assert_eq!(other(1), None);
+        let envelope = Envelope { sender: bea.device(), tag: tag(1), ..envelope().0 };
+        let delivery = |bytes| Delivery { id: DeliveryId(9), accepted_at: NOW, frank: None, envelope: bytes };
+        engine.mutate(NOW, |ctx| park(ctx, &envelope, &delivery(envelope.encode().unwrap()))).unwrap();
+        let mut other = |tag_of| engine.mutate(NOW, |ctx| other_user(ctx, tag(tag_of), device(1))).unwrap();
+        assert_eq!(other(1).as_ref(), Some(bea.user()));
+        assert_eq!(other(2), None, "of another tag it says nothing");
     }
 
     #[test]

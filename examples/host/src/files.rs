@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use undertone::attachment::{Attachment, Layout, Transfer, Way};
+use undertone::attachment::{Attachment, Layout, Piece, Transfer, Way};
 use undertone::engine::Draft;
 use undertone::envelope::MessageRef;
 use undertone::error::Misuse;
@@ -56,9 +56,21 @@ impl Host {
         let name = name.await?;
         let size = Layout::new(begun.size).ok_or(Error::Misuse(Misuse::Attachment("a file of that size")))?.stored();
         let place = to.place(&name, size).await?;
-        if !place.begun && begun.next.as_ref().is_none_or(|piece| piece.number > 0) {
-            // What was uploaded is gone.
-            self.run(move |engine, now| engine.attachments().restart(conversation, &begun.message, now)).await??;
+        let put = async |piece: Piece| {
+            let bytes = read(path, &piece.file)?;
+            let seal =
+                move |engine: &mut Engine, now| engine.attachments().seal(conversation, id, piece.number, &bytes, now);
+            let stored = self.run(seal).await??;
+            to.write(&place.location, piece.stored.start, stored).await
+        };
+        if let Some(last) = begun.last {
+            if place.begun {
+                // It was sealed, and perhaps never stored.
+                put(last).await?;
+            } else {
+                // What was uploaded is gone.
+                self.run(move |engine, now| engine.attachments().restart(conversation, &begun.message, now)).await??;
+            }
         }
         while let Some(transfer) = up(self.run(ask).await??) {
             progress(transfer.done);
@@ -70,11 +82,7 @@ impl Host {
                 to.placed(&name);
                 break;
             };
-            let bytes = read(path, &piece.file)?;
-            let seal =
-                move |engine: &mut Engine, now| engine.attachments().seal(conversation, id, piece.number, &bytes, now);
-            let stored = self.run(seal).await??;
-            to.write(&place.location, piece.stored.start, stored).await?;
+            put(piece).await?;
         }
         Ok(())
     }
@@ -99,19 +107,30 @@ impl Host {
         };
         let MessageContent::Attachment(attachment) = self.run(begin).await?? else { return Err(FileError::NotThere) };
         let location = attachment.location.ok_or(FileError::NotThere)?;
-        loop {
+        let transfer = async || {
             let asked = message.clone();
-            let ask = move |engine: &mut Engine, _: Time| engine.attachments().transfer(conversation, &asked);
-            let transfer = self.run(ask).await??;
-            progress(transfer.as_ref().map_or(attachment.size, |transfer| transfer.done));
-            let Some(piece) = transfer.and_then(|transfer| transfer.next) else { return Ok(()) };
+            self.run(move |engine, _| engine.attachments().transfer(conversation, &asked))
+                .await?
+                .map_err(FileError::from)
+        };
+        let get = async |piece: Piece| {
             let stored = from.read(&location, piece.stored).await?;
             let opened = message.clone();
             let open = move |engine: &mut Engine, now| {
                 engine.attachments().open(conversation, &opened, piece.number, &stored, now)
             };
             let bytes = self.run(open).await??;
-            write(path, piece.file.start, &bytes)?;
+            write(path, piece.file.start, &bytes)
+        };
+        if let Some(last) = transfer().await?.and_then(|transfer| transfer.last) {
+            // It was opened, and perhaps never written.
+            get(last).await?;
+        }
+        loop {
+            let transfer = transfer().await?;
+            progress(transfer.as_ref().map_or(attachment.size, |transfer| transfer.done));
+            let Some(piece) = transfer.and_then(|transfer| transfer.next) else { return Ok(()) };
+            get(piece).await?;
         }
     }
 }

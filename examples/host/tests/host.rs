@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -15,7 +17,7 @@ use undertone::message::{Cursor, MessageContent, SendState};
 use undertone::policy::Role;
 use undertone::time::MINUTE;
 use undertone::{Engine, Error, Event};
-use undertone_host::{BlobError, FileError, Host, Notice, Profile, Rows, Storage, start};
+use undertone_host::{BlobError, FileError, Folder, Host, Notice, Place, Profile, Rows, Storage, start};
 use undertone_relay::shell::{Server, ServerConfig, StoreKind, serve};
 
 struct Phone {
@@ -268,6 +270,47 @@ async fn an_app_that_starts_again_uploads_again() {
     ann.host.upload(&ann.host.relay_files().unwrap(), conversation, id, &from, |_| ()).await.unwrap();
     let message = received(&bea, conversation).await;
     bea.host.save_file(&bea.host.relay_files().unwrap(), conversation, message, &to, |_| ()).await.unwrap();
+    assert!(std::fs::read(&to).unwrap() == film);
+    server.shut_down().await.unwrap();
+}
+
+/// A folder that cannot be written once, behind the first piece of a file.
+struct Failing(Folder, AtomicBool);
+
+impl Storage for Failing {
+    async fn place(&self, name: &str, size: u64) -> Result<Place, FileError> {
+        self.0.place(name, size).await
+    }
+
+    async fn write(&self, location: &Location, start: u64, bytes: Vec<u8>) -> Result<(), FileError> {
+        if start > 0 && !self.1.swap(true, Ordering::Relaxed) {
+            return Err(FileError::Offline);
+        }
+        self.0.write(location, start, bytes).await
+    }
+
+    async fn read(&self, location: &Location, range: Range<u64>) -> Result<Vec<u8>, FileError> {
+        self.0.read(location, range).await
+    }
+}
+
+#[tokio::test]
+async fn a_piece_that_was_sealed_and_not_stored_is_stored_when_the_upload_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = relay(folder.path(), 0).await;
+    let ann = phone(folder.path(), &server.url(), "ann", "client").await;
+    let bea = phone(folder.path(), &server.url(), "bea", "escort").await;
+    let (from, to) = (folder.path().join("film"), folder.path().join("saved"));
+    let film = bytes(3 << 20);
+    std::fs::write(&from, &film).unwrap();
+    let conversation = ann.start(&bea.user).await.unwrap();
+    let objects = Failing(Folder::at(folder.path().join("objects")).unwrap(), AtomicBool::new(false));
+    let sent = ann.host.send_file(&objects, conversation, file(3 << 20), &from, Draft::text(""), |_| ()).await;
+    assert!(matches!(sent, Err(FileError::Offline)));
+    let waiting = ann.host.run(|engine, _| engine.attachments().transfers()).await.unwrap().unwrap();
+    ann.host.upload(&objects, conversation, waiting[0].message.id, &from, |_| ()).await.unwrap();
+    let message = received(&bea, conversation).await;
+    bea.host.save_file(&objects, conversation, message, &to, |_| ()).await.unwrap();
     assert!(std::fs::read(&to).unwrap() == film);
     server.shut_down().await.unwrap();
 }

@@ -83,7 +83,9 @@ pub fn carry_some(sim: &mut Sim, ix: DeviceIx, mut pieces: usize) {
     let Some(transfers) = sim.ask(ix, |engine, _| engine.attachments().transfers()) else { return };
     for transfer in transfers {
         let Some((at, message)) = line_of(sim, ix, &transfer) else { continue };
-        let mut under_way = Some(transfer);
+        // The engine may have died before the last piece got to its place.
+        let again = transfer.last.clone().map(|last| Transfer { next: Some(last), ..transfer.clone() });
+        let mut under_way = again.or(Some(transfer));
         while let Some(transfer) = under_way.filter(|_| pieces > 0) {
             pieces -= 1;
             let went_on = match transfer.way {

@@ -61,7 +61,6 @@ pub fn text(message: &Message) -> Option<&str> {
             Structured::Contact(contact) => Some(&contact.name),
             Structured::Event(event) => Some(&event.title),
             Structured::Payment(request) => Some(&request.note),
-            _ => None,
         },
         MessageContent::Attachment(attachment) => Some(&attachment.caption),
         _ => None,

@@ -456,11 +456,14 @@ class Undertone:
         blobs = self._need_blobs()
         reference = MessageRef(author=self.user, id=message)
         name = f"{self.device}-{message}"
+        first = True
         while True:
             transfer = await self.attachments.transfer(conversation, reference)
             if transfer is None or transfer.way != Way.UP:
                 return
-            piece = transfer.next
+            # The last piece was sealed, and perhaps never stored: who goes on does it again.
+            piece = (transfer.last if first else None) or transfer.next
+            first = False
             if piece is None:
                 await self.attachments.finish(conversation, message, await blobs.location(name))
                 return
@@ -472,11 +475,16 @@ class Undertone:
         blobs = self._need_blobs()
         shown: Any = (await self.messages.get(conversation, message)).content
         await self.attachments.download(conversation, message)
+        first = True
         while True:
             transfer = await self.attachments.transfer(conversation, message)
-            if transfer is None or transfer.next is None:
+            if transfer is None:
                 return
-            piece = transfer.next
+            # The last piece was opened, and perhaps never written.
+            piece = (transfer.last if first else None) or transfer.next
+            first = False
+            if piece is None:
+                return
             stored = await blobs.get(shown.attachment.location, piece.stored.start, piece.stored.end)
             await self.attachments.open_to_path(conversation, message, piece.number, stored, str(path))
 

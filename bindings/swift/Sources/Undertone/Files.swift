@@ -18,10 +18,14 @@ extension Undertone {
         let blobs = try needBlobs()
         let name = "\(device.hex)-\(message.hex)"
         let reference = MessageRef(author: user, id: message)
+        var first = true
         while let transfer = try await attachments.transfer(conversation: conversation, message: reference),
             transfer.way == .up
         {
-            guard let piece = transfer.next else {
+            // The last piece was sealed, and perhaps never stored: who goes on does it again.
+            let again = first ? transfer.last : nil
+            first = false
+            guard let piece = again ?? transfer.next else {
                 let location = try await blobs.location(name)
                 return try await attachments.finish(conversation: conversation, id: message, location: location)
             }
@@ -37,7 +41,12 @@ extension Undertone {
         let content = try await messages.get(conversation: conversation, message: message).content
         try await attachments.download(conversation: conversation, message: message)
         guard case .attachment(let attachment) = content, let location = attachment.location else { return }
-        while let piece = try await attachments.transfer(conversation: conversation, message: message)?.next {
+        var first = true
+        while let transfer = try await attachments.transfer(conversation: conversation, message: message) {
+            // The last piece was opened, and perhaps never written.
+            let again = first ? transfer.last : nil
+            first = false
+            guard let piece = again ?? transfer.next else { return }
             let stored = try await blobs.get(location, start: piece.stored.start, end: piece.stored.end)
             try await attachments.openToPath(
                 conversation: conversation, message: message, piece: piece.number, stored: stored, path: path)
