@@ -61,6 +61,8 @@ pub fn text(message: &Message) -> Option<&str> {
             Structured::Contact(contact) => Some(&contact.name),
             Structured::Event(event) => Some(&event.title),
             Structured::Payment(request) => Some(&request.note),
+            #[allow(unreachable_patterns, reason = "a later engine has more")]
+            _ => None,
         },
         MessageContent::Attachment(attachment) => Some(&attachment.caption),
         _ => None,
