@@ -88,7 +88,7 @@ pub enum Update {
         /// Which.
         call: CallId,
     },
-    /// More has changed than is kept: read everything anew.
+    /// Read everything anew: more has changed than is kept, or what, is not known.
     Resync,
 }
 

@@ -54,6 +54,7 @@ pub enum Event {
     RolledBack,
     /// This device's certificate was refused or has run out: renew it.
     CertificateNeeded,
-    /// Events were dropped because nobody drained them: read everything anew.
+    /// Read everything anew: events were dropped because nobody drained them, another process has written, or messages are
+    /// hidden, or shown again, because the clock was set.
     Resync,
 }

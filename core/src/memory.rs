@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     pub clock: Time,
     /// What is believed of it where messages are to be destroyed.
     pub trust: Trust,
+    /// What went by this instant was hidden when subscribers were told last that more, or less, is.
+    pub hidden: Time,
     /// Whether messages went by an event just now: they are deleted without waiting for a deadline.
     pub expire: bool,
     /// What the relay's clock showed at least, by the times at which it accepted things.
@@ -150,6 +152,7 @@ impl Memory {
         Memory {
             clock: Time::ZERO,
             trust: Trust::NONE,
+            hidden: Time::ZERO,
             expire: false,
             relay_clock: Time::ZERO,
             link: Link::Down,

@@ -62,7 +62,7 @@ pub enum Update {
     RingtoneStart(CallId),
     /// Stop the ringtone for this call.
     RingtoneStop(CallId),
-    /// More has changed than is kept: read everything anew.
+    /// Read everything anew: more has changed than is kept, or what, is not known.
     Resync,
 }
 
@@ -139,7 +139,7 @@ impl Subscriptions {
     /// Something has happened.
     pub fn note(&mut self, event: &Event) {
         for subscription in self.open.values_mut() {
-            // Another process has changed the store: what, is not known.
+            // Another process has changed the store, or the clock was set: what changed, is not known.
             if *event == Event::Resync {
                 subscription.overflow();
             }

@@ -12,7 +12,7 @@ use undertone::limits;
 use undertone::message::{Cursor, Mention, MessageContent, SendState};
 use undertone::policy::CallKind;
 use undertone::subscription::{SubscriptionId, Topic, Update};
-use undertone::time::{HOUR, MINUTE};
+use undertone::time::{DAY, HOUR, MINUTE};
 use undertone_tests::sim::{DeviceIx, World};
 
 fn open(world: &mut World, ix: DeviceIx, topic: Topic) -> SubscriptionId {
@@ -253,6 +253,37 @@ fn a_subscriber_to_the_list_that_falls_behind_reads_anew_and_has_lost_nothing() 
     world.call(sue, |engine, now| engine.conversations().pin(talk, true, now)).unwrap();
     let updates = take(&mut world, sue, id);
     assert!(matches!(&updates[..], [Update::Conversation(shown)] if shown.id == talk && shown.pinned));
+    world.check();
+}
+
+// R25 R29
+#[test]
+fn subscribers_read_anew_when_a_clock_that_was_set_hides_messages_and_when_it_shows_them_again() {
+    let mut world = World::new(753);
+    let (ann, bea, talk) = world.acquaint();
+    let hour = Draft { period: Some(60), ..Draft::text("for an hour") };
+    world.call(ann, |engine, now| engine.messages().send(talk, hour, now)).unwrap();
+    world.settle();
+    let id = open(&mut world, bea, Topic::Conversation(talk));
+    let list = open(&mut world, bea, Topic::Conversations);
+    let told = |world: &mut World| [id, list].map(|id| take(world, bea, id));
+    let anew = [vec![Update::Resync], vec![Update::Resync]];
+    world.disconnect(bea);
+    world.set_clock(bea, 3 * DAY as i64);
+    assert_eq!(told(&mut world), anew, "it is hidden");
+    assert_eq!((texts(&mut world, bea, talk).len(), world.unread(bea, talk)), (1, 1));
+    world.set_clock(bea, 4 * DAY as i64);
+    assert_eq!(told(&mut world), [vec![], vec![]], "nothing more is");
+    world.set_clock(bea, 0);
+    assert_eq!(told(&mut world), [vec![], vec![]], "nor less");
+    world.connect(bea);
+    world.run(MINUTE);
+    assert_eq!(told(&mut world), anew, "the relay says that it is not yet time");
+    assert_eq!((texts(&mut world, bea, talk).len(), world.unread(bea, talk)), (2, 2));
+    world.run(HOUR);
+    let [messages, list] = told(&mut world);
+    assert!(matches!(&messages[..], [Update::MessageRemoved(_)]), "{messages:?}");
+    assert!(matches!(&list[..], [Update::Conversation(shown)] if shown.unread == 1), "{list:?}");
     world.check();
 }
 

@@ -133,6 +133,7 @@ impl Engine {
         };
         engine.memory.tick(now);
         engine.recall()?;
+        engine.memory.hidden = engine.hidden(now);
         engine.mutate(now, wake::keep_sweeping)?;
         // From the first start on, a clock that jumps while nobody looks is noticed.
         engine.transact(now, |ctx| expiry::save(ctx))?;

@@ -145,6 +145,19 @@ impl Engine {
         if search::is_due(&self.memory, now) {
             self.search_step(now)?;
         }
+        self.tell_hidden(now)
+    }
+
+    /// Messages that a clock which is not believed hides, or shows again, change without a row that does: whoever shows
+    /// them is told to read anew. What is believed to have gone is swept, and told one by one.
+    fn tell_hidden(&mut self, now: Time) -> Result<()> {
+        let (before, hidden) = (self.memory.hidden, self.hidden(now));
+        let believed = self.memory.trust.destroys_until(now);
+        let (from, until) = (before.min(hidden).max(believed), before.max(hidden));
+        if from < until && expiry::any_between(&self.vault, from, until)? {
+            self.push_event(Event::Resync);
+        }
+        self.memory.hidden = hidden;
         Ok(())
     }
 
@@ -220,6 +233,7 @@ impl Engine {
         memory.relay_ahead = self.memory.relay_ahead;
         memory.caught_up = self.memory.caught_up;
         memory.trust = expiry::load(&tx)?;
+        memory.hidden = self.memory.hidden;
         let whole = KeyRange { from: &[], to: &[] };
         for (_, row) in tx.scan(Table::Outbox, whole, Direction::Forward, usize::MAX)? {
             memory.work.insert(outbox::conversation_of(&row)?, Time::ZERO);

@@ -55,6 +55,12 @@ pub(crate) fn waiting(tx: &Tx<'_>, until: Time) -> Result<bool> {
     Ok(!tx.scan(Table::Expiry, up_to(until).range(), Direction::Forward, 1)?.is_empty())
 }
 
+/// Whether something goes after `from`, and by `until`.
+pub(crate) fn any_between(vault: &Vault, from: Time, until: Time) -> Result<bool> {
+    let range = KeyRange { from: &after(from), to: &after(until) };
+    Ok(!vault.scan(Table::Expiry, range, Direction::Forward, 1)?.is_empty())
+}
+
 /// When something is next to be deleted or to become invisible: what may be deleted by now (`until`) is due at once, what
 /// only waits for a relay's word has no deadline.
 pub(crate) fn deadline(vault: &Vault, until: Time, hidden: Time) -> Result<Option<Time>> {

@@ -96,10 +96,7 @@ pub(crate) fn retry(
 ) -> Result<Option<(Vec<u8>, Verdict)>> {
     let from = after.map_or_else(|| session.as_bytes().to_vec(), |key| [key, &[0]].concat());
     let rows = ctx.tx.scan(Table::Parked, KeyRange { from: &from, to: &[] }, Direction::Forward, 1)?;
-    // Behind them may lie what is kept for a newer version.
-    let parked =
-        |key: &[u8]| key.starts_with(session.as_bytes()) && key.get(16).is_some_and(|class| *class <= RECEIPTS);
-    let Some((key, bytes)) = rows.into_iter().next().filter(|(key, _)| parked(key)) else {
+    let Some((key, bytes)) = rows.into_iter().next().filter(|(key, _)| is_parked(key, session)) else {
         return Ok(None);
     };
     let row: ParkedRow = crate::codec::decode_row(&bytes, "parked")?;
@@ -158,7 +155,8 @@ pub(super) fn other_user(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) ->
         }
     }
     let mut all = ctx.tx.scan_prefix(Table::Parked, session.as_bytes(), limits::PARKED)?;
-    all.retain(|(key, _)| key.get(16).is_some_and(|class| *class <= RECEIPTS));
+    // The device's own were looked at.
+    all.retain(|(key, _)| is_parked(key, session) && !key.get(17..).is_some_and(|key| key.starts_with(device.as_bytes())));
     other_in(ctx, &mut asked, all)
 }
 
@@ -234,6 +232,11 @@ pub(crate) fn sessions(tx: &Tx<'_>) -> Result<Vec<SessionId>> {
         sessions.push(session);
         from = [session.as_bytes().as_slice(), &[0xff; 40]].concat();
     }
+}
+
+/// Whether a row waits for this session. Behind such rows lies what is kept for a newer version.
+fn is_parked(key: &[u8], session: SessionId) -> bool {
+    key.starts_with(session.as_bytes()) && key.get(16).is_some_and(|class| *class <= RECEIPTS)
 }
 
 /// session · class and device.

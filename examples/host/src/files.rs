@@ -64,12 +64,12 @@ impl Host {
             to.write(&place.location, piece.stored.start, stored).await
         };
         if let Some(last) = begun.last {
-            if place.begun {
-                // It was sealed, and perhaps never stored.
-                put(last).await?;
-            } else {
-                // What was uploaded is gone.
+            if place.stored < last.stored.start {
+                // Some of what was uploaded is gone.
                 self.run(move |engine, now| engine.attachments().restart(conversation, &begun.message, now)).await??;
+            } else if place.stored < last.stored.end {
+                // It was sealed, and not stored.
+                put(last).await?;
             }
         }
         while let Some(transfer) = up(self.run(ask).await??) {
@@ -103,16 +103,12 @@ impl Host {
         let begin = move |engine: &mut Engine, now| {
             let shown = engine.messages().get(conversation, &begun, now)?;
             engine.attachments().download(conversation, &begun, now)?;
-            Ok::<_, Error>(shown.content)
+            let last = engine.attachments().transfer(conversation, &begun)?.and_then(|transfer| transfer.last);
+            Ok::<_, Error>((shown.content, last))
         };
-        let MessageContent::Attachment(attachment) = self.run(begin).await?? else { return Err(FileError::NotThere) };
+        let (content, last) = self.run(begin).await??;
+        let MessageContent::Attachment(attachment) = content else { return Err(FileError::NotThere) };
         let location = attachment.location.ok_or(FileError::NotThere)?;
-        let transfer = async || {
-            let asked = message.clone();
-            self.run(move |engine, _| engine.attachments().transfer(conversation, &asked))
-                .await?
-                .map_err(FileError::from)
-        };
         let get = async |piece: Piece| {
             let stored = from.read(&location, piece.stored).await?;
             let opened = message.clone();
@@ -122,12 +118,13 @@ impl Host {
             let bytes = self.run(open).await??;
             write(path, piece.file.start, &bytes)
         };
-        if let Some(last) = transfer().await?.and_then(|transfer| transfer.last) {
+        if let Some(last) = last {
             // It was opened, and perhaps never written.
             get(last).await?;
         }
         loop {
-            let transfer = transfer().await?;
+            let asked = message.clone();
+            let transfer = self.run(move |engine, _| engine.attachments().transfer(conversation, &asked)).await??;
             progress(transfer.as_ref().map_or(attachment.size, |transfer| transfer.done));
             let Some(piece) = transfer.and_then(|transfer| transfer.next) else { return Ok(()) };
             get(piece).await?;

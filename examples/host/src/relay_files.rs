@@ -109,9 +109,9 @@ impl Storage for RelayFiles {
     async fn place(&self, name: &str, size: u64) -> Result<Place, FileError> {
         let begun = self.uploads.begun().get(name).copied();
         if let Some(blob) = begun
-            && self.offset(blob).await?.is_some()
+            && let Some(stored) = self.offset(blob).await?
         {
-            return Ok(Place { location: location(blob)?, begun: true });
+            return Ok(Place { location: location(blob)?, stored });
         }
         let mut pauses = PAUSES.into_iter();
         let blob = loop {
@@ -121,7 +121,7 @@ impl Storage for RelayFiles {
             }
         };
         self.uploads.begun().insert(name.to_owned(), blob);
-        Ok(Place { location: location(blob)?, begun: false })
+        Ok(Place { location: location(blob)?, stored: 0 })
     }
 
     async fn write(&self, location: &Location, start: u64, bytes: Vec<u8>) -> Result<(), FileError> {

@@ -37,8 +37,8 @@ pub trait Storage: Sync {
 pub struct Place {
     /// What the message will say.
     pub location: Location,
-    /// Whether what was uploaded before is still there.
-    pub begun: bool,
+    /// How many of its bytes are stored there.
+    pub stored: u64,
 }
 
 /// Why a file did not go or come.
@@ -94,8 +94,8 @@ impl Folder {
 
 impl Storage for Folder {
     async fn place(&self, name: &str, _size: u64) -> Result<Place, FileError> {
-        let begun = self.object(name)?.exists();
-        Ok(Place { location: Location::new(name).ok_or(FileError::Elsewhere)?, begun })
+        let stored = std::fs::metadata(self.object(name)?).map_or(0, |file| file.len());
+        Ok(Place { location: Location::new(name).ok_or(FileError::Elsewhere)?, stored })
     }
 
     async fn write(&self, location: &Location, start: u64, bytes: Vec<u8>) -> Result<(), FileError> {

@@ -33,6 +33,7 @@ from ._native.undertone_ffi import (
     Message,
     MessageRef,
     Output,
+    Piece,
     Progress,
     Request,
     Store,
@@ -456,37 +457,39 @@ class Undertone:
         blobs = self._need_blobs()
         reference = MessageRef(author=self.user, id=message)
         name = f"{self.device}-{message}"
-        first = True
-        while True:
-            transfer = await self.attachments.transfer(conversation, reference)
-            if transfer is None or transfer.way != Way.UP:
-                return
-            # The last piece was sealed, and perhaps never stored: who goes on does it again.
-            piece = (transfer.last if first else None) or transfer.next
-            first = False
-            if piece is None:
-                await self.attachments.finish(conversation, message, await blobs.location(name))
-                return
+
+        async def put(piece: Piece) -> None:
             stored = await self.attachments.seal_from_path(conversation, message, piece.number, str(path))
             await blobs.put(name, piece.stored.start, stored)
+
+        transfer = await self.attachments.transfer(conversation, reference)
+        # The last piece was sealed, and perhaps never stored: who goes on does it again.
+        if transfer is not None and transfer.way == Way.UP and transfer.last is not None:
+            await put(transfer.last)
+        while transfer is not None and transfer.way == Way.UP:
+            if transfer.next is None:
+                await self.attachments.finish(conversation, message, await blobs.location(name))
+                return
+            await put(transfer.next)
+            transfer = await self.attachments.transfer(conversation, reference)
 
     async def save_file(self, conversation: ConversationId, message: MessageRef, path: Union[str, Path]) -> None:
         """Downloads the file of a message to ``path``, or goes on with it."""
         blobs = self._need_blobs()
         shown: Any = (await self.messages.get(conversation, message)).content
         await self.attachments.download(conversation, message)
-        first = True
-        while True:
-            transfer = await self.attachments.transfer(conversation, message)
-            if transfer is None:
-                return
-            # The last piece was opened, and perhaps never written.
-            piece = (transfer.last if first else None) or transfer.next
-            first = False
-            if piece is None:
-                return
+
+        async def get(piece: Piece) -> None:
             stored = await blobs.get(shown.attachment.location, piece.stored.start, piece.stored.end)
             await self.attachments.open_to_path(conversation, message, piece.number, stored, str(path))
+
+        transfer = await self.attachments.transfer(conversation, message)
+        # The last piece was opened, and perhaps never written.
+        if transfer is not None and transfer.last is not None:
+            await get(transfer.last)
+        while transfer is not None and transfer.next is not None:
+            await get(transfer.next)
+            transfer = await self.attachments.transfer(conversation, message)
 
     def _need_blobs(self) -> Blobs:
         if self._blobs is None:

@@ -18,20 +18,23 @@ extension Undertone {
         let blobs = try needBlobs()
         let name = "\(device.hex)-\(message.hex)"
         let reference = MessageRef(author: user, id: message)
-        var first = true
-        while let transfer = try await attachments.transfer(conversation: conversation, message: reference),
-            transfer.way == .up
-        {
-            // The last piece was sealed, and perhaps never stored: who goes on does it again.
-            let again = first ? transfer.last : nil
-            first = false
-            guard let piece = again ?? transfer.next else {
-                let location = try await blobs.location(name)
-                return try await attachments.finish(conversation: conversation, id: message, location: location)
-            }
+        func put(_ piece: Piece) async throws {
             let stored = try await attachments.sealFromPath(
                 conversation: conversation, id: message, piece: piece.number, path: path)
             try await blobs.put(name, start: piece.stored.start, data: stored)
+        }
+        var transfer = try await attachments.transfer(conversation: conversation, message: reference)
+        // The last piece was sealed, and perhaps never stored: who goes on does it again.
+        if let begun = transfer, begun.way == .up, let last = begun.last {
+            try await put(last)
+        }
+        while let begun = transfer, begun.way == .up {
+            guard let piece = begun.next else {
+                let location = try await blobs.location(name)
+                return try await attachments.finish(conversation: conversation, id: message, location: location)
+            }
+            try await put(piece)
+            transfer = try await attachments.transfer(conversation: conversation, message: reference)
         }
     }
 
@@ -41,15 +44,17 @@ extension Undertone {
         let content = try await messages.get(conversation: conversation, message: message).content
         try await attachments.download(conversation: conversation, message: message)
         guard case .attachment(let attachment) = content, let location = attachment.location else { return }
-        var first = true
-        while let transfer = try await attachments.transfer(conversation: conversation, message: message) {
-            // The last piece was opened, and perhaps never written.
-            let again = first ? transfer.last : nil
-            first = false
-            guard let piece = again ?? transfer.next else { return }
+        func get(_ piece: Piece) async throws {
             let stored = try await blobs.get(location, start: piece.stored.start, end: piece.stored.end)
             try await attachments.openToPath(
                 conversation: conversation, message: message, piece: piece.number, stored: stored, path: path)
+        }
+        // The last piece was opened, and perhaps never written.
+        if let last = try await attachments.transfer(conversation: conversation, message: message)?.last {
+            try await get(last)
+        }
+        while let piece = try await attachments.transfer(conversation: conversation, message: message)?.next {
+            try await get(piece)
         }
     }
 

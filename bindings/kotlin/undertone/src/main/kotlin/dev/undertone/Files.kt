@@ -13,16 +13,17 @@ internal class Files(
     suspend fun upload(conversation: ConversationId, message: MessageId, path: Path) {
         val blobs = blobs()
         val name = "${device.hex}-${message.hex}"
-        var first = true
-        while (true) {
-            val transfer = attachments.transfer(conversation, MessageRef(user, message)) ?: return
-            if (transfer.way != Way.UP) return
-            // The last piece was sealed, and perhaps never stored: who goes on does it again.
-            val again = if (first) transfer.last else null
-            first = false
-            val piece = again ?: transfer.next ?: return attachments.finish(conversation, message, blobs.location(name))
+        suspend fun transfer() =
+            attachments.transfer(conversation, MessageRef(user, message))?.takeIf { it.way == Way.UP }
+        suspend fun put(piece: Piece) {
             val stored = attachments.sealFromPath(conversation, message, piece.number, path.toString())
             blobs.put(name, piece.stored.start, stored)
+        }
+        // The last piece was sealed, and perhaps never stored: who goes on does it again.
+        transfer()?.last?.let { put(it) }
+        while (true) {
+            val transfer = transfer() ?: return
+            put(transfer.next ?: return attachments.finish(conversation, message, blobs.location(name)))
         }
     }
 
@@ -31,15 +32,14 @@ internal class Files(
         val content = messages.get(conversation, message).content
         attachments.download(conversation, message)
         val location = checkNotNull((content as? MessageContent.Attachment)?.attachment?.location) { "no file yet" }
-        var first = true
-        while (true) {
-            val transfer = attachments.transfer(conversation, message) ?: return
-            // The last piece was opened, and perhaps never written.
-            val again = if (first) transfer.last else null
-            first = false
-            val piece = again ?: transfer.next ?: return
+        suspend fun get(piece: Piece) {
             val stored = blobs.get(location, piece.stored.start, piece.stored.end)
             attachments.openToPath(conversation, message, piece.number, stored, path.toString())
+        }
+        // The last piece was opened, and perhaps never written.
+        attachments.transfer(conversation, message)?.last?.let { get(it) }
+        while (true) {
+            get(attachments.transfer(conversation, message)?.next ?: return)
         }
     }
 
