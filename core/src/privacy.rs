@@ -14,8 +14,9 @@ const ROW: &[u8] = b"privacy";
 /// What others are told of this user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Privacy {
-    /// Whether authors are told that their messages were read. Delivery is told in any case, and so is what both sides
-    /// must know for a message to go when it was read.
+    /// Whether authors are told that their messages were read: both when they are read and when the receipt goes out,
+    /// which may be later. Delivery is told in any case, and so is what both sides must know for a message to go when it
+    /// was read.
     pub read_receipts: bool,
     /// Whether others see that this user is typing, and this user that they are.
     pub typing: bool,

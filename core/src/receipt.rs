@@ -26,6 +26,8 @@ const CONFIRM_STEP: usize = 16;
 const TOLD: usize = limits::RECEIPT_BATCH / 2;
 /// What is left of long receipts stands under this.
 const REST: &[u8] = b"receipt rest";
+/// Where receipts wait, stands in the place of [`Mark::Read`] for what is told to this user's own devices only.
+const SECRET: u8 = 3;
 /// How long receipts wait for a session.
 const WAIT: u64 = 10 * SECOND;
 
@@ -44,7 +46,8 @@ pub(crate) struct Receipt {
     read: Vec<(UserId, Vec<MessageId>)>,
 }
 
-/// Notes that a message of another user is to be confirmed.
+/// Notes that a message of another user is to be confirmed. What was read while its author was not to know stays so, even
+/// if that is decided otherwise before the receipt goes out.
 pub(crate) fn owe(
     ctx: &mut Ctx<'_>,
     conversation: ConversationId,
@@ -52,14 +55,23 @@ pub(crate) fn owe(
     author: &UserId,
     id: MessageId,
 ) -> Result<()> {
-    ctx.tx.put_row(Table::Receipt, key(conversation, mark, author, id), &(conversation, author, id))?;
+    let waits_as = if mark == Mark::Read && !tells_reading(ctx, author)? { SECRET } else { mark as u8 };
+    ctx.tx.put_row(Table::Receipt, key(conversation, waits_as, author, id), &(conversation, author, id))?;
     if mark == Mark::Read {
-        ctx.tx.delete(Table::Receipt, &key(conversation, Mark::Delivered, author, id));
+        ctx.tx.delete(Table::Receipt, &key(conversation, Mark::Delivered as u8, author, id));
     }
     if !ctx.memory.receipts.contains_key(&conversation) {
         ctx.tx.effect(Effect::Receipts(conversation, Some(ctx.now.plus(limits::RECEIPT_DELAY))));
     }
     Ok(())
+}
+
+/// Whether an author is told, by what is decided now, that a message was read.
+fn tells_reading(ctx: &Ctx<'_>, author: &UserId) -> Result<bool> {
+    let told = privacy::load(&ctx.tx)?.read_receipts;
+    #[cfg(feature = "sabotage")]
+    let told = told || ctx.config.sabotaged(crate::sabotage::Sabotage::ReadingTold);
+    Ok(told && !person::is_blocked(ctx, author)?)
 }
 
 /// Receipts that are due.
@@ -92,13 +104,10 @@ pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Resul
     }
     let mut receipt = Receipt::default();
     let mut own = Vec::new();
-    let told = privacy::load(&ctx.tx)?.read_receipts;
-    #[cfg(feature = "sabotage")]
-    let told = told || ctx.config.sabotaged(crate::sabotage::Sabotage::ReadingTold);
     for ((mark, author), ids) in marks {
-        if mark != Mark::Read as u8 {
+        if mark == Mark::Delivered as u8 {
             receipt.delivered.push((author, ids));
-        } else if told && !person::is_blocked(ctx, &author)? {
+        } else if mark == Mark::Read as u8 && tells_reading(ctx, &author)? {
             receipt.read.push((author, ids));
         } else {
             // What takes the place of the mark that it was read: it was delivered in any case.
@@ -318,9 +327,9 @@ pub(crate) fn conversation_of(bytes: &[u8]) -> Result<ConversationId> {
 }
 
 /// conversation · mark · message · hash of author.
-fn key(conversation: ConversationId, mark: Mark, author: &UserId, id: MessageId) -> Vec<u8> {
+fn key(conversation: ConversationId, mark: u8, author: &UserId, id: MessageId) -> Vec<u8> {
     let mut key = conversation.as_bytes().to_vec();
-    key.push(mark as u8);
+    key.push(mark);
     key.extend_from_slice(id.as_bytes());
     key.extend_from_slice(&short_hash(author));
     key

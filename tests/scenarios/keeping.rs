@@ -209,6 +209,33 @@ fn with_receipts_off_reading_is_told_to_own_devices_only() {
     world.check();
 }
 
+// R23
+#[test]
+fn what_was_read_with_receipts_off_or_from_somebody_blocked_is_not_told_later() {
+    for blocked in [false, true] {
+        let (mut world, ann, bea, tablet, talk) = three_devices(7);
+        let user = world.user(ann);
+        let keep_quiet = |world: &mut World, quiet: bool| {
+            let settings = Privacy { read_receipts: !quiet, ..Privacy::default() };
+            world
+                .call(bea, |engine, now| match blocked {
+                    true => engine.privacy().block(&user, quiet, now),
+                    false => engine.privacy().set(settings, now),
+                })
+                .unwrap();
+        };
+        world.disconnect(bea);
+        keep_quiet(&mut world, true);
+        world.read_all(bea, talk);
+        keep_quiet(&mut world, false);
+        world.connect(bea);
+        world.settle();
+        assert_eq!(world.unread(tablet, talk), 0, "this user has read it");
+        assert!(states(&mut world, ann, talk).iter().all(|state| *state == SendState::Delivered), "{blocked}");
+        world.check();
+    }
+}
+
 // R44
 #[test]
 fn a_display_name_is_cleaned_shown_and_never_sent() {

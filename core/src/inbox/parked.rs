@@ -156,7 +156,9 @@ pub(super) fn other_user(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) ->
     }
     let mut all = ctx.tx.scan_prefix(Table::Parked, session.as_bytes(), limits::PARKED)?;
     // The device's own were looked at.
-    all.retain(|(key, _)| is_parked(key, session) && !key.get(17..).is_some_and(|key| key.starts_with(device.as_bytes())));
+    all.retain(|(key, _)| {
+        is_parked(key, session) && !key.get(17..).is_some_and(|key| key.starts_with(device.as_bytes()))
+    });
     other_in(ctx, &mut asked, all)
 }
 

@@ -23,9 +23,7 @@ pub(super) fn decide(sim: &mut Sim) {
         Done::Maybe(_) => false,
         Done::Refused => return,
     };
-    let before = sim.model.discretions.get(&user).and_then(|decided| decided.told_from);
-    let told_from = if settings.read_receipts { Some(sim.world.now) } else { before };
-    sim.model.discretions.insert(user, Discretion { device: ix, settings, sure, told_from });
+    sim.model.discretions.insert(user, Discretion { device: ix, settings, sure });
     if !sure {
         sim.model.doubts.entry(ix).or_default().push(Doubt::Discretion);
     }

@@ -55,7 +55,7 @@ pub(super) fn outcome(sim: &mut Sim, ix: DeviceIx, messages: &[Message]) {
         let exempt = someone_lost(sim, line.pair) || sim.model.standing[&ix] != Standing::Founder;
         // Whom one blocks is told nothing of reading, and what they say of it is not heard.
         let silent = sim.model.ever_blocked(line.pair) || sim.model.discretions.contains_key(&reader);
-        let quiet = sim.model.is_kept_quiet(line);
+        let quiet = Model::is_kept_quiet(line);
         sim.tally.seen("read in secret", u64::from(quiet));
         let wrong = match message.state {
             SendState::Read => !read || quiet,

@@ -1,9 +1,8 @@
 //! What users tell others of themselves.
 
 use undertone::privacy::Privacy;
-use undertone::time::Time;
 
-use super::{Line, Model, Reading, UserIx};
+use super::{Line, Model, UserIx};
 use crate::sim::world::DeviceIx;
 
 /// What a user decided of that.
@@ -13,9 +12,6 @@ pub struct Discretion {
     pub settings: Privacy,
     /// Whether its engine has not died over it.
     pub sure: bool,
-    /// When it was last decided that reading be told, if ever: what has been read by then and is not yet told is told as
-    /// well.
-    pub told_from: Option<Time>,
 }
 
 impl Model {
@@ -25,11 +21,8 @@ impl Model {
         (decided.sure && decided.device == ix).then_some(decided.settings)
     }
 
-    /// Whether its author must not learn that a line was read: whoever read it kept that to oneself, and does so still.
-    pub fn is_kept_quiet(&self, line: &Line) -> bool {
-        let reader = Model::other(line.pair, line.author);
-        let told_from = self.discretions.get(&reader).and_then(|decided| decided.told_from);
-        let quiet = |read: &Reading| read.quiet && told_from.is_none_or(|at| at < read.world);
-        !line.terms.by_reading() && !line.reads.is_empty() && line.reads.iter().all(quiet)
+    /// Whether its author must not learn that a line was read: whoever read it kept that to oneself.
+    pub fn is_kept_quiet(line: &Line) -> bool {
+        !line.terms.by_reading() && !line.reads.is_empty() && line.reads.iter().all(|read| read.quiet)
     }
 }
