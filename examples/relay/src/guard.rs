@@ -153,6 +153,16 @@ impl Guard {
     }
 }
 
+/// For who wants to know beforehand.
+impl Guard {
+    /// Whether [`Guard::may_send`] would say yes.
+    pub(crate) fn would_take(&self, device: DeviceId, user: &UserId, from: Option<Network>, now: Time) -> bool {
+        self.device_frames.has(&device, 1, now)
+            && self.user_frames.has(user, 1, now)
+            && from.is_none_or(|from| self.address_frames.has(&from, 1, now))
+    }
+}
+
 /// What an input took.
 #[derive(Default)]
 pub(crate) struct Taken {

@@ -138,12 +138,12 @@ impl<S: RelayStore> Gateway<S> {
             }
             State::Challenged { challenge, .. } => {
                 let (challenge, from) = (*challenge, *from);
-                match Up::decode(bytes) {
+                match Up::decode_login(bytes) {
                     Ok(Up::Login { certificate, signature }) => {
                         self.log_in(connection, from, &challenge, (&certificate, &signature), now)?;
                     }
-                    Ok(_) => self.close(connection, CloseReason::Malformed),
-                    Err(error) => self.close(connection, no_frame(error)),
+                    Ok(_) => self.no_login(connection, from, CloseReason::Malformed, now),
+                    Err(error) => self.no_login(connection, from, no_frame(error), now),
                 }
             }
         }
@@ -223,6 +223,12 @@ impl<S: RelayStore> Gateway<S> {
             Err(Fault::Store(error)) => return Err(error),
         }
         Ok(())
+    }
+
+    /// What came is no login: that counts as one that was refused, or trying would be cheaper with nonsense.
+    fn no_login(&mut self, connection: ConnectionId, from: Option<Network>, why: CloseReason, now: Time) {
+        self.guard.refused(from, now);
+        self.close(connection, why);
     }
 
     /// The device has proved who it is.

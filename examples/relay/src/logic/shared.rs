@@ -9,7 +9,7 @@ use undertone::id::{DeviceId, UserId};
 use undertone::time::Time;
 
 use super::row::MailRow;
-use super::{Desk, Output, Relay, mailbox};
+use super::{Desk, Limits, Output, Relay, mailbox, submit};
 use crate::answer::{Delivery, DeliveryId};
 use crate::store::RelayStore;
 
@@ -74,6 +74,28 @@ impl<S: RelayStore> Relay<S> {
         user_bytes.give_back(aftermath.user_bytes);
         claims.give_back(aftermath.claims);
         uploads.give_back(aftermath.uploads);
+    }
+
+    /// How much is allowed.
+    pub fn limits(&self) -> &Limits {
+        &self.desk.config.limits
+    }
+
+    /// Whether a device may ask so much now, as far as buckets say.
+    pub fn affords(&self, device: &DeviceId, user: &UserId, inputs: u64, now: Time) -> bool {
+        self.desk.inputs.has(device, inputs, now) && self.desk.user_inputs.has(user, inputs, now)
+    }
+
+    /// Whether a bundle is one, and its sender has room for it, as far as buckets say.
+    pub fn affords_bundle(&self, device: &DeviceId, user: &UserId, bundle: &[Vec<u8>], now: Time) -> bool {
+        let Ok(pieces) = submit::read(*device, bundle) else { return false };
+        let (inputs, bytes) = (pieces.len() as u64, submit::bytes_of(&pieces));
+        let has_inputs = if submit::is_ephemeral(&pieces) {
+            self.desk.ephemeral.has(device, 1, now) && self.desk.user_inputs.has(user, 1, now)
+        } else {
+            self.affords(device, user, inputs, now)
+        };
+        has_inputs && self.desk.bytes.has(device, bytes, now) && self.desk.user_bytes.has(user, bytes, now)
     }
 
     /// Another relay has accepted something at that time: what this one accepts is later.

@@ -64,7 +64,7 @@ impl Desk {
     ) -> Result<TransmitResult, Fault> {
         let pieces = read(from, bundle)?;
         if let [piece] = pieces.as_slice()
-            && piece.envelope.kind == EnvelopeKind::Ephemeral
+            && is_ephemeral(&pieces)
         {
             return self.pass_on(tx, piece, now);
         }
@@ -87,7 +87,7 @@ impl Desk {
 
     /// Takes what the bundle costs out of the sender's buckets. Returns its bytes, once for every recipient.
     fn charge(&mut self, from: DeviceId, pieces: &[Piece<'_>], now: Time) -> Result<u64, Fault> {
-        let bytes = pieces.iter().map(|p| p.bytes.len() as u64 * p.envelope.recipients.len().max(1) as u64).sum();
+        let bytes = bytes_of(pieces);
         let affordable = self.inputs.take(from, pieces.len() as u64, now) && self.bytes.take(from, bytes, now);
         if affordable { Ok(bytes) } else { Err(RefusedReason::RateLimited.into()) }
     }
@@ -157,8 +157,18 @@ pub(super) fn last_at(tx: &Tx<'_>) -> Result<Time, StoreError> {
 }
 
 /// Reads a bundle and checks what holds of every bundle: one sender, who is the caller; one session; at most one
+/// Whether it is a word of the moment. Those go alone.
+pub(super) fn is_ephemeral(pieces: &[Piece<'_>]) -> bool {
+    matches!(pieces, [piece] if piece.envelope.kind == EnvelopeKind::Ephemeral)
+}
+
+/// Bytes of a bundle, once for every recipient.
+pub(super) fn bytes_of(pieces: &[Piece<'_>]) -> u64 {
+    pieces.iter().map(|piece| piece.bytes.len() as u64 * piece.envelope.recipients.len().max(1) as u64).sum()
+}
+
 /// commit; several envelopes only as a commit with its welcomes.
-fn read(from: DeviceId, bundle: &[Vec<u8>]) -> Result<Vec<Piece<'_>>, Fault> {
+pub(super) fn read(from: DeviceId, bundle: &[Vec<u8>]) -> Result<Vec<Piece<'_>>, Fault> {
     if bundle.is_empty() {
         return Err(RefusedReason::Malformed.into());
     }
