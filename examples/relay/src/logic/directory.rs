@@ -62,7 +62,7 @@ impl<S: RelayStore> Relay<S> {
                 return Err(RefusedReason::TooLarge.into());
             }
             packages.iter().map(Vec::as_slice).chain(last_resort).try_for_each(check_package)?;
-            desk.list(tx, &caller, &row)?;
+            desk.list(tx, &caller, &row, now)?;
             desk.see(now, || Sight::publish(caller, packages.len(), last_resort.is_some()));
             if replace {
                 withdraw(tx, &caller, packages)?;
@@ -141,17 +141,35 @@ impl Desk {
     }
 
     /// Lists a device with its first key packages, and tells those who talk with its user.
-    fn list(&mut self, tx: &mut Tx<'_>, device: &DeviceId, row: &DeviceRow) -> Result<(), Fault> {
+    fn list(&mut self, tx: &mut Tx<'_>, device: &DeviceId, row: &DeviceRow, now: Time) -> Result<(), Fault> {
         let key = row::user_device_key(&row.user, device);
         if tx.contains(Table::UserDevice, &key)? {
             return Ok(());
         }
-        if devices_of(tx, &row.user)?.len() >= self.config.limits.devices {
-            return Err(RefusedReason::TooLarge.into());
-        }
+        let listed = devices_of(tx, &row.user)?;
+        // Who talked with a device that makes room is told as well.
         notice::announce(tx, self, device, &row.user)?;
+        if listed.len() >= self.config.limits.devices {
+            self.make_room(tx, &row.user, &listed, now)?;
+        }
         tx.put(Table::UserDevice, key, Vec::new());
         Ok(())
+    }
+
+    /// Takes out those of a user's devices that are revoked or expired, for nobody else does: or who installs anew often
+    /// enough could never be listed again. One that comes back with a new certificate has no key packages here any more,
+    /// so that it publishes, and is listed again.
+    fn make_room(&self, tx: &mut Tx<'_>, user: &UserId, listed: &[DeviceId], now: Time) -> Result<(), Fault> {
+        let mut left = 0;
+        for device in listed {
+            if row::device(tx, device)?.is_some_and(|row| self.standing(&row, now).is_ok()) {
+                left += 1;
+                continue;
+            }
+            tx.delete(Table::UserDevice, row::user_device_key(user, device));
+            withdraw(tx, device, &[])?;
+        }
+        if left < self.config.limits.devices { Ok(()) } else { Err(RefusedReason::TooLarge.into()) }
     }
 
     fn add_packages(

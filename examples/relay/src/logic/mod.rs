@@ -83,7 +83,7 @@ pub struct Limits {
     pub mailbox: u64,
     /// Key packages kept of one device.
     pub key_packages: usize,
-    /// Devices of one user that the directory lists.
+    /// Devices of one user that the directory lists, revoked and expired ones not counted.
     pub devices: usize,
     /// How long an envelope waits at most.
     pub mailbox_age: u64,
