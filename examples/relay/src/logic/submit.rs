@@ -106,7 +106,7 @@ impl Desk {
         admission.write(tx, now, self.config.limits.tag_age)?;
         for (index, piece) in pieces.iter().enumerate() {
             let index = u8::try_from(index).unwrap_or(u8::MAX);
-            self.keep_piece(tx, piece, index, at, now)?;
+            self.keep_piece(tx, piece, index, admission, at, now)?;
         }
         self.count_sequence(tx, pieces)?;
         self.see_accepted(pieces, at);
@@ -118,6 +118,7 @@ impl Desk {
         tx: &mut Tx<'_>,
         piece: &Piece<'_>,
         index: u8,
+        admission: &Admission,
         at: Time,
         now: Time,
     ) -> Result<(), StoreError> {
@@ -136,7 +137,7 @@ impl Desk {
             frank::mark(&self.frank_key, &franked)
         });
         let mail = MailRow { at, frank, envelope: piece.bytes.to_vec() };
-        mailbox::post(tx, self, envelope, mail, index, now)
+        mailbox::post(tx, self, envelope, mail, index, (admission.from, &admission.full), now)
     }
 
     /// Keeps the highest sequence, so that a restored copy of the device notices at login.
@@ -156,7 +157,6 @@ pub(super) fn last_at(tx: &Tx<'_>) -> Result<Time, StoreError> {
     Ok(Time::from_ms(u64::from_be_bytes(bytes)))
 }
 
-/// Reads a bundle and checks what holds of every bundle: one sender, who is the caller; one session; at most one
 /// Whether it is a word of the moment. Those go alone.
 pub(super) fn is_ephemeral(pieces: &[Piece<'_>]) -> bool {
     matches!(pieces, [piece] if piece.envelope.kind == EnvelopeKind::Ephemeral)
@@ -167,6 +167,7 @@ pub(super) fn bytes_of(pieces: &[Piece<'_>]) -> u64 {
     pieces.iter().map(|piece| piece.bytes.len() as u64 * piece.envelope.recipients.len().max(1) as u64).sum()
 }
 
+/// Reads a bundle and checks what holds of every bundle: one sender, who is the caller; one session; at most one
 /// commit; several envelopes only as a commit with its welcomes.
 pub(super) fn read(from: DeviceId, bundle: &[Vec<u8>]) -> Result<Vec<Piece<'_>>, Fault> {
     if bundle.is_empty() {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Op, RelayStore, Row, StoreError, Table};
 
 /// The schema that this relay writes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Rows in SQLite: WAL, `synchronous=FULL`. Batches gather in one transaction, which the barrier commits.
 pub struct SqliteStore {
