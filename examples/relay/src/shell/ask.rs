@@ -47,6 +47,14 @@ pub(crate) struct Standing {
 pub(crate) type Reply = Box<dyn FnOnce()>;
 
 impl Ask {
+    /// Whether its answer says what must be durable first. Of a look nobody is to make a flush each.
+    pub(crate) fn promises(&self) -> bool {
+        match self {
+            Ask::Standing(_) => false,
+            Ask::GoAway(_) | Ask::Blob(..) | Ask::Strays(..) => true,
+        }
+    }
+
     /// Does what is asked.
     pub(crate) fn put_to<S: RelayStore>(self, gateway: &mut Gateway<S>, now: Time) -> Result<Reply, StoreError> {
         Ok(match self {

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use futures_util::SinkExt;
+use tokio_tungstenite::tungstenite::Message;
 use undertone::authority::{Authority, EnrolmentRequest};
 use undertone::envelope::Envelope;
 use undertone::id::SessionId;
@@ -350,4 +352,32 @@ async fn a_slot_is_not_for_squatters() {
     };
     assert!(winner == ours);
     scene.end(&["refused", "reason=\"not_member\"", "reason=\"unknown_tag\""]).await;
+}
+
+#[tokio::test]
+async fn who_pings_without_end_is_disconnected() {
+    let mut scene = Scene::set("").await;
+    let mut e = Wire::log_in(&scene.process, &scene.eve).await;
+    for _ in 0..200 {
+        let _ = e.0.send(Message::Ping(Vec::new().into())).await;
+    }
+    assert!(e.next().await.is_none(), "the connection ends");
+    scene.is_unharmed().await;
+    scene.end(&["pings too often: ended"]).await;
+}
+
+#[tokio::test]
+async fn who_asks_whether_it_is_ready_is_counted_as_for_any_request() {
+    let mut scene = Scene::set("[limits]\naddress_requests = { burst = 3, per_minute = 1 }\n").await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(super::http::http(scene.process.address, ELSEWHERE, "GET", "/readyz", &[], b"").await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
+    for _ in 0..9 {
+        let answer = super::http::http(scene.process.metrics, HERE, "GET", "/readyz", &[], b"").await;
+        assert_eq!(answer.status, 200, "whoever watches it is not counted");
+    }
+    scene.is_unharmed().await;
+    scene.end(&[]).await;
 }
