@@ -1,11 +1,12 @@
 //! `undertone-relay`: the reference relay as a server. `--help` lists its flags.
 
+mod log;
 mod settings;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use settings::{Command, Format, Options};
+use settings::{Command, Options};
 use undertone_relay::shell::{ServeError, Server, serve};
 
 fn main() -> ExitCode {
@@ -20,11 +21,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(options.level).with_ansi(false);
-    match options.format {
-        Format::Text => log.init(),
-        Format::Json => log.json().flatten_event(true).init(),
-    }
+    log::begin(options.level, options.format);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
