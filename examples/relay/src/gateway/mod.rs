@@ -1,5 +1,6 @@
 //! Connections and frames around the relay's logic, sans-IO as well.
 
+mod cost;
 mod output;
 mod shared;
 
@@ -126,7 +127,7 @@ impl<S: RelayStore> Gateway<S> {
         let Some(Connection { from, state }) = self.connections.get(&connection) else { return Ok(()) };
         self.book.counts.frames_in += 1;
         match state {
-            State::LoggedIn { device, user } if !self.guard.may_send(*device, user, *from, now) => {
+            State::LoggedIn { device, user } if !self.guard.may_send(*device, user, *from, 1, now) => {
                 self.close(connection, CloseReason::RateLimited);
             }
             State::LoggedIn { device, .. } => {
@@ -261,7 +262,12 @@ impl<S: RelayStore> Gateway<S> {
                 self.close(connection, CloseReason::Malformed);
                 return Ok(());
             }
-            Up::Acknowledge { ids } => return self.relay.acknowledge(device, &ids),
+            Up::Acknowledge { ids } => {
+                if self.charge(connection, cost::of_acknowledgement(ids.len()), now) {
+                    self.relay.acknowledge(device, &ids)?;
+                }
+                return Ok(());
+            }
             Up::Transmit { id, bundle } => {
                 let result = self.relay.submit(device, &bundle, now)?;
                 self.book.transmitted(connection, &result);
@@ -295,7 +301,9 @@ impl<S: RelayStore> Gateway<S> {
         if let Down::RequestRefused { reason, .. } = &answer {
             self.book.refused(connection, *reason);
         }
-        self.send(connection, &answer);
+        let bytes = self.send(connection, &answer);
+        // Afterwards, for nobody knows it before. Who is ended by it has its answer.
+        self.charge(connection, cost::of_answer(bytes), now);
         Ok(())
     }
 
@@ -331,7 +339,7 @@ impl<S: RelayStore> Gateway<S> {
                 Output::RevocationsChanged { to } => (to, Down::RevocationsChanged),
             };
             match (self.devices.get(&to).copied(), frame) {
-                (Some(connection), frame) => self.send(connection, &frame),
+                (Some(connection), frame) => drop(self.send(connection, &frame)),
                 (None, Down::DirectoryChanged { user }) if self.relay.is_shared() => {
                     self.elsewhere(to, Tell::Directory(user));
                 }
@@ -340,15 +348,17 @@ impl<S: RelayStore> Gateway<S> {
         }
     }
 
-    fn send(&mut self, to: ConnectionId, frame: &Down) {
-        match frame.encode() {
-            Ok(frame) => {
-                self.book.counts.frames_out += 1;
-                self.outputs.push_back(GatewayOutput::Send { to, frame });
-            }
+    /// Sends a frame; its bytes.
+    fn send(&mut self, to: ConnectionId, frame: &Down) -> usize {
+        let Ok(frame) = frame.encode() else {
             // Nothing that the relay makes fails to encode; a connection with a gap in it would be worse than none.
-            Err(_) => self.end(to),
-        }
+            self.end(to);
+            return 0;
+        };
+        let bytes = frame.len();
+        self.book.counts.frames_out += 1;
+        self.outputs.push_back(GatewayOutput::Send { to, frame });
+        bytes
     }
 
     /// Says why, and ends a connection.

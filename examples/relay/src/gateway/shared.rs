@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use undertone::id::{DeviceId, UserId};
 use undertone::time::Time;
 
-use super::{Connection, ConnectionId, Gateway, GatewayOutput, State};
+use super::{Connection, ConnectionId, Gateway, GatewayOutput, State, cost};
 use crate::answer::Delivery;
 use crate::count::Book;
 use crate::frame::{CloseReason, Down, Up};
 use crate::guard::Taken;
-use crate::logic::{Aftermath, LOOK_UP_USERS};
+use crate::logic::{Aftermath, LOOK_UP_USERS, look_up_cost};
 use crate::store::{RelayStore, StoreError};
 
 /// What goes to whichever relay has a device, when several serve one platform.
@@ -84,14 +84,16 @@ impl<S: RelayStore> Gateway<S> {
             State::LoggedIn { device, user } => (device, user),
         };
         let most = self.relay.limits();
-        let may_ask = || self.relay.affords(device, user, 1, now);
-        self.guard.would_take(*device, user, *from, now)
+        let may_ask = |inputs| self.relay.affords(device, user, inputs, now);
+        self.guard.would_take(*device, user, *from, cost::of(frame), now)
             && match frame {
                 Up::Login { .. } => false,
                 Up::Transmit { bundle, .. } => self.relay.affords_bundle(device, user, bundle, now),
-                Up::LookUp { users, .. } => users.len() <= LOOK_UP_USERS && may_ask(),
-                Up::Publish { packages, .. } => packages.len() <= most.key_packages && may_ask(),
-                Up::Slot { .. } | Up::UploadToken { .. } => may_ask(),
+                Up::LookUp { users, key_packages, .. } => {
+                    users.len() <= LOOK_UP_USERS && may_ask(look_up_cost(users, *key_packages))
+                }
+                Up::Publish { packages, .. } => packages.len() <= most.key_packages && may_ask(1),
+                Up::Slot { .. } | Up::UploadToken { .. } => may_ask(1),
                 Up::Acknowledge { .. } | Up::Fetch { .. } | Up::Revocations { .. } => true,
             }
     }

@@ -33,9 +33,12 @@ impl<S: RelayStore> Relay<S> {
         now: Time,
     ) -> Result<Vec<DirectoryUser>, Fault> {
         self.input(|tx, desk| {
-            let row = desk.caller(tx, &caller, now)?;
             if users.len() > LOOK_UP_USERS {
                 return Err(RefusedReason::TooLarge.into());
+            }
+            let row = desk.caller(tx, &caller, cost(users, key_packages), now)?;
+            if key_packages {
+                desk.may_grow()?;
             }
             desk.see(now, || Sight::look_up(caller, users, key_packages));
             let distinct: BTreeSet<&UserId> = users.iter().collect();
@@ -57,7 +60,8 @@ impl<S: RelayStore> Relay<S> {
         now: Time,
     ) -> Result<usize, Fault> {
         self.input(|tx, desk| {
-            let row = desk.caller(tx, &caller, now)?;
+            let row = desk.caller(tx, &caller, 1, now)?;
+            desk.may_grow()?;
             if packages.len() > desk.config.limits.key_packages {
                 return Err(RefusedReason::TooLarge.into());
             }
@@ -73,6 +77,11 @@ impl<S: RelayStore> Relay<S> {
             desk.add_packages(tx, &caller, packages, now)
         })
     }
+}
+
+/// What a look-up costs in inputs. One for key packages writes a row for each user that there is none of.
+pub(crate) fn cost(users: &[UserId], key_packages: bool) -> u64 {
+    if key_packages { users.len().max(1) as u64 } else { 1 }
 }
 
 /// How many ordinary key packages a device has in the directory.

@@ -21,6 +21,7 @@ pub struct Aftermath {
     bytes: Vec<(DeviceId, u64)>,
     user_inputs: Vec<(UserId, u64)>,
     user_bytes: Vec<(UserId, u64)>,
+    commits: Vec<(DeviceId, u64)>,
     claims: Vec<((DeviceId, DeviceId), u64)>,
     uploads: Vec<(UserId, u64)>,
 }
@@ -29,13 +30,15 @@ impl<S: RelayStore> Relay<S> {
     /// Serves a platform together with other relays from now on: what is filed is told by
     /// whoever keeps the rows ([`Relay::arrived`]), and what inputs take is noted, to be given back when they are lost.
     pub fn share(&mut self) {
-        let Desk { shared, inputs, ephemeral, bytes, user_inputs, user_bytes, claims, uploads, .. } = &mut self.desk;
+        let Desk { shared, inputs, ephemeral, bytes, user_inputs, user_bytes, commits, claims, uploads, .. } =
+            &mut self.desk;
         *shared = true;
         inputs.note_taken();
         ephemeral.note_taken();
         bytes.note_taken();
         user_inputs.note_taken();
         user_bytes.note_taken();
+        commits.note_taken();
         claims.note_taken();
         uploads.note_taken();
     }
@@ -52,13 +55,14 @@ impl<S: RelayStore> Relay<S> {
 
     /// What the inputs since the last time took.
     pub fn aftermath(&mut self) -> Aftermath {
-        let Desk { inputs, ephemeral, bytes, user_inputs, user_bytes, claims, uploads, .. } = &mut self.desk;
+        let Desk { inputs, ephemeral, bytes, user_inputs, user_bytes, commits, claims, uploads, .. } = &mut self.desk;
         Aftermath {
             inputs: inputs.taken(),
             ephemeral: ephemeral.taken(),
             bytes: bytes.taken(),
             user_inputs: user_inputs.taken(),
             user_bytes: user_bytes.taken(),
+            commits: commits.taken(),
             claims: claims.taken(),
             uploads: uploads.taken(),
         }
@@ -66,12 +70,13 @@ impl<S: RelayStore> Relay<S> {
 
     /// Gives back what inputs took that came to nothing.
     pub fn undo(&mut self, aftermath: Aftermath) {
-        let Desk { inputs, ephemeral, bytes, user_inputs, user_bytes, claims, uploads, .. } = &mut self.desk;
+        let Desk { inputs, ephemeral, bytes, user_inputs, user_bytes, commits, claims, uploads, .. } = &mut self.desk;
         inputs.give_back(aftermath.inputs);
         ephemeral.give_back(aftermath.ephemeral);
         bytes.give_back(aftermath.bytes);
         user_inputs.give_back(aftermath.user_inputs);
         user_bytes.give_back(aftermath.user_bytes);
+        commits.give_back(aftermath.commits);
         claims.give_back(aftermath.claims);
         uploads.give_back(aftermath.uploads);
     }

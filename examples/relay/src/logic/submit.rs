@@ -47,7 +47,7 @@ impl<S: RelayStore> Relay<S> {
     /// [`RefusedReason`], or any [`StoreError`].
     pub fn slot(&mut self, caller: DeviceId, name: &SlotName, now: Time) -> Result<Option<SlotHolder>, Fault> {
         self.input(|tx, desk| {
-            desk.caller(tx, &caller, now)?;
+            desk.caller(tx, &caller, 1, now)?;
             let held: Option<SlotRow> = tx.read(Table::Slot, name.as_bytes())?;
             Ok(held.map(|held| SlotHolder { winner: held.envelope, at: held.at }))
         })
@@ -71,6 +71,7 @@ impl Desk {
         if let Some(at) = repeat_of(tx, &pieces)? {
             return Ok(TransmitResult::Accepted { at });
         }
+        self.may_grow()?;
         let bytes = self.charge(from, &pieces, now)?;
         let sender = row::device(tx, &from)?.ok_or(RefusedReason::NotMember)?;
         self.standing(&sender, now)?;
@@ -88,7 +89,11 @@ impl Desk {
     /// Takes what the bundle costs out of the sender's buckets. Returns its bytes, once for every recipient.
     fn charge(&mut self, from: DeviceId, pieces: &[Piece<'_>], now: Time) -> Result<u64, Fault> {
         let bytes = bytes_of(pieces);
-        let affordable = self.inputs.take(from, pieces.len() as u64, now) && self.bytes.take(from, bytes, now);
+        let kept =
+            pieces.iter().filter(|piece| piece.envelope.slot.is_some()).map(|piece| piece.bytes.len() as u64).sum();
+        let affordable = self.inputs.take(from, pieces.len() as u64, now)
+            && self.bytes.take(from, bytes, now)
+            && (kept == 0 || self.commits.take(from, kept, now));
         if affordable { Ok(bytes) } else { Err(RefusedReason::RateLimited.into()) }
     }
 

@@ -112,7 +112,7 @@ pub(crate) async fn run(hub: Arc<Hub>, mut queue: mpsc::Receiver<Input>) -> Resu
 fn put(hub: &Hub, ask: Ask) {
     match ask {
         Ask::Standing(answer) => {
-            let _ = answer.send(Standing { counts: hub.gateway.lock().counts(), blob_bytes: 0 });
+            let _ = answer.send(Standing { counts: hub.gateway.lock().counts(), blob_bytes: 0, store_bytes: 0 });
         }
         Ask::GoAway(answer) => {
             hub.with(Gateway::shut_down);

@@ -145,9 +145,11 @@ section! {
         device_inputs: RateSetting = Limits::default().inputs.into(),
         device_bytes: RateSetting = Limits::default().bytes.into(),
         device_ephemeral: RateSetting = Limits::default().ephemeral.into(),
+        device_commit_bytes: RateSetting = Limits::default().commits.into(),
         device_claims: RateSetting = Limits::default().claims.into(),
         mailbox: u64 = Limits::default().mailbox,
         key_packages: usize = Limits::default().key_packages,
+        store_bytes: u64 = Limits::default().store,
         mailbox_age_days: u64 = Limits::default().mailbox_age / DAY,
         seen_age_days: u64 = Limits::default().seen_age / DAY,
         slot_age_days: u64 = Limits::default().slot_age / DAY,
@@ -265,6 +267,7 @@ impl LimitsSection {
             bytes: self.device_bytes.into(),
             user_inputs: self.user_inputs.into(),
             user_bytes: self.user_bytes.into(),
+            commits: self.device_commit_bytes.into(),
             claims: self.device_claims.into(),
             mailbox: self.mailbox,
             key_packages: self.key_packages,
@@ -273,6 +276,7 @@ impl LimitsSection {
             seen_age: self.seen_age_days.saturating_mul(DAY),
             slot_age: self.slot_age_days.saturating_mul(DAY),
             tag_age: self.tag_age_days.saturating_mul(DAY),
+            store: self.store_bytes,
             blobs: blobs.limits(),
         })
     }

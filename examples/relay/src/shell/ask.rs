@@ -41,6 +41,7 @@ pub(crate) enum BlobAsk {
 pub(crate) struct Standing {
     pub(crate) counts: Counts,
     pub(crate) blob_bytes: u64,
+    pub(crate) store_bytes: u64,
 }
 
 /// Gives an answer, once what it says is durable.
@@ -59,7 +60,8 @@ impl Ask {
     pub(crate) fn put_to<S: RelayStore>(self, gateway: &mut Gateway<S>, now: Time) -> Result<Reply, StoreError> {
         Ok(match self {
             Ask::Standing(answer) => {
-                let standing = Standing { counts: gateway.counts(), blob_bytes: gateway.relay().blob_bytes()? };
+                let (blob_bytes, store_bytes) = (gateway.relay().blob_bytes()?, gateway.relay().store_bytes()?);
+                let standing = Standing { counts: gateway.counts(), blob_bytes, store_bytes };
                 reply(answer, standing)
             }
             Ask::GoAway(answer) => {

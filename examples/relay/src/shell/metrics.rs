@@ -42,6 +42,7 @@ pub(super) fn text(standing: &Standing, shared: &Shared) -> String {
     out.gauge("connections", "WebSockets of devices, logged in or not.", counts.connections);
     out.gauge("devices", "Devices that are logged in.", counts.logged_in);
     out.gauge("blob_bytes", "Bytes of blobs, those being uploaded included.", standing.blob_bytes);
+    out.gauge("store_bytes", "Bytes of all rows, 0 if they are kept elsewhere.", standing.store_bytes);
     out.counter("tcp_connections_refused_total", "Connections for which there was no room.", no_room);
     out.counter("logins_total", "Logins that were let in.", counts.logins);
     out.reasons("logins_refused_total", "Logins that were not.", &counts.logins_refused);

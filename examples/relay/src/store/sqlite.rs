@@ -106,6 +106,17 @@ impl RelayStore for SqliteStore {
         self.close_on_error(result)
     }
 
+    /// The pages that hold something: the file itself does not shrink.
+    fn size(&self) -> Result<u64, StoreError> {
+        let connection = self.connection()?;
+        let pragma = |name| -> Result<u64, StoreError> {
+            let number: i64 = connection.pragma_query_value(None, name, |row| row.get(0)).map_err(io)?;
+            Ok(number.unsigned_abs())
+        };
+        let used = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
+        Ok(used.saturating_mul(pragma("page_size")?))
+    }
+
     fn barrier(&mut self) -> Result<(), StoreError> {
         if !self.in_transaction {
             return self.connection().map(drop);

@@ -3,6 +3,7 @@
 use undertone::time::DAY;
 use undertone_relay::answer::{DirectoryUser, RefusedReason};
 use undertone_relay::logic::{Fault, Limits, Output, Rate};
+use undertone_relay::store::Table;
 
 use crate::kit::{Phone, Platform, packages, user};
 
@@ -112,6 +113,20 @@ fn what_is_published_is_bounded() {
     let users: Vec<_> = (0..65).map(|number| user(&format!("user {number}"))).collect();
     let asked = platform.relay.look_up(bea.id(), &users, false, now);
     assert!(asked == Err(Fault::Refused(RefusedReason::TooLarge)));
+}
+
+#[test]
+fn a_search_for_key_packages_costs_as_much_as_it_asks_for() {
+    let inputs = Rate { burst: 100, per_minute: 0 };
+    let mut platform = Platform::with_limits(Limits { inputs, ..Limits::default() });
+    let ann = platform.phone("ann", "client");
+    let mut ask = |key_packages: bool, round: u64| {
+        let users: Vec<_> = (0..64).map(|number| user(&format!("nobody {round} {number}"))).collect();
+        platform.relay.look_up(ann.id(), &users, key_packages, platform.now).is_ok()
+    };
+    assert!((0..20).all(|round| ask(false, round)), "a look writes nothing");
+    assert!(ask(true, 1) && !ask(true, 2));
+    assert_eq!(platform.relay.into_store().count(Table::Watch), 64);
 }
 
 #[test]

@@ -260,7 +260,7 @@ fn rows_are_worth_fetching_only_for_what_no_limit_refuses() {
     let look_up = |users: usize| Up::LookUp {
         request: 1,
         users: (0..users).map(|number| user(&format!("user {number}"))).collect(),
-        key_packages: true,
+        key_packages: false,
     };
     let transmit = |bundle: &[&Envelope]| Up::Transmit {
         id: 1,
@@ -285,4 +285,35 @@ fn rows_are_worth_fetching_only_for_what_no_limit_refuses() {
         door.send(connection, &look_up(1));
     }
     assert!(!worth(&door, connection, &look_up(1)) && !worth(&door, connection, &Up::Revocations { request: 9 }));
+}
+
+#[test]
+fn what_a_frame_makes_the_relay_do_counts_as_frames() {
+    let mut door =
+        Door::guarded(GuardLimits { device_frames: Rate { burst: 100, per_minute: 0 }, ..GuardLimits::none() });
+    let tag = door.platform.tag();
+    let (ann, a) = door.phone("ann", "client");
+    let (bea, b) = door.phone("bea", "escort");
+    let welcome = ann.welcome(tag, &[&bea], Some(ann.token(&door.platform, &bea.user)));
+    door.send(a, &Up::Transmit { id: 1, bundle: vec![welcome.encode().unwrap()] });
+    let large = Envelope { body: vec![7; 900_000], ..ann.message(tag, &[&bea]) };
+    door.send(a, &Up::Transmit { id: 2, bundle: vec![large.encode().unwrap()] });
+    // A page of nearly a megabyte costs 13 more; she asks for the same one again and again.
+    let mut pages = 0;
+    loop {
+        door.send(b, &Up::Fetch { request: 3, since: DeliveryId(0), limit: 9 });
+        let answers = door.take(b);
+        pages += answers.iter().filter(|answer| matches!(answer, Down::Fetched { .. })).count();
+        if answers.last() == Some(&Down::Closing(CloseReason::RateLimited)) {
+            break;
+        }
+    }
+    assert!((7..=8).contains(&pages), "{pages}");
+    // So does a flood of acknowledgements: a thousand cost 32.
+    for _ in 0..2 {
+        door.send(a, &Up::Acknowledge { ids: (0..1_024).map(DeliveryId).collect() });
+    }
+    assert!(door.take(a).iter().all(|frame| !matches!(frame, Down::Closing(_))));
+    door.send(a, &Up::Acknowledge { ids: (0..1_024).map(DeliveryId).collect() });
+    door.is_closed(a, CloseReason::RateLimited);
 }
