@@ -32,7 +32,7 @@ pub(super) fn of_answer(bytes: usize) -> u64 {
 impl<S: RelayStore> Gateway<S> {
     /// Takes what a frame costs on top. Who has not so much left is disconnected.
     pub(super) fn charge(&mut self, connection: ConnectionId, frames: u64, now: Time) -> bool {
-        let Some(Connection { from, state: State::LoggedIn { device, user } }) = self.connections.get(&connection)
+        let Some(Connection { from, state: State::LoggedIn { device, user, .. } }) = self.connections.get(&connection)
         else {
             return false;
         };

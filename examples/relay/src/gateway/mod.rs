@@ -1,12 +1,13 @@
 //! Connections and frames around the relay's logic, sans-IO as well.
 
+mod connection;
 mod cost;
 mod output;
 mod shared;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use undertone::id::{DeviceId, UserId};
+use undertone::id::DeviceId;
 use undertone::time::Time;
 
 use crate::count::{Book, Counts, Note};
@@ -16,6 +17,7 @@ use crate::logic::{Fault, Login, Output, Relay, RevocationRefused};
 use crate::network::Network;
 use crate::store::{RelayStore, StoreError};
 
+use connection::{Connection, State};
 pub use output::{ConnectionId, GatewayOutput};
 pub use shared::{Attempt, Tell, Told};
 
@@ -27,22 +29,6 @@ pub struct Gateway<S> {
     devices: BTreeMap<DeviceId, ConnectionId>,
     outputs: VecDeque<GatewayOutput>,
     book: Book,
-}
-
-#[derive(Clone)]
-struct Connection {
-    /// Where it comes from, if that is known.
-    from: Option<Network>,
-    state: State,
-}
-
-/// How far a connection is.
-#[derive(Clone)]
-enum State {
-    /// The challenge went out, and must be answered in time.
-    Challenged { challenge: [u8; 32], until: Time },
-    /// The device is logged in.
-    LoggedIn { device: DeviceId, user: UserId },
 }
 
 impl<S: RelayStore> Gateway<S> {
@@ -107,7 +93,7 @@ impl<S: RelayStore> Gateway<S> {
     /// A connection has ended.
     pub fn disconnect(&mut self, connection: ConnectionId) {
         match self.connections.remove(&connection) {
-            Some(Connection { state: State::LoggedIn { device, user }, .. }) => {
+            Some(Connection { state: State::LoggedIn { device, user, .. }, .. }) => {
                 self.guard.left(&user);
                 if self.devices.get(&device) == Some(&connection) {
                     self.devices.remove(&device);
@@ -127,7 +113,7 @@ impl<S: RelayStore> Gateway<S> {
         let Some(Connection { from, state }) = self.connections.get(&connection) else { return Ok(()) };
         self.book.counts.frames_in += 1;
         match state {
-            State::LoggedIn { device, user } if !self.guard.may_send(*device, user, *from, 1, now) => {
+            State::LoggedIn { device, user, .. } if !self.guard.may_send(*device, user, *from, 1, now) => {
                 self.close(connection, CloseReason::RateLimited);
             }
             State::LoggedIn { device, .. } => {
@@ -164,23 +150,19 @@ impl<S: RelayStore> Gateway<S> {
 
     /// When [`Gateway::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Time {
-        let logins = self.connections.values().filter_map(|connection| match connection.state {
-            State::Challenged { until, .. } => Some(until),
-            State::LoggedIn { .. } => None,
-        });
-        logins.fold(self.relay.poll_timeout(), Time::min)
+        let ends = self.connections.values().map(|connection| connection.state.until());
+        ends.fold(self.relay.poll_timeout(), Time::min)
     }
 
-    /// Ends connections that did not log in, and removes what has expired, in bounded steps.
+    /// Ends connections that did not log in, or whose certificate has ended, and removes what has expired, in bounded steps.
     ///
     /// # Errors
     /// Any [`StoreError`].
     pub fn handle_timeout(&mut self, now: Time) -> Result<(), StoreError> {
-        let late = |state: &State| matches!(state, State::Challenged { until, .. } if *until <= now);
-        let late = self.connections.iter().filter(|(_, connection)| late(&connection.state));
-        let late: Vec<_> = late.map(|(id, _)| *id).collect();
-        for connection in late {
-            self.close(connection, CloseReason::Malformed);
+        let late = self.connections.iter().filter(|(_, connection)| connection.state.until() <= now);
+        let late: Vec<_> = late.map(|(id, connection)| (*id, connection.state.end())).collect();
+        for (connection, why) in late {
+            self.close(connection, why);
         }
         self.relay.handle_timeout(now)?;
         self.translate();
@@ -250,7 +232,7 @@ impl<S: RelayStore> Gateway<S> {
             key_packages: count(login.key_packages),
             revocations: !self.relay.revocations().is_empty(),
         };
-        let state = State::LoggedIn { device: login.device, user: login.user };
+        let state = State::LoggedIn { device: login.device, user: login.user, until: login.until };
         self.connections.insert(connection, Connection { from, state });
         self.book.counts.logins += 1;
         self.send(connection, &answer);

@@ -81,7 +81,7 @@ impl<S: RelayStore> Gateway<S> {
         let Some(Connection { from, state }) = self.connections.get(&connection) else { return false };
         let (device, user) = match state {
             State::Challenged { .. } => return matches!(frame, Up::Login { .. }),
-            State::LoggedIn { device, user } => (device, user),
+            State::LoggedIn { device, user, .. } => (device, user),
         };
         let most = self.relay.limits();
         let may_ask = |inputs| self.relay.affords(device, user, inputs, now);

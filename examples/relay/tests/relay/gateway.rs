@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use undertone::envelope::Envelope;
 use undertone::id::DeviceId;
-use undertone::time::SECOND;
+use undertone::time::{DAY, SECOND};
 use undertone_relay::answer::{DeliveryId, RefusedReason, TransmitResult};
 use undertone_relay::frame::{CloseReason, Down, Up};
 use undertone_relay::gateway::{ConnectionId, Gateway, GatewayOutput};
@@ -316,4 +316,17 @@ fn what_a_frame_makes_the_relay_do_counts_as_frames() {
     assert!(door.take(a).iter().all(|frame| !matches!(frame, Down::Closing(_))));
     door.send(a, &Up::Acknowledge { ids: (0..1_024).map(DeliveryId).collect() });
     door.is_closed(a, CloseReason::RateLimited);
+}
+
+#[test]
+fn a_certificate_that_ends_takes_its_connection_along() {
+    let mut door = Door::new();
+    let identity = undertone::authority::IdentityKey::from_bytes([5; 32]);
+    let brief = door.platform.phone_of(user("ann"), identity, "client", door.platform.now.plus(DAY));
+    let (a, (_, b)) = (door.log_in(&brief), door.phone("bea", "escort"));
+    door.platform.now = door.platform.now.plus(DAY);
+    assert!(door.gateway.poll_timeout() <= door.platform.now);
+    door.gateway.handle_timeout(door.platform.now).unwrap();
+    door.is_closed(a, CloseReason::GoingAway);
+    assert_eq!(door.take(b), []);
 }
