@@ -1,5 +1,6 @@
 //! `undertone-relay`: the reference relay as a server. `--help` lists its flags.
 
+mod files;
 mod log;
 mod settings;
 
@@ -38,6 +39,14 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), ServeError> {
+    let (limit, connections) = (files::raise_limit(), options.config.places.connections);
+    if !files::fit(connections, limit) {
+        tracing::warn!(
+            limit,
+            connections,
+            "the operating system lets fewer connections be open than limits.connections"
+        );
+    }
     let demo = options.config.demo.is_some();
     let mut server = serve(options.config).await?;
     println!("listening on {}", server.url());

@@ -246,7 +246,8 @@ impl<S: RelayStore> Gateway<S> {
             }
             Up::Acknowledge { ids } => {
                 if self.charge(connection, cost::of_acknowledgement(ids.len()), now) {
-                    self.relay.acknowledge(device, &ids)?;
+                    let not_given = self.relay.acknowledge(device, &ids)?;
+                    self.book.not_given(connection, not_given);
                 }
                 return Ok(());
             }

@@ -55,23 +55,27 @@ impl<S: RelayStore> Relay<S> {
     }
 
     /// Drops deliveries that a device has made durable. Ignored are unknown ones, and those behind the last that it was
-    /// given since it logged in: nobody has made durable what it cannot have.
+    /// given since it logged in: nobody has made durable what it cannot have. Returns how many those are.
     ///
     /// # Errors
     /// Any [`StoreError`].
-    pub fn acknowledge(&mut self, device: DeviceId, ids: &[DeliveryId]) -> Result<(), StoreError> {
-        let dropped = self.input(|tx, desk| {
+    pub fn acknowledge(&mut self, device: DeviceId, ids: &[DeliveryId]) -> Result<usize, StoreError> {
+        let (dropped, not_given) = self.input(|tx, desk| {
             let given = desk.online.get(&device).map_or(NOWHERE, |presence| presence.given);
-            let mut dropped = 0;
-            for id in ids.iter().filter(|id| **id <= given) {
-                dropped += usize::from(drop_copy(tx, &row::numbered_key(&device, id.0))?);
+            let (mut dropped, mut not_given) = (0, 0);
+            for id in ids {
+                if *id > given {
+                    not_given += 1;
+                } else {
+                    dropped += usize::from(drop_copy(tx, &row::numbered_key(&device, id.0))?);
+                }
             }
-            Ok::<_, StoreError>(dropped)
+            Ok::<_, StoreError>((dropped, not_given))
         })?;
         if let Some(presence) = self.desk.online.get_mut(&device) {
             presence.in_flight = presence.in_flight.saturating_sub(dropped);
         }
-        Ok(())
+        Ok(not_given)
     }
 }
 

@@ -127,6 +127,12 @@ impl Link {
         .await
     }
 
+    /// Returns when NATS answers, with a leader for what devices are.
+    pub(super) async fn answers(&self) -> Result<(), StoreError> {
+        // There need not be such a key: that is an answer as well.
+        self.get(&Name { bucket: Bucket::State, key: "ready".into() }).await.map(drop)
+    }
+
     /// Writes what nobody has written before.
     pub(super) async fn create(&self, name: &Name, bytes: &[u8]) -> Result<Created, StoreError> {
         self.put_at(name, bytes, 0).await

@@ -170,6 +170,7 @@ pub(crate) fn log(notes: impl IntoIterator<Item = Note>) {
         match note.event {
             NoteEvent::LoginRefused(why) => tracing::info!(connection, reason = why.name(), "login refused"),
             NoteEvent::Closed(why) => tracing::info!(connection, reason = why.name(), "ended"),
+            NoteEvent::NotGiven(count) => tracing::debug!(connection, count, "acknowledged what it was not given"),
             NoteEvent::Refused(why) => tracing::debug!(connection, reason = why.name(), "refused"),
         }
     }

@@ -59,9 +59,9 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     if *shared.stop.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "going away\n").into_response();
     }
-    match standing(&shared).await {
-        Some(_) => "ready\n".into_response(),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "the relay does not answer\n").into_response(),
+    match timeout(ANSWER_WITHIN, ask(&shared.inputs, Ask::Ready)).await {
+        Ok(Ok(())) => "ready\n".into_response(),
+        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the relay does not answer\n").into_response(),
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) fn text(standing: &Standing, shared: &Shared) -> String {
     out.counter("slot_conflicts_total", "Commits that lost their slot.", counts.conflicts);
     out.reasons("refused_total", "Bundles and requests that were refused.", &counts.refused);
     out.counter("delivered_total", "Envelopes delivered by themselves.", counts.delivered);
+    out.counter("not_given_total", "Acknowledgements of what a device was not given.", counts.not_given);
     out.counter("pushes_total", "Devices that were to be woken.", counts.pushes);
     out.counter("blob_bytes_received_total", "Bytes of blobs that came.", tally(&shared.tally.uploaded));
     out.counter("blob_bytes_sent_total", "Bytes of blobs that went out.", tally(&shared.tally.downloaded));

@@ -325,10 +325,11 @@ async fn what_was_not_received_cannot_be_acknowledged() {
     scene.b.send(&Up::Acknowledge { ids: (0..1_000).map(DeliveryId).collect() }).await;
     let waiting = scene.b.fetch().await;
     assert!(waiting.iter().any(|waiting| waiting.envelope == message));
+    scene.process.counts("not_given_total", 999).await;
     scene.b.send(&Up::Acknowledge { ids: (0..1_000).map(DeliveryId).collect() }).await;
     assert!(scene.b.fetch().await.is_empty(), "now she has received it");
     scene.is_unharmed().await;
-    scene.end(&[]).await;
+    scene.end(&["acknowledged what it was not given", "count=999"]).await;
 }
 
 #[tokio::test]
