@@ -173,6 +173,10 @@ fn settings_that_cannot_be_are_told_before_anything_starts() {
         (&key, &["--set", "push.secret_file=secret", "--set", "push.url=http://192.0.2.1/hook"], None, "https:"),
         (&key, &["--set", "push.secret_file=secret", "--set", "push.url=gopher://localhost"], None, "push hook"),
         #[cfg(feature = "nats")]
+        (&key, &["--nats", "nats://relay:secret@127.0.0.1:1"], None, "nats.password_file"),
+        #[cfg(feature = "nats")]
+        (&key, &["--nats", "nats://127.0.0.1:1", "--set", "nats.user=relay"], None, "belong together"),
+        #[cfg(feature = "nats")]
         (&key, &["--nats", "nats://127.0.0.1:1", "--set", "blobs.folder=blobs"], None, "keep no files"),
     ] {
         let (code, said) = run(text, flags, variable);
