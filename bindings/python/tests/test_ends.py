@@ -6,6 +6,7 @@ import asyncio
 import gc
 import subprocess
 import sys
+import threading
 import weakref
 from itertools import groupby
 from pathlib import Path
@@ -45,7 +46,10 @@ async def test_a_chat_that_is_closed_is_collected_with_all_that_listened(tmp_pat
             await asyncio.sleep(0)
         await asyncio.gather(*listening, return_exceptions=True)
         del chat, listening
-        # What a task has ended with is let go by the next turn of the loop.
+        # What ran last is let go when its thread ends, and what a task has ended with by the next turn of the loop.
+        for thread in threading.enumerate():
+            if thread.name.startswith("undertone"):
+                thread.join()
         await asyncio.sleep(0)
         gc.collect()
         assert [reference() for reference in kept] == [None] * 3
