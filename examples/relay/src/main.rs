@@ -48,6 +48,8 @@ async fn run(options: Options) -> Result<(), ServeError> {
         );
     }
     let demo = options.config.demo.is_some();
+    // Before anybody is told that it serves: whoever was may end it at once.
+    let mut signals = Signals::new();
     let mut server = serve(options.config).await?;
     println!("listening on {}", server.url());
     if let Some(address) = server.metrics() {
@@ -58,7 +60,6 @@ async fn run(options: Options) -> Result<(), ServeError> {
     }
     let list = options.revocations;
     put_in_force(&server, list.as_deref()).await?;
-    let mut signals = Signals::new();
     loop {
         let signal = tokio::select! {
             stopped = server.stopped() => return stopped,

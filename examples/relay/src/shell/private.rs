@@ -26,3 +26,23 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     io::Write::write_all(&mut options.open(path)?, bytes)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_for_nobody_else_to_read_and_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        private_folder(&path).unwrap();
+        write_private(&path.join("key"), b"secret").unwrap();
+        assert!(write_private(&path.join("key"), b"other").is_err());
+        for (path, mode) in [(path.clone(), 0o700), (path.join("key"), 0o600)] {
+            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
+        }
+        private_folder(&path).unwrap();
+    }
+}
