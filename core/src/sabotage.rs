@@ -75,11 +75,23 @@ pub enum Sabotage {
     ChangedIdentityTold,
     /// Whoever logs out leaves all that the store holds.
     WipeLeavesRows,
+    /// Each device makes another key of a call.
+    MediaKeysDiffer,
+    /// All calls have one key.
+    MediaKeyRepeated,
+    /// What a host of a call has taken it is given once more.
+    SignalsKept,
+    /// Hosts of calls are given what was told last first.
+    SignalsReversed,
+    /// What people are called is not kept.
+    NamesForgotten,
+    /// People are found by their ids alone.
+    NamesNotFound,
 }
 
 impl Sabotage {
     /// All faults.
-    pub const ALL: [Sabotage; 34] = [
+    pub const ALL: [Sabotage; 40] = [
         Sabotage::OutputBeforeCommit,
         Sabotage::DedupOff,
         Sabotage::AuthorizeSkipped,
@@ -114,6 +126,12 @@ impl Sabotage {
         Sabotage::HiddenFound,
         Sabotage::ChangedIdentityTold,
         Sabotage::WipeLeavesRows,
+        Sabotage::MediaKeysDiffer,
+        Sabotage::MediaKeyRepeated,
+        Sabotage::SignalsKept,
+        Sabotage::SignalsReversed,
+        Sabotage::NamesForgotten,
+        Sabotage::NamesNotFound,
     ];
 }
 

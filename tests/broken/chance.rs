@@ -186,6 +186,36 @@ fn a_subscriber_is_not_told_of_calls() {
 }
 
 #[test]
+fn who_talks_has_two_keys() {
+    engines(Sabotage::MediaKeysDiffer, &[" talk with two keys"]);
+}
+
+#[test]
+fn all_calls_have_one_key() {
+    engines(Sabotage::MediaKeyRepeated, &["has the key of another call"]);
+}
+
+#[test]
+fn what_was_told_in_a_call_is_heard_again() {
+    engines(Sabotage::SignalsKept, &["again true"]);
+}
+
+#[test]
+fn what_was_told_in_a_call_is_heard_backwards() {
+    engines(Sabotage::SignalsReversed, &["told in a call: ["]);
+}
+
+#[test]
+fn what_people_are_called_is_forgotten() {
+    engines(Sabotage::NamesForgotten, &["given was Some("]);
+}
+
+#[test]
+fn people_are_not_found_by_what_they_are_called() {
+    engines(Sabotage::NamesNotFound, &[" finds [] by "]);
+}
+
+#[test]
 fn a_log_out_leaves_what_the_store_holds() {
     engines(Sabotage::WipeLeavesRows, &[" rows after a log-out"]);
 }

@@ -3,7 +3,7 @@
 use undertone::envelope::Clock;
 use undertone::time::MINUTE;
 
-use super::action::{accept_all, carry_some, hang_up_all, read_up_to, say_with};
+use super::action::{accept_all, carry_some, converse, hang_up_all, read_up_to, say_with};
 use super::check;
 use super::model::{Model, Pair, Terms};
 use super::net::Weather;
@@ -22,6 +22,7 @@ pub fn heal(sim: &mut Sim) {
     check::noticed(sim);
     accept_all(sim);
     sim.pass(20 * MINUTE);
+    call_all(sim);
     sim.healed = true;
     probe(sim, &[Terms { period: -1, clock: Clock::FromSend }]);
     sim.pass(20 * MINUTE);
@@ -93,6 +94,15 @@ fn probe(sim: &mut Sim, terms: &[Terms]) {
             sim.violation(format!("device {ix} does not know a conversation of its user, though all has healed"));
         }
         sim.pass(50);
+    }
+}
+
+/// Everybody calls everybody, one call after the other.
+fn call_all(sim: &mut Sim) {
+    for (ix, pair, talk) in places(sim) {
+        if !sim.model.ever_blocked(pair) && !check::someone_lost(sim, pair) {
+            converse(sim, ix, pair, talk);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 30] = [
+pub const SEEN: [&str; 34] = [
     "answers",
     "blocked",
     "calls",
@@ -40,12 +40,16 @@ pub const SEEN: [&str; 30] = [
     "identities changed",
     "log-outs refused",
     "logged in again",
+    "media keys",
     "mentions",
+    "names",
     "not found",
     "payments",
+    "people found",
     "places",
     "read in secret",
     "rings",
+    "signals heard",
     "silenced",
     "updates",
     "updates of calls",

@@ -194,6 +194,16 @@ pub(crate) fn take_payloads(ctx: &mut Ctx<'_>, call: CallId) -> Result<Vec<Vec<u
             taken.extend(payloads.into_iter().map(ByteBuf::into_vec));
         }
     }
+    #[cfg(feature = "sabotage")]
+    {
+        use crate::sabotage::Sabotage;
+        if ctx.config.sabotaged(Sabotage::SignalsKept) {
+            return Ok(taken);
+        }
+        if ctx.config.sabotaged(Sabotage::SignalsReversed) {
+            taken.reverse();
+        }
+    }
     let mut row = before.clone();
     row::clear_parts(ctx, call, Part::Heard)?;
     row.heard = row::Batches::default();

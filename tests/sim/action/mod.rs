@@ -12,6 +12,7 @@ mod kept;
 mod leaving;
 mod look;
 mod marks;
+mod names;
 mod payments;
 mod people;
 mod talk;
@@ -20,7 +21,7 @@ mod trouble;
 use undertone::error::{Error, Misuse};
 use undertone::id::ConversationId;
 
-pub use calls::hang_up_all;
+pub use calls::{converse, hang_up_all};
 pub use files::carry_some;
 pub use identities::accept_all;
 pub use talk::{read_up_to, say, say_with};
@@ -32,7 +33,7 @@ use super::run::{PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 57] = [
+pub const ACTIONS: [&str; 60] = [
     "start",
     "start forbidden",
     "send",
@@ -47,6 +48,8 @@ pub const ACTIONS: [&str; 57] = [
     "react",
     "search",
     "search gone",
+    "search people",
+    "name",
     "cancel",
     "retry",
     "page",
@@ -79,6 +82,7 @@ pub const ACTIONS: [&str; 57] = [
     "hang up",
     "lose call",
     "signal",
+    "take signals",
     "add device",
     "revoke device",
     "lose device",
@@ -109,7 +113,7 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 54] = [
+const WEIGHTS: [(u64, Deed); 56] = [
     (60, talk::start),
     (10, talk::start_forbidden),
     (400, talk::send),
@@ -124,6 +128,8 @@ const WEIGHTS: [(u64, Deed); 54] = [
     (60, talk::react),
     (20, look::search),
     (20, look::search_gone),
+    (12, names::search),
+    (10, names::give),
     (25, talk::cancel),
     (15, talk::retry),
     (60, look::page),

@@ -96,6 +96,11 @@ fn decide(sim: &mut Sim, ix: DeviceIx, there: &There, doubt: Doubt) {
             let Some(shown) = sim.ask(ix, |engine, now| engine.conversations().get(talk, now)) else { return };
             sim.model.drafts.insert((ix, pair), shown.draft);
         }
+        Doubt::Name(other) => {
+            let name = sim.world.user_named(&sim.model.people[other].name);
+            let Some(given) = sim.ask(ix, |engine, _| engine.privacy().display_name(&name)) else { return };
+            sim.model.names.insert((ix, other), given);
+        }
         Doubt::Quiet => {
             let Some(until) = sim.ask(ix, |engine, _| engine.notifications().do_not_disturb()) else { return };
             sim.model.quiet.insert(ix, until);

@@ -15,6 +15,7 @@ mod kept;
 mod leaving;
 mod marks;
 mod mirrors;
+mod names;
 mod payments;
 mod search;
 mod view;
@@ -26,6 +27,7 @@ use undertone::id::{CallId, ConversationId, DeviceId, Hash32};
 use undertone::message::{Message, MessageKey, SendState};
 use undertone::search::{Scope, SearchQuery};
 
+pub use calls::{heard_all, hears, keys};
 pub use doubts::resolve;
 pub use edits::not_found;
 pub use end::someone_lost;
@@ -34,6 +36,7 @@ pub use files::{reads_file, same_bytes, stored};
 pub use identities::{decided_anew, noticed};
 pub use leaving::{closed, nothing_kept};
 pub use mirrors::follow;
+pub use names::finds_people;
 pub use view::{line, list, page, recent, shown, text};
 
 use super::model::Pair;
@@ -55,6 +58,8 @@ pub struct Watch {
     shown: BTreeMap<(DeviceIx, Pair), BTreeSet<usize>>,
     clocks: BTreeMap<DeviceIx, expiry::Clocks>,
     rings: BTreeMap<(DeviceIx, CallId), calls::Ring>,
+    /// Which call a key was of.
+    keys: BTreeMap<[u8; 32], CallId>,
     identities: identities::Identities,
     /// What subscribers have made of what they were told.
     mirrors: BTreeMap<DeviceIx, mirrors::Mirror>,
@@ -75,6 +80,7 @@ pub fn always(sim: &mut Sim) {
     wire::wire(sim);
     wire::told(sim);
     wire::typing(sim);
+    keys(sim);
     let running = sim.running();
     let Some(ix) = sim.pick(&running) else { return };
     calls::one_at_a_time(sim, ix);
@@ -97,6 +103,7 @@ pub fn always(sim: &mut Sim) {
         messages
     };
     discretion::draft(sim, ix, pair, talk);
+    names::right(sim, ix, pair, talk);
     view::one_view(sim, ix, pair, talk, &messages);
     view::monotonic(sim, ix, &messages);
 }
@@ -170,6 +177,7 @@ pub fn healed(sim: &mut Sim) {
             discretion::decided(sim, ix, pair);
             files::complete(sim, ix, &messages);
             discretion::draft(sim, ix, pair, talk);
+            names::right(sim, ix, pair, talk);
             all.entry(ix).or_default().push((talk, messages.clone()));
             views.push((ix, messages));
         }
