@@ -87,11 +87,25 @@ pub enum Sabotage {
     NamesForgotten,
     /// People are found by their ids alone.
     NamesNotFound,
+    /// What was sent is said to wait still.
+    SentSaidToWait,
+    /// An engine that is suspended has not made durable what it was told last.
+    SuspendForgets,
+    /// A host key is said to be replaced, and is not.
+    HostKeyKept,
+    /// What is under way for the file of a message stays when that is gone.
+    TransfersKept,
+    /// A report has not what a message said first, but what it says now.
+    ReportsRewritten,
+    /// What was read asks for another channel all the same.
+    ReadAsksForFallback,
+    /// More that stays unread asks for another channel once more.
+    FallbackRepeated,
 }
 
 impl Sabotage {
     /// All faults.
-    pub const ALL: [Sabotage; 40] = [
+    pub const ALL: [Sabotage; 47] = [
         Sabotage::OutputBeforeCommit,
         Sabotage::DedupOff,
         Sabotage::AuthorizeSkipped,
@@ -132,6 +146,13 @@ impl Sabotage {
         Sabotage::SignalsReversed,
         Sabotage::NamesForgotten,
         Sabotage::NamesNotFound,
+        Sabotage::SentSaidToWait,
+        Sabotage::SuspendForgets,
+        Sabotage::HostKeyKept,
+        Sabotage::TransfersKept,
+        Sabotage::ReportsRewritten,
+        Sabotage::ReadAsksForFallback,
+        Sabotage::FallbackRepeated,
     ];
 }
 

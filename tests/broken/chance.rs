@@ -216,6 +216,36 @@ fn people_are_not_found_by_what_they_are_called() {
 }
 
 #[test]
+fn what_was_sent_is_said_to_wait() {
+    engines(Sabotage::SentSaidToWait, &["messages: 1"]);
+}
+
+#[test]
+fn what_an_app_took_in_before_it_was_frozen_is_lost() {
+    engines(Sabotage::SuspendForgets, &["keeps the draft"]);
+}
+
+#[test]
+fn what_is_under_way_stays_when_its_message_is_gone() {
+    engines_in_long_runs(Sabotage::TransfersKept, &["still carries"]);
+}
+
+#[test]
+fn a_report_has_not_what_was_said_first() {
+    engines(Sabotage::ReportsRewritten, &[" untrue: "]);
+}
+
+#[test]
+fn what_was_read_asks_for_another_channel() {
+    engines(Sabotage::ReadAsksForFallback, &[" for another channel between "]);
+}
+
+#[test]
+fn another_channel_is_asked_for_again() {
+    engines(Sabotage::FallbackRepeated, &[" for another channel between "]);
+}
+
+#[test]
 fn a_log_out_leaves_what_the_store_holds() {
     engines(Sabotage::WipeLeavesRows, &[" rows after a log-out"]);
 }

@@ -18,18 +18,20 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 34] = [
+pub const SEEN: [&str; 39] = [
     "answers",
     "blocked",
     "calls",
     "calls completed",
     "contacts",
+    "diagnoses",
     "discreet",
     "drafts",
     "edited",
     "events",
     "expired",
     "expired unseen",
+    "fallbacks",
     "fetched",
     "files",
     "forwarded",
@@ -44,10 +46,13 @@ pub const SEEN: [&str; 34] = [
     "mentions",
     "names",
     "not found",
+    "not understood",
     "payments",
     "people found",
     "places",
     "read in secret",
+    "reported",
+    "reported edits",
     "rings",
     "signals heard",
     "silenced",

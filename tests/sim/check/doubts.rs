@@ -6,7 +6,7 @@ use undertone::id::ConversationId;
 use undertone::message::{FailedReason, Message, SendState};
 
 use super::expiry;
-use super::view::{line, shown, text};
+use super::view::{line_of_any, shown, text};
 use crate::sim::model::{Doubt, Fate, Pair, Reading};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
@@ -22,7 +22,7 @@ pub fn resolve(sim: &mut Sim, ix: DeviceIx) {
     let mut there = There::new();
     for (_, talk) in mine {
         for message in shown(sim, ix, talk).unwrap_or_default() {
-            let Some(at) = line(sim, &message) else { continue };
+            let Some(at) = line_of_any(sim, &message) else { continue };
             if !message.own && !message.unread {
                 sim.model.read.entry(user).or_default().insert(at);
             }

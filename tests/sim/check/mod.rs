@@ -8,6 +8,7 @@ mod doubts;
 mod edits;
 mod end;
 mod expiry;
+mod fallback;
 mod files;
 mod hints;
 mod identities;
@@ -17,7 +18,9 @@ mod marks;
 mod mirrors;
 mod names;
 mod payments;
+mod reports;
 mod search;
+mod upkeep;
 mod view;
 mod wire;
 
@@ -32,12 +35,15 @@ pub use doubts::resolve;
 pub use edits::not_found;
 pub use end::someone_lost;
 pub use expiry::{Unseen, must_be_gone, tick, unseen, unseen_now};
+pub use fallback::{asked, asked_since, asked_total};
 pub use files::{reads_file, same_bytes, stored};
 pub use identities::{decided_anew, noticed};
 pub use leaving::{closed, nothing_kept};
 pub use mirrors::follow;
 pub use names::finds_people;
-pub use view::{line, list, page, recent, shown, text};
+pub use reports::proves;
+pub use upkeep::{frozen, unchanged};
+pub use view::{line, line_of_any, list, page, recent, shown, text};
 
 use super::model::Pair;
 use super::run::{PAGE, Sim};
@@ -61,6 +67,8 @@ pub struct Watch {
     /// Which call a key was of.
     keys: BTreeMap<[u8; 32], CallId>,
     identities: identities::Identities,
+    /// What hosts were asked to do over another channel.
+    asked: Vec<fallback::Asked>,
     /// What subscribers have made of what they were told.
     mirrors: BTreeMap<DeviceIx, mirrors::Mirror>,
 }
@@ -81,10 +89,12 @@ pub fn always(sim: &mut Sim) {
     wire::told(sim);
     wire::typing(sim);
     keys(sim);
+    asked(sim);
     let running = sim.running();
     let Some(ix) = sim.pick(&running) else { return };
     calls::one_at_a_time(sim, ix);
     identities::right(sim, ix);
+    upkeep::says_how_it_does(sim, ix);
     if sim.draw(HINTS_EVERY) == 0 {
         hints::right(sim, ix);
     }
@@ -154,6 +164,7 @@ pub fn look(sim: &mut Sim) {
 pub fn healed(sim: &mut Sim) {
     wire::wire(sim);
     wire::told(sim);
+    asked(sim);
     let conversations: Vec<(Pair, ConversationId)> = sim.model.conversations.iter().map(|(p, c)| (*p, *c)).collect();
     let mut all: BTreeMap<DeviceIx, Vec<(ConversationId, Vec<Message>)>> = BTreeMap::new();
     for (pair, talk) in conversations {
@@ -176,6 +187,7 @@ pub fn healed(sim: &mut Sim) {
             blocks::decided(sim, ix, pair, talk);
             discretion::decided(sim, ix, pair);
             files::complete(sim, ix, &messages);
+            reports::possible(sim, ix, talk, &messages);
             discretion::draft(sim, ix, pair, talk);
             names::right(sim, ix, pair, talk);
             all.entry(ix).or_default().push((talk, messages.clone()));
@@ -191,6 +203,8 @@ pub fn healed(sim: &mut Sim) {
     }
     for (ix, shown) in all {
         search::finds_what_is_shown(sim, ix, &shown);
+        upkeep::says_how_it_does(sim, ix);
+        upkeep::nothing_waits(sim, ix, &shown);
         hints::right(sim, ix);
     }
     mirrors::in_the_end(sim);
