@@ -127,6 +127,7 @@ fn leave_unread(sim: &mut Sim) {
         wanted.push(leave(sim, (*ix, *pair, *talk)));
     }
     sim.pass(FALLBACK_AFTER + MINUTE);
+    check::asked(sim);
     for ((ix, pair, talk), _) in places.iter().zip(&wanted).filter(|(_, wanted)| **wanted == Some(1)) {
         say_with(sim, *ix, *pair, *talk, Some(FOR_EVER));
     }

@@ -224,6 +224,7 @@ impl Sim {
     pub fn revive(&mut self) {
         for ix in 0..self.world.devices.len() {
             if self.world.devices[ix].failed {
+                check::says_why_it_closed(self, ix);
                 self.crash(ix);
                 self.restart(ix);
             }

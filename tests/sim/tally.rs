@@ -18,7 +18,7 @@ pub struct Tally {
 }
 
 /// What must be seen to happen in a run of many seeds, or its checks have looked at nothing.
-pub const SEEN: [&str; 39] = [
+pub const SEEN: [&str; 40] = [
     "answers",
     "blocked",
     "calls",
@@ -28,6 +28,7 @@ pub const SEEN: [&str; 39] = [
     "discreet",
     "drafts",
     "edited",
+    "engines closed",
     "events",
     "expired",
     "expired unseen",

@@ -42,7 +42,7 @@ pub use leaving::{closed, nothing_kept};
 pub use mirrors::follow;
 pub use names::finds_people;
 pub use reports::proves;
-pub use upkeep::{frozen, unchanged};
+pub use upkeep::{frozen, says_why_it_closed, unchanged};
 pub use view::{line, line_of_any, list, page, recent, shown, text};
 
 use super::model::Pair;

@@ -50,6 +50,19 @@ pub(super) fn says_how_it_does(sim: &mut Sim, ix: DeviceIx) {
     }
 }
 
+/// An engine that has closed itself says why.
+pub fn says_why_it_closed(sim: &mut Sim, ix: DeviceIx) {
+    let now = sim.world.devices[ix].clock(sim.world.now);
+    let Some(Ok(told)) = sim.world.devices[ix].engine.as_ref().map(|engine| engine.diagnose(now)) else { return };
+    if told.open {
+        return;
+    }
+    sim.tally.seen("engines closed", 1);
+    if told.last_error.is_none() || told.stored.is_some() {
+        sim.violation(format!("device {ix} has closed itself, and says {told:?}"));
+    }
+}
+
 /// In the end an engine says that nothing waits, and how much cannot be read.
 pub(super) fn nothing_waits(sim: &mut Sim, ix: DeviceIx, all: &[(ConversationId, Vec<Message>)]) {
     let unreadable = |cause: Cause| {
