@@ -141,6 +141,8 @@ pub fn converse(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId) {
     check::keys(sim);
     for (who, other) in [(ix, theirs), (theirs, ix)] {
         take(sim, who, id);
+        // What was taken does not come again.
+        take(sim, who, id);
         check::heard_all(sim, who, id, other);
     }
     act(sim, theirs, &call, Deed::HangUp);
