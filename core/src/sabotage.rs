@@ -101,11 +101,13 @@ pub enum Sabotage {
     ReadAsksForFallback,
     /// More that stays unread asks for another channel once more.
     FallbackRepeated,
+    /// What an older version kept is not judged again by this one.
+    KeptForGood,
 }
 
 impl Sabotage {
     /// All faults.
-    pub const ALL: [Sabotage; 47] = [
+    pub const ALL: [Sabotage; 48] = [
         Sabotage::OutputBeforeCommit,
         Sabotage::DedupOff,
         Sabotage::AuthorizeSkipped,
@@ -153,6 +155,7 @@ impl Sabotage {
         Sabotage::ReportsRewritten,
         Sabotage::ReadAsksForFallback,
         Sabotage::FallbackRepeated,
+        Sabotage::KeptForGood,
     ];
 }
 

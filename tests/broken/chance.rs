@@ -246,6 +246,11 @@ fn another_channel_is_asked_for_again() {
 }
 
 #[test]
+fn what_an_older_version_kept_is_not_shown() {
+    engines(Sabotage::KeptForGood, &["says that it cannot read", "does not show"]);
+}
+
+#[test]
 fn a_log_out_leaves_what_the_store_holds() {
     engines(Sabotage::WipeLeavesRows, &[" rows after a log-out"]);
 }
