@@ -93,7 +93,7 @@ pub enum Details {
     Voice {
         /// How long it is.
         duration: Duration,
-        /// How loud it is over its time: at most 64 values, 255 the loudest.
+        /// How loud it is over its time: at most 256 values, 255 the loudest.
         wave: Vec<u8>,
     },
     /// A video.

@@ -67,10 +67,14 @@ pub struct Message {
     pub recipients: Vec<Recipient>,
     /// For messages of others: whether it is unread.
     pub unread: bool,
+    /// Whether it leaves its author's device in no other way than end-to-end encrypted. So does every message of a
+    /// conversation, one that still waits to be sent included; what an engine notes by itself never leaves the device.
+    pub is_encrypted: bool,
 }
 
 impl Mirror<CoreMessage> for Message {
     fn of(from: CoreMessage) -> Message {
+        let is_encrypted = from.is_encrypted();
         let CoreMessage {
             key,
             conversation,
@@ -113,6 +117,7 @@ impl Mirror<CoreMessage> for Message {
             state: Mirror::of(state),
             recipients: Mirror::of(recipients),
             unread,
+            is_encrypted,
         }
     }
 }

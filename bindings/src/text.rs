@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use crate::error::Result;
+use crate::mirror::Mirror;
+
 /// A part of a text, in bytes of its UTF-8. Each language has a helper that gives the part as its own texts count.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
 pub struct TextRange {
@@ -11,7 +14,7 @@ pub struct TextRange {
     pub end: u32,
 }
 
-impl crate::mirror::Mirror<Range<usize>> for TextRange {
+impl Mirror<Range<usize>> for TextRange {
     fn of(from: Range<usize>) -> TextRange {
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         TextRange { start: place(from.start), end: place(from.end) }
@@ -26,6 +29,6 @@ impl From<TextRange> for Range<usize> {
 
 /// The addresses in a text that may be made links of: no more than look like one to a person, with nothing hidden.
 #[uniffi::export]
-pub fn find_links(text: String) -> Vec<TextRange> {
-    crate::mirror::Mirror::of(undertone::link::links(&text))
+pub fn find_links(text: String) -> Result<Vec<TextRange>> {
+    Ok(Mirror::of(undertone::link::links(&text)))
 }

@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use undertone::attachment::{Wave, duration_of};
 
-/// How loud a recording is over its time: `bars` values of equal length, 255 the loudest. Channels may be interleaved.
+use crate::error::Result;
+
+/// How loud a recording is over its time: `bars` values (at most 256, and no more than there are samples) of equal length,
+/// 255 the loudest. Channels may be interleaved.
 #[uniffi::export]
-pub fn wave_of_samples(samples: Vec<i16>, bars: u32) -> Vec<u8> {
-    Wave::of_samples(&samples, bars as usize).values().to_vec()
+pub fn wave_of_samples(samples: Vec<i16>, bars: u32) -> Result<Vec<u8>> {
+    Ok(Wave::of_samples(&samples, bars as usize).values().to_vec())
 }
 
 /// How long a recording is: `samples` in all, of `channels` at `rate` samples a second; `None` when there is no such
 /// recording.
 #[uniffi::export]
-pub fn duration_of_samples(samples: u64, channels: u16, rate: u32) -> Option<Duration> {
-    duration_of(usize::try_from(samples).ok()?, channels, rate).map(Duration::from_millis)
+pub fn duration_of_samples(samples: u64, channels: u16, rate: u32) -> Result<Option<Duration>> {
+    let samples = usize::try_from(samples).ok();
+    Ok(samples.and_then(|samples| duration_of(samples, channels, rate)).map(Duration::from_millis))
 }

@@ -152,6 +152,14 @@ impl MessageId {
         id[..6].copy_from_slice(&now.as_ms().to_be_bytes()[2..]);
         MessageId(id)
     }
+
+    /// The name of what stands for something that another has named: nobody can name a message so on purpose.
+    pub(crate) fn derived(label: &[u8], name: &[u8]) -> MessageId {
+        let digest: [u8; 32] = Sha256::new().chain_update(label).chain_update(name).finalize().into();
+        let mut id = [0; Self::LEN];
+        id.copy_from_slice(&digest[..Self::LEN]);
+        MessageId(id)
+    }
 }
 
 impl SessionId {

@@ -56,8 +56,10 @@ pub const REPORTED: usize = 20;
 pub const REPORTED_EDITS: u8 = 4;
 /// A report: each message with its edits, and their padding.
 pub const REPORT: usize = REPORTED * (1 + REPORTED_EDITS as usize) * (CONTENT_BODY + CONTENT_BODY / 4);
+/// A content with its padding. More would only make long what is kept as it came.
+pub const PADDED: usize = CONTENT_BODY + CONTENT_BODY / 4;
 /// A content of a newer version that is kept in the place of a message.
-pub const NEWER: usize = CONTENT_BODY + CONTENT_BODY / 4;
+pub const NEWER: usize = PADDED;
 /// Open subscriptions of an engine.
 pub const SUBSCRIPTIONS: usize = 64;
 /// Things that have changed and that a subscription keeps until it is taken.
@@ -213,8 +215,16 @@ pub const EXPIRY_SLACK: u64 = 6 * HOUR;
 /// How far the relay's count of our envelopes may be ahead of our own: more is no old store, but a wrong count.
 pub const SEQUENCE_AHEAD: u64 = 1 << 32;
 
-/// Receipts per conversation that wait for their messages; the oldest go.
+/// Receipts and acts per conversation that wait for their messages; of whom most of them are, some go.
 pub const EARLY: usize = 256;
+/// Of one user, those that wait for the same message, in rows of the store: an act has several when it is long.
+pub const EARLY_OF_USER: usize = 48;
+/// Rows of the store that are given up at once for what is to wait.
+pub const EARLY_GIVEN_UP: usize = 64;
+/// An act that waits for its message, with its padding: an edit is the longest, a text and mentions.
+pub const EARLY_ACT: usize = 2 * TEXT;
+/// How long they wait.
+pub const EARLY_AGE: u64 = 7 * DAY;
 
 /// The shortest time after which a message that stays unread is told by another channel.
 pub const FALLBACK_MIN: u64 = MINUTE;

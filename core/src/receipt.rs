@@ -190,6 +190,13 @@ pub(crate) fn apply_some(ctx: &mut Ctx<'_>, key: &[u8]) -> Result<()> {
     put_aside(ctx, key.to_vec(), &rest)
 }
 
+/// Forgets a receipt that was put aside.
+pub(crate) fn give_up(ctx: &mut Ctx<'_>, key: &[u8]) -> Result<()> {
+    ctx.tx.effect(Effect::Confirm(key.to_vec(), false));
+    ctx.tx.delete(Table::Meta, key);
+    Ok(())
+}
+
 fn put_aside(ctx: &mut Ctx<'_>, key: Vec<u8>, rest: &Rest) -> Result<()> {
     ctx.tx.put_row(Table::Meta, key.clone(), rest)?;
     ctx.tx.effect(Effect::Confirm(key, true));

@@ -14,6 +14,7 @@ mod diagnosis;
 mod doctored_acts;
 mod editing;
 mod erasing;
+mod excess;
 mod expiry;
 mod failing_store;
 mod fallback;

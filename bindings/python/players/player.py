@@ -147,6 +147,13 @@ class Player:
         await self.it.messages.delete_for_everyone(ConversationId(talk), message(author, id))
         return []
 
+    async def forward(self, talk: str, author: str, id: str, to: str) -> List[str]:
+        return [await self.it.messages.forward(ConversationId(talk), message(author, id), ConversationId(to))]
+
+    async def forwarded(self, talk: str, author: str, id: str) -> List[str]:
+        shown = await self.it.messages.get(ConversationId(talk), message(author, id))
+        return ["on" if shown.forwarded else "off"]
+
     async def search(self, words: str) -> List[str]:
         return [show(hit.message.content) for hit in (await self.it.messages.search(words, Scope.ALL())).hits]
 

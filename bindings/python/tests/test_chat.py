@@ -23,7 +23,6 @@ from undertone import (
     Details,
     Draft,
     FolderBlobs,
-    Message,
     MessageContent,
     MessageRef,
     PaymentRequest,
@@ -42,27 +41,9 @@ from undertone import (
 )
 from undertone.testing import Network
 
+from helpers import acquainted, text_of, texts
+
 HOUR = timedelta(hours=1)
-
-
-async def acquainted(network: Network, **kwargs: Any) -> Any:
-    """Ann, a client, has written to Bea, an escort, who has read it."""
-    ann = await network.join("ann", "client", **kwargs)
-    bea = await network.join("bea", "escort", **kwargs)
-    talk = await ann.conversations.start(bea.user)
-    await ann.messages.send(talk, "Hello, Bea")
-    await network.settle()
-    return ann, bea, talk
-
-
-async def texts(chat: Undertone, talk: Any) -> List[str]:
-    page = await chat.messages.page(talk, Cursor.NEWEST(), 50)
-    return [text_of(message) for message in reversed(page.messages)]
-
-
-def text_of(message: Message) -> str:
-    assert isinstance(message.content, MessageContent.TEXT)
-    return message.content.text
 
 
 async def test_a_message_arrives_is_read_and_answered() -> None:
@@ -255,107 +236,6 @@ async def test_a_chat_sleeps_and_goes_on() -> None:
         await ann.online()
         await network.settle()
         assert await texts(ann, talk) == ["Hello, Bea", "while she sleeps"]
-
-
-def arguments(call: Any, given: Dict[str, Any]) -> Dict[str, Any]:
-    """Something that fits for each parameter that has to be given."""
-    needed = [parameter for parameter in inspect.signature(call).parameters.values() if parameter.default is parameter.empty]
-    return {parameter.name: given[parameter.name] for parameter in needed}
-
-
-async def test_a_call_that_is_cancelled_at_any_moment_leaves_everything_usable(tmp_path: Path) -> None:
-    async with Network() as network:
-        ann, bea, talk = await acquainted(network)
-        message = (await ann.messages.page(talk, Cursor.NEWEST(), 1)).messages[0]
-        given: Dict[str, Any] = {
-            "action": Action.REPLY(),
-            "archived": False,
-            "attachment": Attachment(details=Details.FILE(), media_type="text/plain", size=3),
-            "blocked": False,
-            "call": CallId("00" * 16),
-            "certificate": b"no certificate",
-            "challenge": bytes(32),
-            "clock": Clock.FROM_SEND,
-            "conversation": talk,
-            "cursor": Cursor.NEWEST(),
-            "description": b"offer",
-            "draft": Draft(text="cancelled, perhaps"),
-            "emoji": "+",
-            "file": b"abc",
-            "from_": talk,
-            "id": message.id,
-            "kind": CallKind.VOICE,
-            "limit": 10,
-            "list": b"no list",
-            "location": "nowhere",
-            "message": ref(message),
-            "messages": [ref(message)],
-            "name": "Bea",
-            "newest": message.key,
-            "path": str(tmp_path / "file"),
-            "payloads": [b"candidate"],
-            "period": -1,
-            "piece": 0,
-            "pinned": False,
-            "place": None,
-            "request": ref(message),
-            "scanned": b"scanned",
-            "scope": Scope.ALL(),
-            "settings": PrivacySettings(read_receipts=True, typing=True),
-            "state": PaymentState.PAID,
-            "stored": b"stored",
-            "structured": Structured.PAYMENT(PaymentRequest(amount=1, currency="EUR")),
-            "text": "hello",
-            "to": talk,
-            "typing": False,
-            "until": None,
-            "up_to": message.key,
-            "user": bea.user,
-            "verified": False,
-        }
-        nouns = [ann.conversations, ann.messages, ann.attachments, ann.calls, ann.identity, ann.privacy, ann.notifications]
-        cancelled = 0
-        for noun in nouns:
-            for name, call in inspect.getmembers(noun, inspect.iscoroutinefunction):
-                if name.startswith("_"):
-                    continue
-                own = {**given, "draft": None} if name == "set_draft" else given
-                for turns in range(4):
-                    task = asyncio.create_task(call(**arguments(call, own)))
-                    for _ in range(turns):
-                        await asyncio.sleep(0)
-                    cancelled += task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError, UndertoneError):
-                        await task
-        assert cancelled > 100
-        await ann.messages.send(talk, "still here")
-        await network.settle()
-        assert (await texts_of_any(bea, talk))[-1] == "still here"
-        assert (await ann.conversations.get(talk)).id == talk
-
-
-async def texts_of_any(chat: Undertone, talk: Any) -> List[str]:
-    """Texts, and the names of what has none."""
-    page = await chat.messages.page(talk, Cursor.NEWEST(), 200)
-    return [getattr(message.content, "text", type(message.content).__name__) for message in reversed(page.messages)]
-
-
-async def test_an_exception_in_the_hosts_transport_harms_nothing() -> None:
-    async with Network() as network:
-        ann, bea, talk = await acquainted(network)
-        transport: Any = ann._transport
-        send, failures = transport.send, iter([RuntimeError("the host's own fault"), OSError("no route"), KeyError("what")])
-
-        async def failing(envelopes: List[bytes]) -> Any:
-            for failure in failures:
-                raise failure
-            return await send(envelopes)
-
-        transport.send = failing
-        await ann.messages.send(talk, "in spite of it")
-        await network.advance(timedelta(minutes=5))
-        assert (await texts(bea, talk))[-1] == "in spite of it"
-        assert next(failures, None) is None
 
 
 async def test_a_chat_sleeps_once_wakes_once_and_can_be_wiped_asleep() -> None:

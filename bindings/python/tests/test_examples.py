@@ -60,9 +60,13 @@ def support(relay: str, tmp_path: Path) -> Iterator[str]:
             process.kill()
 
 
-def examples() -> List[str]:
+def examples(folder: Path = HERE) -> List[str]:
     """The programs of the README."""
-    return re.findall(r"```python\n(.*?)```", (HERE / "README.md").read_text("utf-8"), re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text("utf-8"), re.DOTALL)
+
+
+def test_the_readme_of_all_languages_has_the_first_example_as_well() -> None:
+    assert examples(HERE.parent) == examples()[:1]
 
 
 def test_the_first_example_of_the_readme_asks_the_support_bot(support: str, tmp_path: Path) -> None:
@@ -71,8 +75,9 @@ def test_the_first_example_of_the_readme_asks_the_support_bot(support: str, tmp_
     assert "from 9 to 17" in done.stdout
 
 
-def test_the_second_example_of_the_readme_is_a_test_that_passes(tmp_path: Path) -> None:
-    (tmp_path / "test_example.py").write_text(examples()[1], "utf-8")
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_other_examples_of_the_readme_are_tests_that_pass(number: int, tmp_path: Path) -> None:
+    (tmp_path / "test_example.py").write_text(examples()[number], "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider", "test_example.py"]
     done = subprocess.run(command, cwd=tmp_path, timeout=60, capture_output=True, text=True)
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr

@@ -18,6 +18,9 @@ use crate::message::{self, Body, MessageKey, MessageRow, SystemNote};
 use crate::person;
 use crate::time::Time;
 
+/// What the id of a line is derived under.
+const LINE_LABEL: &[u8] = b"undertone setting v1";
+
 /// The body of [`Kind::SETTINGS`].
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Settings {
@@ -63,7 +66,9 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     let setting: Settings = codec::decode_exact(act.body, "settings")?;
     let mut row = row::require(&ctx.tx, act.conversation)?;
     let decided = Decided(setting.count, setting.id);
-    let ahead = decided.is_absurd_after(row.settings) || setting.count > limits::COUNT_MAX;
+    // A device that is new knows less than its user's others, which tell it.
+    let other = *act.author != ctx.account.user;
+    let ahead = (other && decided.is_absurd_after(row.settings)) || setting.count > limits::COUNT_MAX;
     if setting.period < -1 || setting.count == 0 || ahead {
         return Err(PeerFault::Malformed("settings").into());
     }
@@ -86,11 +91,18 @@ fn apply(
     row.period = setting.period;
     row.clock = setting.clock;
     row.settings = Decided(setting.count, setting.id);
-    if !changed || person::is_blocked(ctx, author)? || message::find(&ctx.tx, row.id, author, setting.id)?.is_some() {
+    let id = line_id(setting.id);
+    if !changed || person::is_blocked(ctx, author)? || message::find(&ctx.tx, row.id, author, id)?.is_some() {
         return Ok(());
     }
     let own = *author == ctx.account.user;
     let note = SystemNote::PeriodChanged { period: setting.period, clock: setting.clock };
     let message = MessageRow { own, accepted: Some(at), ..MessageRow::new(author.clone(), at, Body::System(note)) };
-    super::added(ctx, row, MessageKey { at, device, id: setting.id }, &message)
+    super::added(ctx, row, MessageKey { at, device, id }, &message)
+}
+
+/// What stands for a setting in the conversation is named after it, by a hash: its author chooses the setting's id, and
+/// could name a message so, and the line would not be there.
+fn line_id(setting: MessageId) -> MessageId {
+    MessageId::derived(LINE_LABEL, setting.as_bytes())
 }

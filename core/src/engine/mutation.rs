@@ -172,7 +172,12 @@ impl Engine {
         self.memory.expire = false;
         let until = self.memory.trust.destroys_until(now);
         for _ in 0..EXPIRE_STEPS {
-            if !self.transact(now, |ctx| expiry::sweep(ctx, until))? {
+            let more = match self.transact(now, |ctx| expiry::sweep(ctx, until, expiry::TOGETHER)) {
+                // Together they are too much for one mutation, for whatever reason: one always goes.
+                Err(Error::Store(StoreError::Limit(_))) => self.transact(now, |ctx| expiry::sweep(ctx, until, 1)),
+                done => done,
+            };
+            if !more? {
                 break;
             }
         }
@@ -182,7 +187,11 @@ impl Engine {
     /// Goes on with receipts that were put aside.
     fn confirm(&mut self, now: Time) -> Result<()> {
         while let Some(key) = self.memory.confirm.first().cloned() {
-            self.transact(now, |ctx| receipt::apply_some(ctx, &key))?;
+            match self.transact(now, |ctx| receipt::apply_some(ctx, &key)) {
+                // It can be applied by no mutation, now or later.
+                Err(Error::Store(StoreError::Limit(_))) => self.transact(now, |ctx| receipt::give_up(ctx, &key))?,
+                done => done?,
+            }
         }
         Ok(())
     }
@@ -197,18 +206,25 @@ impl Engine {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let mut refused = None;
-            let tried = self.transact(now, |ctx| match inbox::retry(ctx, session, after.as_deref(), false)? {
-                Some((_, Verdict::Refuse(fault))) => {
+            let tried = self.transact(now, |ctx| match inbox::retry(ctx, session, after.as_deref(), false) {
+                Ok(Some((_, Verdict::Refuse(fault)))) => {
                     refused = Some(Event::Refused(fault));
                     Err(Error::Peer(fault))
                 }
-                Some((_, Verdict::Forbid(user, reason))) => {
+                Ok(Some((_, Verdict::Forbid(user, reason)))) => {
                     refused = Some(Event::Forbidden(user, reason));
                     Err(Error::Peer(PeerFault::Forbidden))
                 }
-                Some((key, _)) => Ok(Some(key)),
-                None => Ok(None),
+                // As with what has just come: closed for it, the engine would meet it again at every start.
+                Err(Error::Bug(_)) => {
+                    refused = Some(Event::Refused(PeerFault::Unprocessable));
+                    Err(Error::Peer(PeerFault::Unprocessable))
+                }
+                tried => tried.map(|tried| tried.map(|(key, _)| key)),
             });
+            if matches!(tried, Err(Error::Store(StoreError::Limit(_)))) {
+                refused = Some(Event::Refused(PeerFault::Unprocessable));
+            }
             let tried = match refused {
                 None => tried?,
                 Some(event) => self.transact(now, |ctx| {

@@ -12,7 +12,7 @@ use crate::output::Wake;
 use crate::request::{self, Purpose};
 use crate::store::Table;
 use crate::time::{HOUR, SECOND, Time};
-use crate::{act, attachment, call, inbox, key_package, member, outbox, session, timer, typing};
+use crate::{act, attachment, call, early, inbox, key_package, member, outbox, session, timer, typing};
 
 /// Timers that one mutation handles.
 const DUE_STEP: usize = 32;
@@ -82,6 +82,10 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
         match due.wake {
             Wake::KeyPackages => key_package::due(ctx)?,
             Wake::Missing => inbox::missing_due(ctx, &due.reference)?,
+            Wake::Sweep if !due.reference.is_empty() => {
+                let conversation = ConversationId::from_slice(&due.reference);
+                conversation.map_or(Ok(()), |conversation| early::sweep(ctx, conversation))?;
+            }
             Wake::Sweep => {
                 let inbox = inbox::sweep_seen(ctx)? | inbox::sweep_parked(ctx)?;
                 let more = [inbox, outbox::sweep_sent(ctx)?, act::sweep(ctx)?, session::sweep(ctx)?].contains(&true);

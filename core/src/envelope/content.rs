@@ -171,7 +171,8 @@ crate::redact::redacted_debug!(Head, Content);
 
 impl Head {
     fn check(&self) -> Result<(), PeerFault> {
-        if self.period < -1 { Err(PeerFault::Malformed("content")) } else { Ok(()) }
+        let is_time = self.stamp.check().is_ok();
+        if self.period < -1 || !is_time { Err(PeerFault::Malformed("content")) } else { Ok(()) }
     }
 }
 
@@ -188,9 +189,13 @@ impl Content {
     /// Reads what was decrypted.
     ///
     /// # Errors
-    /// [`PeerFault::TooLarge`], [`PeerFault::NewerVersion`] or [`PeerFault::Malformed`].
+    /// [`PeerFault::TooLarge`], with its padding over [`limits::PADDED`]; [`PeerFault::NewerVersion`] or
+    /// [`PeerFault::Malformed`].
     pub fn decode(padded: &[u8]) -> Result<Content, PeerFault> {
         let content: Content = codec::decode_versioned(VERSION, unpad(padded)?, "content")?;
+        if padded.len() > limits::PADDED {
+            return Err(PeerFault::TooLarge("content"));
+        }
         content.check()?;
         Ok(content)
     }

@@ -12,12 +12,12 @@ use crate::store::{Direction, KeyRange, Table, Vault};
 use crate::time::Time;
 use crate::tx::Tx;
 
-/// Messages that one step deletes: each takes some ten rows, more with what is made of it.
-const STEP: usize = 12;
+/// Messages that one step deletes, if they go together: each takes some ten rows, more with what is made of it.
+pub(crate) const TOGETHER: usize = 12;
 
-/// One step: deletes what went by `until`; says whether there may be more.
-pub(crate) fn sweep(ctx: &mut Ctx<'_>, until: Time) -> Result<bool> {
-    let due = ctx.tx.scan(Table::Expiry, up_to(until).range(), Direction::Forward, STEP)?;
+/// One step: deletes so many messages that went by `until`; says whether there may be more.
+pub(crate) fn sweep(ctx: &mut Ctx<'_>, until: Time, most: usize) -> Result<bool> {
+    let due = ctx.tx.scan(Table::Expiry, up_to(until).range(), Direction::Forward, most)?;
     let mut conversations: BTreeMap<ConversationId, ConversationRow> = BTreeMap::new();
     let mut weight = 0;
     for (key, bytes) in &due {
@@ -43,7 +43,7 @@ pub(crate) fn sweep(ctx: &mut Ctx<'_>, until: Time) -> Result<bool> {
         }
     }
     store_all(ctx, conversations)?;
-    Ok(due.len() == STEP)
+    Ok(due.len() == most)
 }
 
 fn store_all(ctx: &mut Ctx<'_>, rows: BTreeMap<ConversationId, ConversationRow>) -> Result<()> {
@@ -99,6 +99,7 @@ impl UpTo {
 mod tests {
     //! R25.
 
+    use super::TOGETHER as STEP;
     use super::*;
     use crate::engine::Engine;
     use crate::engine::testing::{NOW, enrolled, put, vault};
@@ -129,7 +130,7 @@ mod tests {
         let (mut engine, talk) = going(texts, bytes);
         let mut steps = Vec::new();
         while steps.last().is_none_or(|(more, _)| *more) && steps.len() < 4 {
-            let more = engine.mutate(NOW.minus(HOUR), |ctx| sweep(ctx, NOW.plus(HOUR))).unwrap();
+            let more = engine.mutate(NOW.minus(HOUR), |ctx| sweep(ctx, NOW.plus(HOUR), STEP)).unwrap();
             let tx = engine.read().unwrap();
             let left = tx.scan_prefix(Table::Message, talk.as_bytes(), usize::MAX).unwrap().len();
             assert_eq!(conversation::require(&tx, talk).unwrap().missed as usize, texts as usize - left);

@@ -9,7 +9,7 @@ mod due;
 mod notice;
 mod trust;
 
-pub(crate) use due::{any_between, deadline, sweep, waiting};
+pub(crate) use due::{TOGETHER, any_between, deadline, sweep, waiting};
 #[cfg(feature = "interop")]
 pub(crate) use notice::Notice;
 pub(crate) use notice::{apply_early, read, received, tell};

@@ -10,6 +10,7 @@ use crate::envelope::{Content, Kind, MessageRef};
 use crate::error::{Error, PeerFault, Result};
 use crate::expiry;
 use crate::id::{ConversationId, MessageId, UserId};
+use crate::limits;
 use crate::message;
 use crate::own_state;
 use crate::receipt;
@@ -32,6 +33,9 @@ pub(super) fn apply(
         return Ok(());
     }
     let Some(target) = &content.head.target else { return Ok(()) };
+    if arrival.padded.len() > limits::EARLY_ACT {
+        return Ok(());
+    }
     let certificate = sender.as_bytes().to_vec().into();
     let Arrival { accepted, frank, padded } = arrival;
     let what = Early::Act { certificate, content: padded.to_vec().into(), accepted, frank: frank.cloned() };

@@ -1,6 +1,5 @@
 //! Applies a decrypted content, by kind.
 
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::open::Opened;
@@ -305,7 +304,9 @@ pub(super) fn unreadable(
     cause: Cause,
 ) -> Result<Verdict> {
     let id = placeholder_id(envelope.id);
-    if message::find(&ctx.tx, session.conversation, sender.user(), id)?.is_some() {
+    let is_here = message::find(&ctx.tx, session.conversation, sender.user(), id)?.is_some();
+    // Nothing of who is blocked is shown, and nothing is asked for.
+    if is_here || is_dropped(ctx, sender.user())? {
         return Ok(Verdict::Repeat);
     }
     let Some(label) = free_slot(ctx, UNREADABLE, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
@@ -344,7 +345,9 @@ fn stand_in(
     let mut row = conversation::require(&ctx.tx, conversation)?;
     let own = author == ctx.account.user;
     let id = placeholder_id(envelope);
-    let key = MessageKey { at: delivery.accepted_at, device, id };
+    // Nothing else says when it was: a relay must not put it above all that will ever be said.
+    let at = delivery.accepted_at.min(ctx.now.plus(limits::STAMP_AHEAD));
+    let key = MessageKey { at, device, id };
     let message = MessageRow {
         own,
         accepted: Some(delivery.accepted_at),
@@ -352,7 +355,7 @@ fn stand_in(
         counts: true,
         unread: !own,
         envelope: Some(envelope),
-        ..MessageRow::new(author, delivery.accepted_at, Body::Encrypted(cause))
+        ..MessageRow::new(author, at, Body::Encrypted(cause))
     };
     conversation::added(ctx, &mut row, key, &message)?;
     conversation::store(&mut ctx.tx, &row)
@@ -361,11 +364,7 @@ fn stand_in(
 /// What stands for an unreadable envelope is named after it, by a hash: the relay and the sender choose an envelope's
 /// id, and could name a message with it that is here.
 fn placeholder_id(envelope: EnvelopeId) -> MessageId {
-    let digest: [u8; 32] =
-        Sha256::new().chain_update(PLACEHOLDER_LABEL).chain_update(envelope.as_bytes()).finalize().into();
-    let mut id = [0; MessageId::LEN];
-    id.copy_from_slice(&digest[..MessageId::LEN]);
-    MessageId::from_bytes(id)
+    MessageId::derived(PLACEHOLDER_LABEL, envelope.as_bytes())
 }
 
 #[cfg(test)]

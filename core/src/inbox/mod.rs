@@ -46,6 +46,9 @@ pub(crate) enum Verdict {
 /// Takes a delivery in, all stages. On [`Verdict::Refuse`], [`Verdict::Late`] and [`Verdict::Forbid`] the caller drops
 /// the mutation and then only acknowledges.
 pub(crate) fn receive(ctx: &mut Ctx<'_>, delivery: &Delivery) -> Result<Verdict> {
+    if delivery.accepted_at.check().is_err() {
+        return Ok(Verdict::Refuse(PeerFault::Malformed("time of acceptance")));
+    }
     let verdict = match later::envelope(ctx, &delivery.envelope) {
         Ok(envelope) => take_in(ctx, &envelope, delivery)?,
         Err(PeerFault::NewerVersion) => later::keep_envelope(ctx, delivery)?,

@@ -1,6 +1,6 @@
 //! Deleting a message, for everyone or here.
 
-use super::{MessageRow, find, load, withdraw_edit};
+use super::{Body, MessageRow, find, load, withdraw_edit};
 use crate::act::{self, Received, Taken};
 use crate::conversation;
 use crate::ctx::Ctx;
@@ -61,6 +61,10 @@ pub(crate) fn deleted(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         Err(Error::Denied(_) | Error::Misuse(Misuse::UnknownUser)) => return Err(PeerFault::Forbidden.into()),
         Err(error) => return Err(error),
     }
+    if is_note(ctx, act.conversation, target)? {
+        // It is this engine's own, and says what somebody would rather not have said.
+        return Err(PeerFault::Forbidden.into());
+    }
     Ok(match take_away(ctx, act.conversation, target)? {
         Some(message) => {
             withdraw_edit(ctx, &message);
@@ -68,6 +72,12 @@ pub(crate) fn deleted(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         }
         None => Taken::Early,
     })
+}
+
+/// Whether it is a line of what happened here.
+fn is_note(ctx: &Ctx<'_>, conversation: ConversationId, target: &MessageRef) -> Result<bool> {
+    let Some(place) = find(&ctx.tx, conversation, &target.author, target.id)? else { return Ok(false) };
+    Ok(load(&ctx.tx, conversation, place)?.is_some_and(|row| matches!(row.body, Body::System(_))))
 }
 
 /// Takes a message away with all that hangs on it; `None` when it is not here.

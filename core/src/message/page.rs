@@ -222,6 +222,20 @@ fn went(goes_at: &[u8], hidden: Time) -> bool {
 }
 
 impl Message {
+    /// Whether it leaves its author's device in no other way than end-to-end encrypted. So does every message of a
+    /// conversation, one that still waits to be sent included; what an engine notes by itself never leaves the device.
+    pub fn is_encrypted(&self) -> bool {
+        match self.content {
+            MessageContent::Text(_)
+            | MessageContent::Attachment(_)
+            | MessageContent::Structured(_)
+            | MessageContent::Call(_)
+            | MessageContent::Unsupported(_)
+            | MessageContent::Encrypted(_) => true,
+            MessageContent::System(_) => false,
+        }
+    }
+
     pub(crate) fn new(conversation: ConversationId, key: MessageKey, row: MessageRow) -> Message {
         Message {
             goes_at: row.goes_at(key),
@@ -258,5 +272,33 @@ impl Message {
             recipients: row.recipients,
             unread: row.unread,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{DeviceId, MessageId};
+
+    fn shown(state: SendState, body: Body) -> Message {
+        let key = MessageKey {
+            at: Time::from_ms(1),
+            device: DeviceId::from_bytes([1; 16]),
+            id: MessageId::from_bytes([2; 16]),
+        };
+        let row = MessageRow::new(UserId::new("ann").unwrap(), key.at, body);
+        Message::new(ConversationId::from_bytes([3; 16]), key, MessageRow { state, ..row })
+    }
+
+    // R2
+    #[test]
+    fn every_message_is_encrypted_but_what_the_engine_notes_by_itself() {
+        for state in [SendState::Queued, SendState::Sent] {
+            assert!(shown(state, Body::Text("hello".to_owned())).is_encrypted());
+            assert!(shown(state, Body::Unknown(Kind::NEWER, Vec::new().into())).is_encrypted());
+            assert!(shown(state, Body::Encrypted(Cause::TooOld)).is_encrypted());
+        }
+        let note = SystemNote::PeriodChanged { period: 5, clock: Clock::FromSend };
+        assert!(!shown(SendState::Sent, Body::System(note)).is_encrypted());
     }
 }

@@ -10,6 +10,7 @@ use crate::envelope::Kind;
 use crate::error::{Error, Result, StoreError};
 use crate::id::{ConversationId, EnvelopeId, MessageId};
 use crate::input::TransmitId;
+use crate::limits;
 use crate::message::{self, FailedReason, SendState};
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::Time;
@@ -110,6 +111,10 @@ pub(crate) fn cancel(ctx: &mut Ctx<'_>, conversation: ConversationId, id: Messag
 pub(crate) fn fail_all(ctx: &mut Ctx<'_>, conversation: ConversationId, reason: FailedReason) -> Result<()> {
     const STEP: usize = 64;
     for (key, item) in first(&ctx.tx, conversation, STEP)? {
+        // What long messages leave comes with the next call.
+        if ctx.tx.rows() > limits::BATCH / 2 {
+            break;
+        }
         ctx.tx.delete(Table::Outbox, &key);
         match item {
             Item::Message(id) => fail(ctx, conversation, id, reason)?,

@@ -44,6 +44,8 @@ struct TransmitRow {
     purpose: Purpose,
     envelopes: Vec<serde_bytes::ByteBuf>,
     attempts: u32,
+    /// What the relay's clock had shown at least when it was made: the relay accepts it later.
+    after: Time,
 }
 
 /// An answer within this time tells what the relay's clock shows.
@@ -103,7 +105,11 @@ pub(crate) fn launch(ctx: &mut Ctx<'_>, purpose: Purpose, envelopes: &[Envelope]
     let encoded = envelopes.iter().map(Envelope::encode).collect::<Result<Vec<_>>>()?;
     let window = purpose.window();
     let kept = encoded.iter().cloned().map(serde_bytes::ByteBuf::from).collect();
-    ctx.tx.put_row(Table::Transmit, key(id), &TransmitRow { purpose, envelopes: kept, attempts: 0 })?;
+    ctx.tx.put_row(
+        Table::Transmit,
+        key(id),
+        &TransmitRow { purpose, envelopes: kept, attempts: 0, after: ctx.memory.relay_clock },
+    )?;
     let launched = ctx.memory.is_up().then_some(ctx.now);
     ctx.tx.effect(Effect::Flight(id, Some(Flight { window, retry_at: None, launched })));
     ctx.tx.output(Output::Transmit(Transmit { id, envelopes: encoded }));
@@ -151,6 +157,7 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
         return if known { Ok(()) } else { Err(Error::Misuse(Misuse::UnknownRequest)) };
     };
     if let TransmitResult::Accepted { at } | TransmitResult::Conflict { at, .. } = result {
+        at.check().map_err(|_| Error::Misuse(Misuse::Answer))?;
         member::note_relay_clock(ctx, at)?;
     }
     match result {
@@ -226,7 +233,10 @@ fn accepted(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, at: Time) -> R
             let waits = session::load(&ctx.tx, *session)?.is_some_and(|session| session.pending == Some(id));
             if waits { session::won(ctx, *session) } else { Ok(()) }
         }
-        Purpose::Message(conversation, id) => sent(ctx, *conversation, *id, at),
+        // A relay that puts it far back would let it go at once, here as well.
+        Purpose::Message(conversation, id) => {
+            sent(ctx, *conversation, *id, at.max(row.after.minus(limits::RELAYS_APART)))
+        }
         Purpose::Act(..) | Purpose::Control(_) | Purpose::NoSession | Purpose::Signal(..) => Ok(()),
     }
 }

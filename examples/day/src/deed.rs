@@ -5,11 +5,12 @@ use undertone::call::Outcome;
 use undertone::engine::Draft;
 use undertone::envelope::MessageRef;
 use undertone::error::Misuse;
-use undertone::id::{CallId, ConversationId};
+use undertone::id::{CallId, ConversationId, UserId};
 use undertone::message::{Cursor, Message, MessageContent};
 use undertone::policy::CallKind;
+use undertone::privacy::Privacy;
 use undertone::search::{Scope, SearchQuery};
-use undertone::structured::{PaymentRequest, PaymentState, Structured};
+use undertone::structured::{PaymentRequest, PaymentState, Place, Structured};
 use undertone::{Engine, Error, Time};
 
 use crate::wire::Deed;
@@ -27,6 +28,9 @@ pub fn perform(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -
     match deed {
         Deed::Search(words) => return found(engine, id, &words, now).map(Some),
         Deed::Verify => return verified(engine, id, now).map(Some),
+        Deed::Report => return reported(engine, id, now).map(Some),
+        Deed::Diagnose => return diagnosed(engine, now).map(Some),
+        Deed::Name(_) | Deed::Pin | Deed::Mute | Deed::Block(_) | Deed::Discreet => keep(engine, id, deed, now)?,
         deed => act(engine, id, deed, now)?,
     }
     Ok(None)
@@ -70,9 +74,55 @@ fn act(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -> Result
             let call = active(engine)?;
             engine.calls().hang_up(call, now)
         }
-        // These are done before, or around the engine.
-        Deed::Search(_) | Deed::Verify | Deed::File(_) | Deed::Save => Ok(()),
+        Deed::Place { north, east, name } => {
+            let place = Structured::Place(Place { name, ..Place::at(north, east) });
+            engine.messages().send_structured(id, place, Draft::text(""), now).map(drop)
+        }
+        Deed::Forward { of } => {
+            let of = UserId::new(of).ok_or(Error::Misuse(Misuse::UserId))?;
+            let from = engine.conversations().start(&of, now)?;
+            let message = last(engine, from, now, |message| !message.own)?;
+            engine.messages().forward(from, &message, id, now).map(drop)
+        }
+        // The others are done before, or around the engine.
+        _ => Ok(()),
     }
+}
+
+/// What somebody decides for oneself.
+fn keep(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -> Result<(), Error> {
+    let other = other(engine, id, now)?;
+    match deed {
+        Deed::Name(name) => engine.privacy().set_display_name(&other, Some(&name), now),
+        Deed::Block(blocked) => engine.privacy().block(&other, blocked, now),
+        Deed::Discreet => {
+            let settings = engine.privacy().settings()?;
+            engine.privacy().set(Privacy { read_receipts: false, ..settings }, now)
+        }
+        Deed::Pin => engine.conversations().pin(id, true, now),
+        Deed::Mute => engine.conversations().mute(id, Some(Time::NEVER), now),
+        _ => Ok(()),
+    }
+}
+
+/// With whom a conversation is.
+fn other(engine: &mut Engine, id: ConversationId, now: Time) -> Result<UserId, Error> {
+    let others = engine.conversations().get(id, now)?.others;
+    Ok(others.first().ok_or(Error::Misuse(Misuse::UnknownUser))?.user.clone())
+}
+
+/// What the platform, and nobody else, can hold against what its relay has seen.
+fn reported(engine: &mut Engine, id: ConversationId, now: Time) -> Result<String, Error> {
+    let message = last(engine, id, now, |message| !message.own)?;
+    let report = engine.messages().report(id, &[message], now)?.encode()?;
+    Ok(format!("a report of {} bytes, which reveals this one message; only the relay can verify it", report.len()))
+}
+
+fn diagnosed(engine: &mut Engine, now: Time) -> Result<String, Error> {
+    let told = engine.diagnose(now)?;
+    let stored = told.stored.ok_or(Error::Misuse(Misuse::Suspended))?;
+    let (conversations, sessions) = (stored.conversations, stored.sessions);
+    Ok(format!("{conversations} conversations, {sessions} sessions, {} transmits under way", told.transmits))
 }
 
 /// The one call that a device can be in.
@@ -90,8 +140,7 @@ fn found(engine: &mut Engine, id: ConversationId, words: &str, now: Time) -> Res
 
 /// What two people do who meet: each reads the number that the other shows.
 fn verified(engine: &mut Engine, id: ConversationId, now: Time) -> Result<String, Error> {
-    let others = engine.conversations().get(id, now)?.others;
-    let user = others.first().ok_or(Error::Misuse(Misuse::UnknownUser))?.user.clone();
+    let user = other(engine, id, now)?;
     let number = engine.identity().safety_number(&user)?.ok_or(Error::Misuse(Misuse::UnknownUser))?;
     engine.identity().set_verified(&user, true, now)?;
     let digits = number.digits();

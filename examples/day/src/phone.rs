@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use undertone::call::Stage;
+use undertone::conversation::Member;
 use undertone::engine::Draft;
 use undertone::id::{ConversationId, UserId};
 use undertone::message::{Cursor, Message, MessageContent, SendState};
@@ -207,11 +208,15 @@ fn chats(engine: &mut Engine, now: Time) -> Result<Vec<Chat>, Error> {
         .into_iter()
         .map(|chat| {
             let page = engine.messages().page(chat.id, Cursor::Newest, LINES, now)?;
-            let with = chat.others.iter().map(|other| other.user.as_str()).collect::<Vec<_>>().join(", ");
+            let called = |other: &Member| other.name.clone().unwrap_or_else(|| other.user.as_str().to_owned());
+            let with = chat.others.iter().map(called).collect::<Vec<_>>().join(", ");
+            let blocked = chat.others.iter().any(|other| other.blocked);
+            let kept = [(chat.pinned, "pinned"), (chat.muted_until.is_some(), "muted"), (blocked, "blocked")];
+            let kept = kept.into_iter().filter(|(is, _)| *is).map(|(_, what)| what.to_owned()).collect();
             let lines = page.messages.iter().rev().map(|message| line(engine, message, now)).collect();
             let typing = engine.conversations().typing(chat.id, now)?;
             let typing = typing.iter().map(|user| user.as_str().to_owned()).collect();
-            Ok(Chat { with, unread: chat.unread, lines, typing })
+            Ok(Chat { with, kept, unread: chat.unread, lines, typing })
         })
         .collect()
 }
@@ -243,9 +248,10 @@ fn marks(message: &Message) -> Vec<String> {
         PaymentState::Confirmed => "paid, and it has come",
     });
     let edited = message.edited.then_some("edited");
+    let forwarded = message.forwarded.then_some("forwarded");
     let goes = (message.period == 0).then_some("goes when read");
     let reactions = message.reactions.iter().map(|reaction| format!("{} {}", reaction.emoji, reaction.user.as_str()));
-    [payment, edited, goes].into_iter().flatten().map(str::to_owned).chain(reactions).collect()
+    [payment, edited, forwarded, goes].into_iter().flatten().map(str::to_owned).chain(reactions).collect()
 }
 
 /// Whether something is under way, or will be in a moment. Without a connection nothing is.

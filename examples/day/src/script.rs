@@ -43,9 +43,16 @@ text                the client and the escort say it in turn
 /ask bea ann 80 EUR text    bea asks ann for a payment
 /paid ann bea       ann says that what bea asked for is paid
 /file bea ann text  bea sends ann a file; /save ann bea saves it
+/place bea ann 53.5413 9.9841 text      bea sends ann a place, in degrees north and east
+/forward ann sam bea        ann sends sam what bea wrote last
 /delete bea ann     bea deletes her own last message to ann, for everyone
 /search ann bea words       ann searches what is between her and bea
 /verify ann bea     ann compares the safety number with bea
+/name ann bea text  ann calls bea something; /pin ann bea, /mute ann bea: how she keeps the conversation
+/discreet bea ann   bea tells nobody any more that messages were read
+/block bea ann      bea blocks ann; /unblock bea ann no longer
+/report bea ann     bea makes a report of ann's last message for the platform
+/diagnose ann bea   ann looks how her device does
 /call ann bea       ann calls bea; /accept bea ann answers, /hangup ann bea ends the call
 /offline bea        bea's phone loses its connection; /online bea has it back
 /kill bea           bea's app is killed; /restart bea opens it again
@@ -108,6 +115,18 @@ fn parse_deed(verb: &str, rest: &[&str]) -> Option<Deed> {
         ("accept", []) => Deed::Accept,
         ("hangup", []) => Deed::HangUp,
         ("save", []) => Deed::Save,
+        ("pin", []) => Deed::Pin,
+        ("mute", []) => Deed::Mute,
+        ("block", []) => Deed::Block(true),
+        ("unblock", []) => Deed::Block(false),
+        ("report", []) => Deed::Report,
+        ("discreet", []) => Deed::Discreet,
+        ("diagnose", []) => Deed::Diagnose,
+        ("name", [_, ..]) => Deed::Name(text),
+        ("forward", [of]) if is_cast(of) => Deed::Forward { of: (*of).into() },
+        ("place", [north, east, name @ ..]) => {
+            Deed::Place { north: degrees(north)?, east: degrees(east)?, name: name.join(" ") }
+        }
         ("file", [_, ..]) => Deed::File(text),
         ("search", [_, ..]) => Deed::Search(text),
         ("react", [emoji]) => Deed::React((*emoji).into()),
@@ -120,6 +139,13 @@ fn parse_deed(verb: &str, rest: &[&str]) -> Option<Deed> {
         }
         _ => return None,
     })
+}
+
+/// Degrees as ten-millionths of them.
+fn degrees(text: &str) -> Option<i32> {
+    let degrees: f64 = text.parse().ok().filter(|degrees: &f64| degrees.abs() <= 180.0)?;
+    #[allow(clippy::cast_possible_truncation, reason = "180 × 10⁷ is an i32")]
+    Some((degrees * 1e7).round() as i32)
 }
 
 fn unknown_order(order: &str) -> String {
@@ -182,6 +208,19 @@ mod tests {
             ("/answer bea ann at seven", Deed::Answer("at seven".into())),
             ("/edit bea ann at eight", Deed::Edit("at eight".into())),
             ("/once bea ann the code is 7", Deed::Once("the code is 7".into())),
+            ("/pin bea ann", Deed::Pin),
+            ("/mute bea ann", Deed::Mute),
+            ("/block bea ann", Deed::Block(true)),
+            ("/unblock bea ann", Deed::Block(false)),
+            ("/report bea ann", Deed::Report),
+            ("/discreet bea ann", Deed::Discreet),
+            ("/diagnose bea ann", Deed::Diagnose),
+            ("/name bea ann Ann from work", Deed::Name("Ann from work".into())),
+            ("/forward bea ann sam", Deed::Forward { of: "sam".into() }),
+            (
+                "/place bea ann 53.5413 -9.9841 the harbour",
+                Deed::Place { north: 535_413_000, east: -99_841_000, name: "the harbour".into() },
+            ),
             (
                 "/ask bea ann 80 EUR the table",
                 Deed::Ask { amount: 8_000, currency: "EUR".into(), note: "the table".into() },
@@ -197,6 +236,8 @@ mod tests {
     fn a_bad_order_is_named_by_its_line() {
         assert!(parse("hello\n/dance ann").unwrap_err().starts_with("line 2: /dance ann is no order"));
         assert!(parse("/react ann bea").unwrap_err().starts_with("line 1: /react ann bea is no order"));
+        assert!(parse("/place ann bea north 9").unwrap_err().starts_with("line 1: /place ann bea north 9 is no order"));
+        assert!(parse("/forward ann bea eve").unwrap_err().starts_with("line 1: /forward ann bea eve is no order"));
         assert!(parse("/paid ann ann").unwrap_err().starts_with("line 1: /paid ann ann is no order"));
         assert!(parse("/kill eve").unwrap_err().starts_with("line 1: nobody is called eve"));
     }

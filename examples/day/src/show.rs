@@ -119,7 +119,8 @@ impl Screen {
 
     fn chat(&self, chat: &Chat, lines: &mut Vec<String>) {
         let unread = if chat.unread > 0 { format!(" ({} unread)", chat.unread) } else { String::new() };
-        lines.push(self.row(&format!("{}{unread}", chat.with), if chat.unread > 0 { "1;33" } else { "1" }));
+        let kept = if chat.kept.is_empty() { String::new() } else { format!(" · {}", chat.kept.join(", ")) };
+        lines.push(self.row(&format!("{}{unread}{kept}", chat.with), if chat.unread > 0 { "1;33" } else { "1" }));
         let hidden = chat.lines.len().saturating_sub(LINES);
         if hidden > 0 {
             lines.push(self.row(&format!("  … {hidden} earlier"), "2"));

@@ -154,6 +154,16 @@ impl Stage {
             Deed::HangUp => format!("{who} hangs up"),
             Deed::File(caption) => format!("{who} → {with}, a file: {caption}"),
             Deed::Save => format!("{who} saves the file that {with} sent"),
+            Deed::Place { name, .. } => format!("{who} → {with}, a place: {name}"),
+            Deed::Forward { of } => format!("{who} forwards to {with} what {of} wrote"),
+            Deed::Name(name) => format!("{who} calls {with} “{name}”, on her own phone"),
+            Deed::Pin => format!("{who} pins her conversation with {with}"),
+            Deed::Mute => format!("{who} mutes her conversation with {with}"),
+            Deed::Block(true) => format!("{who} blocks {with}"),
+            Deed::Block(false) => format!("{who} blocks {with} no longer"),
+            Deed::Report => format!("{who} reports what {with} wrote"),
+            Deed::Discreet => format!("{who} tells nobody any more what she has read"),
+            Deed::Diagnose => format!("{who} looks how her device does"),
         });
         self.tell(who, &Order::Do { with: with.to_owned(), deed: deed.clone() })?;
         if !self.actor(who)?.view.online || !self.actor(with)?.view.online {

@@ -54,6 +54,24 @@ pub enum Deed {
     File(String),
     /// Save the other's last file.
     Save,
+    /// Send a place: ten-millionths of degrees north and east, and what it is called.
+    Place { north: i32, east: i32, name: String },
+    /// Send what this other user wrote last, marked as forwarded.
+    Forward { of: String },
+    /// Call the other something, on this device only.
+    Name(String),
+    /// Keep the conversation on top of the list.
+    Pin,
+    /// Let it make no notifications.
+    Mute,
+    /// Block the other, or no longer.
+    Block(bool),
+    /// Make a report of the other's last message for the platform.
+    Report,
+    /// Tell nobody any more that messages were read.
+    Discreet,
+    /// Tell how this device does.
+    Diagnose,
 }
 
 /// What a phone answers.
@@ -91,6 +109,8 @@ pub struct View {
 pub struct Chat {
     /// With whom.
     pub with: String,
+    /// How it is kept here: pinned, muted, blocked.
+    pub kept: Vec<String>,
     /// Unread messages.
     pub unread: u32,
     /// Messages, oldest first.

@@ -144,7 +144,7 @@ function tools() {
   const about = h("details", { class: "about" }, h("summary", { class: "icon-button", "aria-label": "About this page" }, icon("info")),
     h("div", { class: "about-text" },
       h("p", {}, h("strong", { text: "Where things run. " }), "The three engines run in the server process that served this page, one for each phone, with encrypted stores of their own. The page is only their screen."),
-      h("p", { text: "Between them is a real relay, over real WebSockets. They share nothing else but a folder that stands for a platform’s storage of sealed files." }),
+      h("p", { text: "Between them is a real relay, over real WebSockets, which keeps sealed files as well. They share nothing else." }),
       h("p", { text: "Everything is gone when the server ends. It listens on this machine only." })));
   about.addEventListener("keydown", (event) => {
     if (event.key === "Escape") about.open = false;

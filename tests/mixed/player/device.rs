@@ -193,6 +193,11 @@ impl Device {
                 self.run(move |engine, now| engine.messages().react(talk, &target, Some(&emoji), now)).await?;
             }
             "delete" => self.run(move |engine, now| engine.messages().delete_for_everyone(talk, &target, now)).await?,
+            "forward" => {
+                let to = ConversationId::from_bytes(bytes(w, 3)?);
+                let sent = self.run(move |engine, now| engine.messages().forward(talk, &target, to, now)).await?;
+                return one(sent.as_bytes());
+            }
             "pay" => {
                 let state = payment(word(w, 3)?)?;
                 self.run(move |engine, now| engine.messages().set_payment(talk, &target, state, now)).await?;
@@ -201,6 +206,7 @@ impl Device {
                 let shown = self.run(move |engine, now| engine.messages().get(talk, &target, now)).await?;
                 return match command {
                     "state" => Ok(vec![upper(&shown.state)]),
+                    "forwarded" => Ok(vec![if shown.forwarded { "on" } else { "off" }.to_owned()]),
                     "answers" => Ok(shown.target.iter().map(|target| hex(target.id.as_bytes())).collect()),
                     "paid" => Ok(vec![shown.payment.map_or("none".to_owned(), |state| upper(&state))]),
                     "reactions" => {

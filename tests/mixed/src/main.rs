@@ -81,14 +81,15 @@ fn play_all(scenario: &Scenario, casts: &[Vec<Language>], relay: &str) -> Vec<St
     failed.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Every ordered pair of languages for the first two devices; further devices take what is left in turn.
+/// Every ordered pair of languages for the first two devices; further devices take the languages in turn, so that each pair
+/// has a third of its own.
 fn casts(languages: &[Language], devices: usize) -> Vec<Vec<Language>> {
     let count = languages.len();
     let pairs = (0..count).flat_map(|one| (0..count).map(move |other| (one, other)));
     let language = |(one, other): (usize, usize), device: usize| match device {
         0 => one,
         1 => other,
-        further => (one + other + further) % count,
+        further => (one + other + further - 1) % count,
     };
     pairs.map(|pair| (0..devices).map(|device| languages[language(pair, device)].clone()).collect()).collect()
 }
@@ -114,5 +115,28 @@ impl Ask {
             return Err("mixed --relay PROGRAM --player NAME=COMMAND… [--only SCENARIO] FOLDER".into());
         }
         Ok(ask)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(casts: &[Vec<Language>]) -> Vec<Vec<&str>> {
+        casts.iter().map(|cast| cast.iter().map(|language| language.name.as_str()).collect()).collect()
+    }
+
+    #[test]
+    fn a_client_in_kotlin_talks_with_an_escort_in_swift_and_support_in_python() {
+        // In the order of `cargo xtask bindings`.
+        let languages = ["python", "kotlin", "swift", "rust"];
+        let languages = languages.map(|name| Language { name: name.into(), command: String::new() });
+        let casts = casts(&languages, 3);
+        let names = names(&casts);
+        assert!(names.contains(&vec!["kotlin", "swift", "python"]));
+        for (one, other) in languages.iter().flat_map(|one| languages.iter().map(move |other| (one, other))) {
+            let pair = [one.name.as_str(), other.name.as_str()];
+            assert_eq!(names.iter().filter(|cast| cast.starts_with(&pair)).count(), 1);
+        }
     }
 }

@@ -23,7 +23,7 @@ pub fn run(library: Library, table: &mut Table) -> Result<(), String> {
     library.nouns("content-kotlin", &sources.join("dev/undertone/undertone_ffi.kt"))?;
     library.nouns("kotlin", &sources.join("dev/undertone/Nouns.kt"))?;
     library.stripped(&module.join("target/native").join(platform()?))?;
-    table.tests("kotlin", "JUnit", tests(&folder)?);
+    table.tests("kotlin", "JUnit", tests(library, &folder)?);
     let relay = root()?.join(library::RELAY).to_string_lossy().into_owned();
     output(&mut command("sh", &["check/example.sh", &relay], &folder))?;
     table.add("kotlin", "README's example in a new project", 1);
@@ -31,7 +31,7 @@ pub fn run(library: Library, table: &mut Table) -> Result<(), String> {
 }
 
 /// Packages and installs the modules, with their tests; gives those that passed.
-fn tests(folder: &Path) -> Result<Vec<Passed>, String> {
+fn tests(library: Library, folder: &Path) -> Result<Vec<Passed>, String> {
     let module = folder.join("undertone-testing");
     let reports = module.join("target/surefire-reports");
     // What earlier runs have left there was not run now.
@@ -39,7 +39,11 @@ fn tests(folder: &Path) -> Result<Vec<Passed>, String> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(format!("{}: {error}", reports.display()));
         }
-        _ => tool::run(&mut command("mvn", &["--batch-mode", "--no-transfer-progress", "install"], folder))?,
+        _ => {
+            let seconds = format!("-Dundertone.seconds={}", library.seconds());
+            let install = ["--batch-mode", "--no-transfer-progress", &seconds, "install"];
+            tool::run(&mut command("mvn", &install, folder))?;
+        }
     }
     let sources = Path::new("bindings/kotlin/undertone-testing/src/test/kotlin");
     let file = |class: &str| sources.join(class.replace('.', "/")).with_extension("kt");

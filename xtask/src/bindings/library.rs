@@ -49,6 +49,11 @@ impl Library {
         self.profile == Library::SHIPPED.profile
     }
 
+    /// For how many seconds tests have threads hammer at an engine: at what is given to others for a minute.
+    pub fn seconds(self) -> &'static str {
+        if self.is_shipped() { "60" } else { "5" }
+    }
+
     /// Builds it, the generators, and what the examples and scenarios need beside them.
     pub fn build(self) -> Result<(), String> {
         self.build_only()?;

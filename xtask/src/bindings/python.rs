@@ -36,7 +36,7 @@ pub fn run(library: Library, table: &mut Table) -> Result<(), String> {
     let bin = venv::make(&empty("python-tests")?, &[&TEST_TOOLS[..], &[&*wheel.to_string_lossy()]].concat())?;
     let python = bin.join("python");
     let fresh = venv::make(&empty("python-fresh")?, &[&format!("{}[relay]", wheel.display())])?;
-    table.tests("python", "pytest", tests(&python, &fresh.join("python"), &folder)?);
+    table.tests("python", "pytest", tests(library, &python, &fresh.join("python"), &folder)?);
     tool::run(&mut command(
         &python,
         &["-m", "mypy", "--no-error-summary", "bench", "examples", "players", "tests"],
@@ -45,11 +45,11 @@ pub fn run(library: Library, table: &mut Table) -> Result<(), String> {
 }
 
 /// Runs the tests; gives those that passed. The README's first example runs where there is nothing but the wheel.
-fn tests(python: &Path, fresh: &Path, folder: &Path) -> Result<Vec<Passed>, String> {
+fn tests(library: Library, python: &Path, fresh: &Path, folder: &Path) -> Result<Vec<Passed>, String> {
     let report = tool::folder("python-tests")?.join("tests.xml");
     let report_to = format!("--junitxml={}", report.display());
     let mut pytest = command(python, &["-m", "pytest", "-p", "no:cacheprovider", &report_to], folder);
-    tool::run(pytest.env("UNDERTONE_FRESH_PYTHON", fresh))?;
+    tool::run(pytest.env("UNDERTONE_FRESH_PYTHON", fresh).env("UNDERTONE_SECONDS", library.seconds()))?;
     let file = |class: &str| Path::new("bindings/python").join(class.replace('.', "/")).with_extension("py");
     Ok(junit::read(&[report])?.into_iter().map(|test| (file(&test.class), test.name)).collect())
 }

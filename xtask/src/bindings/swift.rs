@@ -14,7 +14,7 @@ const PACKAGES: &str = "swiftlang,libc6-dev,libstdc++-14-dev,binutils,git,ca-cer
 
 /// Where the tests are.
 const TESTS: &str = "bindings/swift/Tests/UndertoneTests";
-/// For how long threads hammer, if not for a moment: what the folder with Swift is told of the environment.
+/// For how long threads hammer: what the folder with Swift is told of the environment.
 const SECONDS: &str = "UNDERTONE_SECONDS";
 
 /// Makes the folder with Swift where there is no Swift.
@@ -30,7 +30,8 @@ pub fn run(library: Library, table: &mut Table) -> Result<(), String> {
     library.nouns("content-swift", &sources.join("UndertoneEngine/Content.swift"))?;
     library.nouns("swift", &sources.join("Undertone/Nouns.swift"))?;
     library.stripped(&place.join("lib"))?;
-    let printed = output(&mut swift("swift build --build-tests && swift test --skip-build 2>&1")?)?;
+    let mut tests = swift("swift build --build-tests && swift test --skip-build 2>&1")?;
+    let printed = output(tests.env(SECONDS, library.seconds()))?;
     table.tests("swift", "Swift Testing", passed(&printed, "✔ Test ", " passed after ")?);
     table.tests("swift", "XCTest", passed(&printed, "Test Case '", "' passed (")?);
     check(&place, table)

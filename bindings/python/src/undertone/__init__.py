@@ -6,6 +6,7 @@ the offline queue, in an encrypted store. :class:`Engine` is the same without an
 
 from __future__ import annotations
 
+from . import _checked as _checked
 from . import _content as _content
 from ._ids import CallId as CallId
 from ._ids import ConversationId as ConversationId
@@ -18,10 +19,10 @@ from ._ids import Role as Role
 from ._ids import SubscriptionId as SubscriptionId
 from ._ids import TransmitId as TransmitId
 from ._ids import UserId as UserId
+from ._library import check_library as _check_library
 from ._time import FOREVER as FOREVER
 from ._native.undertone_ffi import *  # noqa: F403
 from ._native.undertone_ffi import Message, MessageRef
-from ._native.undertone_ffi import abi_version as _abi_version
 from .blobs import Blobs as Blobs
 from .blobs import FolderBlobs as FolderBlobs
 from .driver import Certify as Certify
@@ -32,11 +33,7 @@ from .transport import MailboxPage as MailboxPage
 from .transport import Refused as Refused
 from .transport import Transport as Transport
 
-_ABI = 1
-if _abi_version() != _ABI:
-    raise ImportError(
-        f"this package was made for version {_ABI} of its library, which is {_abi_version()}: install both together"
-    )
+_check_library()
 
 
 def ref(message: Message) -> MessageRef:

@@ -493,7 +493,7 @@ class Undertone:
 
     def _need_blobs(self) -> Blobs:
         if self._blobs is None:
-            raise RuntimeError("this chat has no place for files: give it “blobs”")
+            raise UndertoneError.Misuse("misuse.blobs", "this chat has no place for files: give it “blobs”")
         return self._blobs
 
     # The engine's thread.

@@ -28,8 +28,6 @@ public actor Undertone {
     /// Which device this is.
     public nonisolated let device: DeviceId
 
-    private static let abi: UInt32 = 1
-
     nonisolated let worker: Worker
     nonisolated let subscriptions: Subscriptions
     let transport: (any Transport)?
@@ -89,7 +87,7 @@ public actor Undertone {
         services: Services = Services(),
         clock: ManualClock? = nil
     ) async throws -> Undertone {
-        precondition(abiVersion() == abi, "this library is of another version than its Swift code: install both together")
+        try checkLibrary()
         let worker = Worker()
         let engine = try await worker.run {
             if let clock {

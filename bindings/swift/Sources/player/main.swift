@@ -59,6 +59,11 @@ actor Player {
                 .map { "\($0.user.name):\($0.emoji)" }
         case "edit": try await messages.edit(conversation: talk(w), id: MessageId(hex: w[1]), text: w[2])
         case "delete": try await messages.deleteForEveryone(conversation: talk(w), message: message(w))
+        case "forward":
+            let to = ConversationId(hex: w[3])
+            return [try await messages.forward(conversation: talk(w), message: message(w), to: to).hex]
+        case "forwarded":
+            return [try await messages.get(conversation: talk(w), message: message(w)).forwarded ? "on" : "off"]
         case "search": return try await messages.search(text: w[0], scope: .all).hits.map { show($0.message.content) }
         case "place":
             let place = Place(latitude: Int32(w[1])!, longitude: Int32(w[2])!, name: w[3])

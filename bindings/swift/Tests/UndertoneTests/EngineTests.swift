@@ -1,6 +1,6 @@
 import Foundation
 import Testing
-import Undertone
+@testable import Undertone
 
 /// The engine without tasks: bad input, and stores (R41).
 @Suite struct EngineTests {
@@ -33,6 +33,11 @@ import Undertone
 
         _ = try messages.send(conversation: talk, draft: Draft(text: "still here"))
         #expect(try texts(messages, talk) == ["still here"])
+    }
+
+    @Test func aLibraryOfAnotherVersionIsRefused() throws {
+        try checkLibrary()
+        #expect(code { try checkLibrary(expected: 2) } == "misuse.library")
     }
 
     @Test func whatIsShownOfValuesHasNoContent() throws {

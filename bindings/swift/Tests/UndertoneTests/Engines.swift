@@ -68,14 +68,20 @@ final class Folder: Sendable {
     func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 }
 
-/// Ann, a client, has written to Bea, an escort.
+/// The newest message of a chat's conversation.
+func newest(_ chat: Undertone, _ talk: ConversationId) async throws -> Message {
+    try #require(await chat.messages.page(conversation: talk, cursor: .newest, limit: 1).messages.first)
+}
+
+/// Ann, a client, has written to Bea, an escort. Both keep their files at `blobs`.
 func acquainted(
+    blobs: (any Blobs)? = nil,
     wrap: @Sendable (any Transport) -> any Transport = { $0 },
     _ test: (Network, Undertone, Undertone, ConversationId) async throws -> Void
 ) async throws {
     let network = try Network()
-    let ann = try await network.join("ann", as: "client", wrap: wrap)
-    let bea = try await network.join("bea", as: "escort")
+    let ann = try await network.join("ann", as: "client", blobs: blobs, wrap: wrap)
+    let bea = try await network.join("bea", as: "escort", blobs: blobs)
     let talk = try await ann.conversations.start(user: bea.user)
     try await ann.send("Hello, Bea", to: talk)
     await network.settle()

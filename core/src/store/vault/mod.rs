@@ -357,8 +357,11 @@ fn check_empty(store: &dyn Store) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Bytes that the key of a further piece has more than its row's.
+const PIECE: usize = 3;
+
 fn piece_key(table: Table, key: &[u8], piece: u16) -> Vec<u8> {
-    let mut out = Vec::with_capacity(1 + key.len() + 2);
+    let mut out = Vec::with_capacity(key.len() + PIECE);
     out.push(table.byte());
     out.extend_from_slice(key);
     out.extend_from_slice(&piece.to_be_bytes());

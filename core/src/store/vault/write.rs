@@ -8,7 +8,7 @@ use super::keyring::{Generation, NO_GENERATION};
 use super::parts::{Part, part_of};
 use super::seal::{self, Sealer};
 use super::sums::{Mark, Marker};
-use super::{INLINE, KEY_ROW, RESERVED, ROOT_ROW, Vault, piece_key};
+use super::{INLINE, KEY_ROW, PIECE, RESERVED, ROOT_ROW, Vault, piece_key};
 use crate::error::StoreError;
 use crate::limits;
 use crate::store::{Op, RowChange, Table};
@@ -148,10 +148,11 @@ impl Vault {
         let view = self.store.read()?;
         let place = |change: &RowChange| {
             let key = self.blinder.key(change.table, &change.key)?;
-            if key.len() > limits::STORE_KEY {
+            let is_long = change.value.as_ref().is_some_and(|value| value.len() > INLINE);
+            if key.len() + if is_long { PIECE } else { 0 } > limits::STORE_KEY {
                 return Err(StoreError::Limit("key"));
             }
-            if change.value.as_ref().is_some_and(|value| value.len() > INLINE) && !change.table.may_overflow() {
+            if is_long && !change.table.may_overflow() {
                 return Err(StoreError::Limit("value"));
             }
             self.check_part(&*view, change.table, &key)?;

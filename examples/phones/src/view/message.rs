@@ -49,7 +49,7 @@ pub fn message(engine: &mut Engine, message: &Message, now: Time) -> Value {
         "state": state(message.state),
         "why": why(message.state),
         "unread": message.unread,
-        "encrypted": !matches!(message.content, MessageContent::System(_)),
+        "encrypted": message.is_encrypted(),
         "recipients": recipients,
         "reactions": reactions,
         "transfer": under_way.as_ref().map(transfer),

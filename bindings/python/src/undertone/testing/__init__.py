@@ -12,7 +12,7 @@ and a clock that stands still until the test moves it.
             assert page.messages[0].content.text == "Hello"
 
 No time passes but by :meth:`Network.advance`, and :meth:`Network.settle` returns when nobody has anything left to do, so such
-tests neither sleep nor fail at random.
+tests neither sleep nor fail at random. With pytest, the fixture ``undertone_network`` is a network of one test.
 """
 
 from .network import Network

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
-from typing import Any, AsyncIterator, Dict, List, Optional, Type
+from typing import Any, AsyncIterator, Callable, Dict, List, Optional, Type
 
 from .._ids import Role, UserId
 from ..blobs import Blobs
 from ..driver import Undertone
 from ..relay import FrameTransport
-from ..transport import Fallback
+from ..transport import Fallback, Transport
 from .._native.undertone_ffi import Authority, Config, ManualClock, MemoryDisk, Policy, Store, TestRelay
 
 __all__ = ["Network"]
@@ -28,7 +28,7 @@ class _Seat:
 
     config: Config
     role: Role
-    transport: FrameTransport
+    transport: Transport
     blobs: Optional[Blobs]
     fallback: Optional[Fallback]
     disk: MemoryDisk = field(default_factory=MemoryDisk)
@@ -65,10 +65,12 @@ class Network:
         identity: Optional[bytes] = None,
         blobs: Optional[Blobs] = None,
         fallback: Optional[Fallback] = None,
+        transport: Callable[[Transport], Transport] = lambda plain: plain,
         **config: Any,
     ) -> Undertone:
         """A device of a user, certified in a role, connected and settled. Give ``identity`` for a further device of the same
-        user; ``config`` are other fields of :class:`undertone.Config`."""
+        user, and put faults between the device and the relay with ``transport``; ``config`` are other fields of
+        :class:`undertone.Config`."""
         arguments = {
             "user": UserId(user),
             "identity": identity,
@@ -76,7 +78,7 @@ class Network:
             "policy": self.policy,
             **config,
         }
-        seat = _Seat(Config(**arguments), Role(role), FrameTransport(self._dial), blobs, fallback)
+        seat = _Seat(Config(**arguments), Role(role), transport(FrameTransport(self._dial)), blobs, fallback)
         return await self._open(seat)
 
     async def restart(self, chat: Undertone) -> Undertone:

@@ -1,4 +1,4 @@
-"""A fixture for pytest: a network that is new for each test."""
+"""A fixture for pytest, which finds this module by the package's entry point: a network that is new for each test."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 package dev.undertone
 
-import dev.undertone.testing.Network
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
@@ -27,22 +26,6 @@ import kotlin.coroutines.startCoroutine
 
 /** Chats of several users, over the relay's logic in memory (R41). */
 class ChatTest {
-    private class Acquainted(val network: Network, val ann: Undertone, val bea: Undertone, val talk: ConversationId)
-
-    private fun acquainted(test: suspend Acquainted.() -> Unit) = runBlocking {
-        Network().use { network ->
-            val ann = network.join("ann", "client")
-            val bea = network.join("bea", "escort")
-            val talk = ann.conversations.start(bea.user)
-            ann.send(talk, "Hello, Bea")
-            network.settle()
-            Acquainted(network, ann, bea, talk).test()
-        }
-    }
-
-    private suspend fun Undertone.texts(talk: ConversationId): List<String> =
-        messages.page(talk, Cursor.Newest, 50u).messages.reversed().map { (it.content as MessageContent.Text).text }
-
     @Test
     fun `a message arrives, is read and answered`() = acquainted {
         val first = bea.messages.page(talk, Cursor.Newest, 1u).messages.single()

@@ -7,6 +7,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.api.io.TempDir
+import java.lang.reflect.InvocationTargetException
 import java.nio.charset.CharacterCodingException
 import java.nio.file.Path
 import java.time.Instant
@@ -77,6 +78,22 @@ class EngineTest {
         val nobodyTrusted = Config(UserId("ann"), authorities = emptyList())
         assertEquals("misuse.config", codeOf { Engine.open(nobodyTrusted, memory, Engines.KEY) })
         assertEquals("misuse.key_length", codeOf { Engines.open(memory, "short".encodeToByteArray()) })
+    }
+
+    @Test
+    fun `a library of another version is refused`() {
+        checkLibrary(1)
+        assertEquals("misuse.library", codeOf { checkLibrary(2) })
+    }
+
+    /** It is nobody's but the module's own. */
+    private fun checkLibrary(expected: Int) {
+        val check = Class.forName("dev.undertone.LibraryKt").getMethod("checkLibrary", Int::class.java)
+        try {
+            check.invoke(null, expected)
+        } catch (error: InvocationTargetException) {
+            throw error.targetException
+        }
     }
 
     @Test

@@ -8,7 +8,7 @@ import java.time.Instant
 /** What engines without a chat around them are opened with. */
 internal object Engines {
     val KEY = ByteArray(32)
-    private val authority = Authority.fromSeed(ByteArray(32) { it.toByte() })
+    val authority: Authority = Authority.fromSeed(ByteArray(32) { it.toByte() })
 
     val config = Config(UserId("ann"), authorities = listOf(authority.publicKey()))
 

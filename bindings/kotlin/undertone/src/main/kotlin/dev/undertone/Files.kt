@@ -43,5 +43,6 @@ internal class Files(
         }
     }
 
-    private fun blobs() = checkNotNull(blobs) { "this chat has no place for files" }
+    private fun blobs() =
+        blobs ?: throw UndertoneException.Misuse("misuse.blobs", "this chat has no place for files: give it blobs")
 }

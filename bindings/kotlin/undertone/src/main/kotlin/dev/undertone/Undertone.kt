@@ -197,8 +197,6 @@ public class Undertone private constructor(
     }
 
     public companion object {
-        private const val ABI = 1u
-
         /**
          * Opens the chat of a device, or makes it the first time. [hostKey] is 32 bytes that the platform's keystore keeps.
          * Without a [transport] the chat is offline.
@@ -214,7 +212,7 @@ public class Undertone private constructor(
             val worker = Worker()
             // What was opened is closed below, even if this is cancelled meanwhile.
             val engine = worker.toItsEnd {
-                check(abiVersion() == ABI) { "this library is of another version than its Kotlin code: install both together" }
+                checkLibrary()
                 if (clock == null) Engine.open(config, store, hostKey) else Engine.openWithClock(config, store, hostKey, clock)
             }
             val chat = Undertone(engine, worker, transport, services, clock)

@@ -64,6 +64,8 @@ private class Player {
         "reactions" -> chat.messages.get(talk(w), message(w)).reactions.map { "${it.user.name}:${it.emoji}" }
         "edit" -> none { chat.messages.edit(talk(w), MessageId(w[1]), w[2]) }
         "delete" -> none { chat.messages.deleteForEveryone(talk(w), message(w)) }
+        "forward" -> listOf(chat.messages.forward(talk(w), message(w), ConversationId(w[3])).hex)
+        "forwarded" -> listOf(if (chat.messages.get(talk(w), message(w)).forwarded) "on" else "off")
         "search" -> chat.messages.search(w[0], Scope.All).hits.map { show(it.message.content) }
         "typing" -> none { chat.conversations.setTyping(talk(w), w[1] == "on") }
         "typers" -> chat.conversations.typing(talk(w)).map { it.name }
