@@ -121,6 +121,7 @@ impl Sim {
             bytes: unlimited,
             user_inputs: unlimited,
             user_bytes: unlimited,
+            commits: unlimited,
             ..Limits::default()
         };
         let mut world = World::with(options.seed, Weather::FINE, limits);

@@ -31,6 +31,7 @@ impl Platform {
             bytes: unlimited,
             user_inputs: unlimited,
             user_bytes: unlimited,
+            commits: unlimited,
             claims: unlimited,
             ..Limits::default()
         };

@@ -38,6 +38,8 @@ pub struct Counts {
     pub refused: Reasons,
     /// Envelopes that were delivered by themselves.
     pub delivered: u64,
+    /// Acknowledgements of what a device was not given since it logged in.
+    pub not_given: u64,
     /// Devices that were to be woken by a push.
     pub pushes: u64,
 }
@@ -60,6 +62,8 @@ pub enum NoteEvent {
     Closed(CloseReason),
     /// A bundle or a request was refused.
     Refused(RefusedReason),
+    /// So many deliveries were acknowledged that the device was not given.
+    NotGiven(usize),
 }
 
 /// Counters and notes.
@@ -85,6 +89,13 @@ impl Book {
         self.note(connection, NoteEvent::Refused(why));
     }
 
+    pub(crate) fn not_given(&mut self, connection: ConnectionId, count: usize) {
+        if count > 0 {
+            self.counts.not_given += count as u64;
+            self.note(connection, NoteEvent::NotGiven(count));
+        }
+    }
+
     pub(crate) fn transmitted(&mut self, connection: ConnectionId, result: &TransmitResult) {
         match result {
             TransmitResult::Accepted { .. } => self.counts.accepted += 1,
@@ -107,6 +118,7 @@ impl Book {
             conflicts,
             refused,
             delivered,
+            not_given,
             pushes,
         } = other.counts;
         let counts = &mut self.counts;
@@ -116,6 +128,7 @@ impl Book {
         counts.accepted += accepted;
         counts.conflicts += conflicts;
         counts.delivered += delivered;
+        counts.not_given += not_given;
         counts.pushes += pushes;
         let reasons = [
             (&mut counts.logins_refused, logins_refused),

@@ -145,11 +145,35 @@ impl Guard {
         one_less(&mut self.connected, user);
     }
 
-    /// Whether another frame is taken.
-    pub(crate) fn may_send(&mut self, device: DeviceId, user: &UserId, from: Option<Network>, now: Time) -> bool {
-        self.device_frames.take(device, 1, now)
-            && self.user_frames.take(user.clone(), 1, now)
-            && from.is_none_or(|from| self.address_frames.take(from, 1, now))
+    /// Whether another frame is taken, or what costs as much as so many.
+    pub(crate) fn may_send(
+        &mut self,
+        device: DeviceId,
+        user: &UserId,
+        from: Option<Network>,
+        frames: u64,
+        now: Time,
+    ) -> bool {
+        self.device_frames.take(device, frames, now)
+            && self.user_frames.take(user.clone(), frames, now)
+            && from.is_none_or(|from| self.address_frames.take(from, frames, now))
+    }
+}
+
+/// For who wants to know beforehand.
+impl Guard {
+    /// Whether [`Guard::may_send`] would say yes.
+    pub(crate) fn would_take(
+        &self,
+        device: DeviceId,
+        user: &UserId,
+        from: Option<Network>,
+        frames: u64,
+        now: Time,
+    ) -> bool {
+        self.device_frames.has(&device, frames, now)
+            && self.user_frames.has(user, frames, now)
+            && from.is_none_or(|from| self.address_frames.has(&from, frames, now))
     }
 }
 
@@ -246,8 +270,8 @@ mod tests {
         guard.left(&ann);
         assert!(guard.may_enter(device(2), &ann, now));
         // Her devices share what she has.
-        assert!((1..=3).all(|number| guard.may_send(device(number), &ann, None, now)));
-        assert!(!guard.may_send(device(4), &ann, None, now));
-        assert!(guard.may_send(device(5), &bea, network(1), now));
+        assert!((1..=3).all(|number| guard.may_send(device(number), &ann, None, 1, now)));
+        assert!(!guard.may_send(device(4), &ann, None, 1, now));
+        assert!(guard.may_send(device(5), &bea, network(1), 1, now));
     }
 }

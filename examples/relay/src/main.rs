@@ -1,11 +1,13 @@
 //! `undertone-relay`: the reference relay as a server. `--help` lists its flags.
 
+mod files;
+mod log;
 mod settings;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use settings::{Command, Format, Options};
+use settings::{Command, Options};
 use undertone_relay::shell::{ServeError, Server, serve};
 
 fn main() -> ExitCode {
@@ -20,11 +22,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(options.level).with_ansi(false);
-    match options.format {
-        Format::Text => log.init(),
-        Format::Json => log.json().flatten_event(true).init(),
-    }
+    log::begin(options.level, options.format);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
@@ -41,6 +39,14 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), ServeError> {
+    let (limit, connections) = (files::raise_limit(), options.config.places.connections);
+    if !files::fit(connections, limit) {
+        tracing::warn!(
+            limit,
+            connections,
+            "the operating system lets fewer connections be open than limits.connections"
+        );
+    }
     let demo = options.config.demo.is_some();
     let mut server = serve(options.config).await?;
     println!("listening on {}", server.url());

@@ -34,6 +34,12 @@ impl Address {
         known.then(|| Address { tls, host: host.into(), port, path: path.into() })
     }
 
+    /// Whether it is on this very machine.
+    #[cfg(all(feature = "server", feature = "push"))]
+    pub(crate) fn is_here(&self) -> bool {
+        self.host == "localhost" || self.host.parse().is_ok_and(|host: std::net::IpAddr| host.is_loopback())
+    }
+
     /// For the `Host` header.
     pub(crate) fn authority(&self) -> String {
         let Address { host, port, .. } = self;

@@ -13,6 +13,11 @@ use crate::process::Process;
 /// How long a server may take to answer.
 const WITHIN: Duration = Duration::from_secs(30);
 
+/// Who alone may connect.
+pub const USER: &str = "relay";
+/// With this password.
+pub const PASSWORD: &str = "only-for-relays";
+
 /// Servers with JetStream in temporary folders, gone when dropped.
 pub struct Cluster {
     folder: tempfile::TempDir,
@@ -40,6 +45,7 @@ impl Cluster {
             let store = folder.path().join(format!("store-{number}"));
             let mut text = format!(
                 "server_name: node{number}\nlisten: 127.0.0.1:{port}\nmax_payload: 8MB\nlame_duck_duration: 30s\n\
+                 authorization {{ user: {USER}, password: {PASSWORD} }}\n\
                  jetstream {{ store_dir: \"{}\", max_file_store: 8GB, max_memory_store: 64MB }}\n",
                 store.display()
             );

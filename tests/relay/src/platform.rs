@@ -7,6 +7,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::nats;
 use crate::port;
 use crate::process::{Process, sibling};
 
@@ -84,7 +85,11 @@ impl RelayProcess {
             command.arg("--set").arg(setting);
         }
         if let Keep::Nats(urls, prefix) = &self.keep {
+            let password = self.folder.join("nats-password");
+            std::fs::write(&password, nats::PASSWORD)?;
             command.arg("--nats").arg(urls).arg("--set").arg(format!("nats.prefix={prefix}"));
+            command.arg("--set").arg(format!("nats.user={}", nats::USER));
+            command.arg("--set").arg(format!("nats.password_file={}", password.display()));
         }
         self.process = Some(Process::start(command, &self.folder.join(format!("relay-{}.log", self.number)))?);
         Ok(())

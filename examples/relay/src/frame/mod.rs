@@ -21,6 +21,8 @@ pub const PATH: &str = "/v1";
 pub const BLOBS_PATH: &str = "/v1/blobs";
 /// Bytes of a frame to the relay at most: a full bundle and what is around it.
 pub const UP_MAX: usize = limits::BUNDLE * limits::ENVELOPE + 64 * 1024;
+/// Bytes of a login at most: nothing larger is looked at of who has not logged in.
+pub const LOGIN_MAX: usize = limits::CERTIFICATE + 1_024;
 /// Bytes of a frame to a device at most: the directory's entries of many devices.
 pub const DOWN_MAX: usize = 32 * 1024 * 1024;
 /// Deliveries that one frame acknowledges at most.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use undertone::id::{SlotName, UserId};
 
-use super::{ACKNOWLEDGED, FrameError, UP_MAX, encode, fields, split};
+use super::{ACKNOWLEDGED, FrameError, LOGIN_MAX, UP_MAX, encode, fields, split};
 use crate::answer::DeliveryId;
 
 /// What a device asks of its relay. `request` and `id` are the device's own numbers, which the answer repeats.
@@ -111,6 +111,17 @@ impl Up {
         }
     }
 
+    /// Reads a login, and of any other frame no more than that it is none: who has not proved who it is costs little.
+    ///
+    /// # Errors
+    /// [`FrameError`].
+    pub fn decode_login(bytes: &[u8]) -> Result<Up, FrameError> {
+        match split(bytes, LOGIN_MAX)? {
+            (1, bytes) => login(bytes),
+            _ => Err(FrameError::Malformed),
+        }
+    }
+
     /// Reads a frame.
     ///
     /// # Errors
@@ -118,10 +129,7 @@ impl Up {
     pub fn decode(bytes: &[u8]) -> Result<Up, FrameError> {
         let (kind, bytes) = split(bytes, UP_MAX)?;
         Ok(match kind {
-            1 => {
-                let LoginFields(certificate, signature) = fields(bytes)?;
-                Up::Login { certificate, signature }
-            }
+            1 => login(bytes)?,
             2 => {
                 let TransmitFields(id, bundle) = fields(bytes)?;
                 Up::Transmit { id, bundle }
@@ -160,6 +168,11 @@ impl Up {
             _ => return Err(FrameError::Kind),
         })
     }
+}
+
+fn login(bytes: &[u8]) -> Result<Up, FrameError> {
+    let LoginFields(certificate, signature) = fields(bytes)?;
+    Ok(Up::Login { certificate, signature })
 }
 
 impl std::fmt::Debug for Up {
@@ -207,6 +220,17 @@ pub(super) mod tests {
         for frame in frames() {
             assert_eq!(Up::decode(&frame.encode().unwrap()), Ok(frame));
         }
+    }
+
+    #[test]
+    fn of_who_has_not_logged_in_nothing_but_a_login_is_read() {
+        for frame in frames() {
+            let read = Up::decode_login(&frame.encode().unwrap());
+            let expected = if matches!(frame, Up::Login { .. }) { Ok(frame) } else { Err(FrameError::Malformed) };
+            assert_eq!(read, expected);
+        }
+        let large = Up::Login { certificate: vec![1; LOGIN_MAX], signature: vec![2; 64] };
+        assert_eq!(Up::decode_login(&large.encode().unwrap()), Err(FrameError::TooLarge));
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Connections and frames around the relay's logic, sans-IO as well.
 
+mod connection;
+mod cost;
 mod output;
 mod shared;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use undertone::id::{DeviceId, UserId};
+use undertone::id::DeviceId;
 use undertone::time::Time;
 
 use crate::count::{Book, Counts, Note};
@@ -15,6 +17,7 @@ use crate::logic::{Fault, Login, Output, Relay, RevocationRefused};
 use crate::network::Network;
 use crate::store::{RelayStore, StoreError};
 
+use connection::{Connection, State};
 pub use output::{ConnectionId, GatewayOutput};
 pub use shared::{Attempt, Tell, Told};
 
@@ -26,22 +29,6 @@ pub struct Gateway<S> {
     devices: BTreeMap<DeviceId, ConnectionId>,
     outputs: VecDeque<GatewayOutput>,
     book: Book,
-}
-
-#[derive(Clone)]
-struct Connection {
-    /// Where it comes from, if that is known.
-    from: Option<Network>,
-    state: State,
-}
-
-/// How far a connection is.
-#[derive(Clone)]
-enum State {
-    /// The challenge went out, and must be answered in time.
-    Challenged { challenge: [u8; 32], until: Time },
-    /// The device is logged in.
-    LoggedIn { device: DeviceId, user: UserId },
 }
 
 impl<S: RelayStore> Gateway<S> {
@@ -106,7 +93,7 @@ impl<S: RelayStore> Gateway<S> {
     /// A connection has ended.
     pub fn disconnect(&mut self, connection: ConnectionId) {
         match self.connections.remove(&connection) {
-            Some(Connection { state: State::LoggedIn { device, user }, .. }) => {
+            Some(Connection { state: State::LoggedIn { device, user, .. }, .. }) => {
                 self.guard.left(&user);
                 if self.devices.get(&device) == Some(&connection) {
                     self.devices.remove(&device);
@@ -126,7 +113,7 @@ impl<S: RelayStore> Gateway<S> {
         let Some(Connection { from, state }) = self.connections.get(&connection) else { return Ok(()) };
         self.book.counts.frames_in += 1;
         match state {
-            State::LoggedIn { device, user } if !self.guard.may_send(*device, user, *from, now) => {
+            State::LoggedIn { device, user, .. } if !self.guard.may_send(*device, user, *from, 1, now) => {
                 self.close(connection, CloseReason::RateLimited);
             }
             State::LoggedIn { device, .. } => {
@@ -138,12 +125,12 @@ impl<S: RelayStore> Gateway<S> {
             }
             State::Challenged { challenge, .. } => {
                 let (challenge, from) = (*challenge, *from);
-                match Up::decode(bytes) {
+                match Up::decode_login(bytes) {
                     Ok(Up::Login { certificate, signature }) => {
                         self.log_in(connection, from, &challenge, (&certificate, &signature), now)?;
                     }
-                    Ok(_) => self.close(connection, CloseReason::Malformed),
-                    Err(error) => self.close(connection, no_frame(error)),
+                    Ok(_) => self.no_login(connection, from, CloseReason::Malformed, now),
+                    Err(error) => self.no_login(connection, from, no_frame(error), now),
                 }
             }
         }
@@ -163,23 +150,19 @@ impl<S: RelayStore> Gateway<S> {
 
     /// When [`Gateway::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Time {
-        let logins = self.connections.values().filter_map(|connection| match connection.state {
-            State::Challenged { until, .. } => Some(until),
-            State::LoggedIn { .. } => None,
-        });
-        logins.fold(self.relay.poll_timeout(), Time::min)
+        let ends = self.connections.values().map(|connection| connection.state.until());
+        ends.fold(self.relay.poll_timeout(), Time::min)
     }
 
-    /// Ends connections that did not log in, and removes what has expired, in bounded steps.
+    /// Ends connections that did not log in, or whose certificate has ended, and removes what has expired, in bounded steps.
     ///
     /// # Errors
     /// Any [`StoreError`].
     pub fn handle_timeout(&mut self, now: Time) -> Result<(), StoreError> {
-        let late = |state: &State| matches!(state, State::Challenged { until, .. } if *until <= now);
-        let late = self.connections.iter().filter(|(_, connection)| late(&connection.state));
-        let late: Vec<_> = late.map(|(id, _)| *id).collect();
-        for connection in late {
-            self.close(connection, CloseReason::Malformed);
+        let late = self.connections.iter().filter(|(_, connection)| connection.state.until() <= now);
+        let late: Vec<_> = late.map(|(id, connection)| (*id, connection.state.end())).collect();
+        for (connection, why) in late {
+            self.close(connection, why);
         }
         self.relay.handle_timeout(now)?;
         self.translate();
@@ -225,6 +208,12 @@ impl<S: RelayStore> Gateway<S> {
         Ok(())
     }
 
+    /// What came is no login: that counts as one that was refused, or trying would be cheaper with nonsense.
+    fn no_login(&mut self, connection: ConnectionId, from: Option<Network>, why: CloseReason, now: Time) {
+        self.guard.refused(from, now);
+        self.close(connection, why);
+    }
+
     /// The device has proved who it is.
     fn enter(&mut self, connection: ConnectionId, from: Option<Network>, login: Login, now: Time) {
         // The older connection first, so that its end does not log the device out again.
@@ -243,7 +232,7 @@ impl<S: RelayStore> Gateway<S> {
             key_packages: count(login.key_packages),
             revocations: !self.relay.revocations().is_empty(),
         };
-        let state = State::LoggedIn { device: login.device, user: login.user };
+        let state = State::LoggedIn { device: login.device, user: login.user, until: login.until };
         self.connections.insert(connection, Connection { from, state });
         self.book.counts.logins += 1;
         self.send(connection, &answer);
@@ -255,7 +244,13 @@ impl<S: RelayStore> Gateway<S> {
                 self.close(connection, CloseReason::Malformed);
                 return Ok(());
             }
-            Up::Acknowledge { ids } => return self.relay.acknowledge(device, &ids),
+            Up::Acknowledge { ids } => {
+                if self.charge(connection, cost::of_acknowledgement(ids.len()), now) {
+                    let not_given = self.relay.acknowledge(device, &ids)?;
+                    self.book.not_given(connection, not_given);
+                }
+                return Ok(());
+            }
             Up::Transmit { id, bundle } => {
                 let result = self.relay.submit(device, &bundle, now)?;
                 self.book.transmitted(connection, &result);
@@ -289,7 +284,9 @@ impl<S: RelayStore> Gateway<S> {
         if let Down::RequestRefused { reason, .. } = &answer {
             self.book.refused(connection, *reason);
         }
-        self.send(connection, &answer);
+        let bytes = self.send(connection, &answer);
+        // Afterwards, for nobody knows it before. Who is ended by it has its answer.
+        self.charge(connection, cost::of_answer(bytes), now);
         Ok(())
     }
 
@@ -325,7 +322,7 @@ impl<S: RelayStore> Gateway<S> {
                 Output::RevocationsChanged { to } => (to, Down::RevocationsChanged),
             };
             match (self.devices.get(&to).copied(), frame) {
-                (Some(connection), frame) => self.send(connection, &frame),
+                (Some(connection), frame) => drop(self.send(connection, &frame)),
                 (None, Down::DirectoryChanged { user }) if self.relay.is_shared() => {
                     self.elsewhere(to, Tell::Directory(user));
                 }
@@ -334,15 +331,17 @@ impl<S: RelayStore> Gateway<S> {
         }
     }
 
-    fn send(&mut self, to: ConnectionId, frame: &Down) {
-        match frame.encode() {
-            Ok(frame) => {
-                self.book.counts.frames_out += 1;
-                self.outputs.push_back(GatewayOutput::Send { to, frame });
-            }
+    /// Sends a frame; its bytes.
+    fn send(&mut self, to: ConnectionId, frame: &Down) -> usize {
+        let Ok(frame) = frame.encode() else {
             // Nothing that the relay makes fails to encode; a connection with a gap in it would be worse than none.
-            Err(_) => self.end(to),
-        }
+            self.end(to);
+            return 0;
+        };
+        let bytes = frame.len();
+        self.book.counts.frames_out += 1;
+        self.outputs.push_back(GatewayOutput::Send { to, frame });
+        bytes
     }
 
     /// Says why, and ends a connection.

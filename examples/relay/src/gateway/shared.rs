@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use undertone::id::{DeviceId, UserId};
+use undertone::time::Time;
 
-use super::{Connection, ConnectionId, Gateway, GatewayOutput, State};
+use super::{Connection, ConnectionId, Gateway, GatewayOutput, State, cost};
 use crate::answer::Delivery;
 use crate::count::Book;
-use crate::frame::{CloseReason, Down};
+use crate::frame::{CloseReason, Down, Up};
 use crate::guard::Taken;
-use crate::logic::Aftermath;
+use crate::logic::{Aftermath, LOOK_UP_USERS, look_up_cost};
 use crate::store::{RelayStore, StoreError};
 
 /// What goes to whichever relay has a device, when several serve one platform.
@@ -72,6 +73,29 @@ impl<S: RelayStore> Gateway<S> {
     pub fn share(&mut self) {
         self.relay.share();
         self.guard.note_taken();
+    }
+
+    /// Whether a frame gets as far as rows. Nothing is worth being fetched for what a limit refuses before: otherwise who is
+    /// over it would cost as much as who is not.
+    pub fn is_worth_rows(&self, connection: ConnectionId, frame: &Up, now: Time) -> bool {
+        let Some(Connection { from, state }) = self.connections.get(&connection) else { return false };
+        let (device, user) = match state {
+            State::Challenged { .. } => return matches!(frame, Up::Login { .. }),
+            State::LoggedIn { device, user, .. } => (device, user),
+        };
+        let most = self.relay.limits();
+        let may_ask = |inputs| self.relay.affords(device, user, inputs, now);
+        self.guard.would_take(*device, user, *from, cost::of(frame), now)
+            && match frame {
+                Up::Login { .. } => false,
+                Up::Transmit { bundle, .. } => self.relay.affords_bundle(device, user, bundle, now),
+                Up::LookUp { users, key_packages, .. } => {
+                    users.len() <= LOOK_UP_USERS && may_ask(look_up_cost(users, *key_packages))
+                }
+                Up::Publish { packages, .. } => packages.len() <= most.key_packages && may_ask(1),
+                Up::Slot { .. } | Up::UploadToken { .. } => may_ask(1),
+                Up::Acknowledge { .. } | Up::Fetch { .. } | Up::Revocations { .. } => true,
+            }
     }
 
     /// Runs an input of a connection, or of none, that may come to nothing.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use undertone::authority::ProvenStart;
 use undertone::envelope::{Envelope, EnvelopeKind};
-use undertone::id::{DeviceId, SessionId};
+use undertone::id::{DeviceId, Hash32, SessionId};
 use undertone::policy::{Action, Link, Member, Role, Started, judge_links};
 use undertone::time::Time;
 
@@ -29,6 +29,10 @@ pub(super) struct Admission {
     devices: BTreeSet<DeviceId>,
     /// Keys of pairs that may talk from now on.
     pairs: BTreeSet<Vec<u8>>,
+    /// The hash of the sender's user, against whom copies count.
+    pub(super) from: Hash32,
+    /// Recipients whose mailboxes take in nothing of it.
+    pub(super) full: BTreeSet<DeviceId>,
 }
 
 /// Judges every envelope of a bundle by its sender, whose own standing is known to be good.
@@ -41,7 +45,9 @@ pub(super) fn judge(
 ) -> Result<Admission, Fault> {
     let tag = pieces.first().map(|piece| piece.envelope.tag).ok_or(RefusedReason::Malformed)?;
     let tag_is_known = tx.contains(Table::Tag, tag.as_bytes())?;
-    let mut admission = Admission { tag, tag_is_known, devices: BTreeSet::new(), pairs: BTreeSet::new() };
+    let from = Hash32::from_bytes(row::user_hash(&sender.user));
+    let (devices, pairs, full) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut admission = Admission { tag, tag_is_known, devices, pairs, from, full };
     // Welcomes first: they admit the devices that a commit beside them may go to.
     let (welcomes, others): (Vec<_>, Vec<_>) =
         pieces.iter().map(|piece| &piece.envelope).partition(|envelope| envelope.kind == EnvelopeKind::Welcome);
@@ -52,7 +58,7 @@ pub(super) fn judge(
         admission.judge_other(tx, desk, sender, envelope)?;
     }
     for envelope in pieces.iter().map(|piece| &piece.envelope).filter(|envelope| is_kept(envelope)) {
-        has_room(tx, desk, envelope)?;
+        admission.find_room(tx, desk, sender, envelope)?;
     }
     Ok(admission)
 }
@@ -112,6 +118,43 @@ impl Admission {
             allowed.insert(device.role);
         }
         Ok(())
+    }
+
+    /// A mailbox that is full takes nothing in, as long as another device of its user has room. Else it refuses, so that its
+    /// owner loses nothing and the sender tries again.
+    fn find_room(&mut self, tx: &Tx<'_>, desk: &Desk, sender: &DeviceRow, envelope: &Envelope) -> Result<(), Fault> {
+        let mut full = BTreeSet::new();
+        for device in &envelope.recipients {
+            if !self.has_room(tx, desk, sender, device)? {
+                full.insert(*device);
+            }
+        }
+        if full.is_empty() {
+            return Ok(());
+        }
+        // The sender's user has the envelope already: on the device that sends it.
+        let mut reached = BTreeSet::from([sender.user.clone()]);
+        let mut missed = BTreeSet::new();
+        for device in &envelope.recipients {
+            let row = row::device(tx, device)?.ok_or(StoreError::Corrupt("device"))?;
+            if desk.is_revoked(&row.authority, row.serial) {
+                continue;
+            }
+            let users = if full.contains(device) { &mut missed } else { &mut reached };
+            users.insert(row.user);
+        }
+        self.full.append(&mut full);
+        if missed.is_subset(&reached) { Ok(()) } else { Err(RefusedReason::RateLimited.into()) }
+    }
+
+    /// Nobody is kept from filling the mailboxes of their own devices.
+    fn has_room(&self, tx: &Tx<'_>, desk: &Desk, sender: &DeviceRow, device: &DeviceId) -> Result<bool, Fault> {
+        let mailbox = desk.config.limits.mailbox;
+        if mailbox::has_room(tx, mailbox, device, Some(&self.from))? {
+            return Ok(true);
+        }
+        let is_own = row::device(tx, device)?.is_some_and(|row| row.user == sender.user);
+        Ok(is_own && mailbox::has_room(tx, mailbox, device, None)?)
     }
 
     /// Whether the tag is tied to a device, or will be by this bundle.
@@ -204,16 +247,6 @@ fn action_of(kind: EnvelopeKind) -> Action {
 /// Whether an envelope takes room in mailboxes.
 fn is_kept(envelope: &Envelope) -> bool {
     envelope.kind != EnvelopeKind::Ephemeral
-}
-
-/// A full mailbox refuses, so that its owner loses nothing and the sender tries again.
-fn has_room(tx: &Tx<'_>, desk: &Desk, envelope: &Envelope) -> Result<(), Fault> {
-    for device in &envelope.recipients {
-        if !mailbox::has_room(tx, desk, device)? {
-            return Err(RefusedReason::RateLimited.into());
-        }
-    }
-    Ok(())
 }
 
 /// Notes the day of a tag's last use. Its one expiry row is looked at again when it comes up.

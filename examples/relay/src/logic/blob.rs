@@ -175,7 +175,7 @@ impl<S: RelayStore> Relay<S> {
     /// [`RefusedReason`], or any [`StoreError`].
     pub fn upload_token(&mut self, caller: DeviceId, now: Time) -> Result<UploadToken, Fault> {
         self.input(|tx, desk| {
-            desk.caller(tx, &caller, now)?;
+            desk.caller(tx, &caller, 1, now)?;
             let BlobLimits { size, token_age, .. } = desk.config.limits.blobs;
             let until = now.plus(token_age);
             let mark = mac(&desk.upload_key, &caller, until).map(|mac| mac.finalize().into_bytes());

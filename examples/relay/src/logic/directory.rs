@@ -33,9 +33,12 @@ impl<S: RelayStore> Relay<S> {
         now: Time,
     ) -> Result<Vec<DirectoryUser>, Fault> {
         self.input(|tx, desk| {
-            let row = desk.caller(tx, &caller, now)?;
             if users.len() > LOOK_UP_USERS {
                 return Err(RefusedReason::TooLarge.into());
+            }
+            let row = desk.caller(tx, &caller, cost(users, key_packages), now)?;
+            if key_packages {
+                desk.may_grow()?;
             }
             desk.see(now, || Sight::look_up(caller, users, key_packages));
             let distinct: BTreeSet<&UserId> = users.iter().collect();
@@ -57,12 +60,13 @@ impl<S: RelayStore> Relay<S> {
         now: Time,
     ) -> Result<usize, Fault> {
         self.input(|tx, desk| {
-            let row = desk.caller(tx, &caller, now)?;
+            let row = desk.caller(tx, &caller, 1, now)?;
+            desk.may_grow()?;
             if packages.len() > desk.config.limits.key_packages {
                 return Err(RefusedReason::TooLarge.into());
             }
             packages.iter().map(Vec::as_slice).chain(last_resort).try_for_each(check_package)?;
-            desk.list(tx, &caller, &row)?;
+            desk.list(tx, &caller, &row, now)?;
             desk.see(now, || Sight::publish(caller, packages.len(), last_resort.is_some()));
             if replace {
                 withdraw(tx, &caller, packages)?;
@@ -73,6 +77,11 @@ impl<S: RelayStore> Relay<S> {
             desk.add_packages(tx, &caller, packages, now)
         })
     }
+}
+
+/// What a look-up costs in inputs. One for key packages writes a row for each user that there is none of.
+pub(crate) fn cost(users: &[UserId], key_packages: bool) -> u64 {
+    if key_packages { users.len().max(1) as u64 } else { 1 }
 }
 
 /// How many ordinary key packages a device has in the directory.
@@ -141,17 +150,35 @@ impl Desk {
     }
 
     /// Lists a device with its first key packages, and tells those who talk with its user.
-    fn list(&mut self, tx: &mut Tx<'_>, device: &DeviceId, row: &DeviceRow) -> Result<(), Fault> {
+    fn list(&mut self, tx: &mut Tx<'_>, device: &DeviceId, row: &DeviceRow, now: Time) -> Result<(), Fault> {
         let key = row::user_device_key(&row.user, device);
         if tx.contains(Table::UserDevice, &key)? {
             return Ok(());
         }
-        if devices_of(tx, &row.user)?.len() >= self.config.limits.devices {
-            return Err(RefusedReason::TooLarge.into());
-        }
+        let listed = devices_of(tx, &row.user)?;
+        // Who talked with a device that makes room is told as well.
         notice::announce(tx, self, device, &row.user)?;
+        if listed.len() >= self.config.limits.devices {
+            self.make_room(tx, &row.user, &listed, now)?;
+        }
         tx.put(Table::UserDevice, key, Vec::new());
         Ok(())
+    }
+
+    /// Takes out those of a user's devices that are revoked or expired, for nobody else does: or who installs anew often
+    /// enough could never be listed again. One that comes back with a new certificate has no key packages here any more,
+    /// so that it publishes, and is listed again.
+    fn make_room(&self, tx: &mut Tx<'_>, user: &UserId, listed: &[DeviceId], now: Time) -> Result<(), Fault> {
+        let mut left = 0;
+        for device in listed {
+            if row::device(tx, device)?.is_some_and(|row| self.standing(&row, now).is_ok()) {
+                left += 1;
+                continue;
+            }
+            tx.delete(Table::UserDevice, row::user_device_key(user, device));
+            withdraw(tx, device, &[])?;
+        }
+        if left < self.config.limits.devices { Ok(()) } else { Err(RefusedReason::TooLarge.into()) }
     }
 
     fn add_packages(

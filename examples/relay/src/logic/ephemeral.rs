@@ -6,14 +6,14 @@ use undertone::time::Time;
 use super::row::{self, MailRow};
 use super::submit::Piece;
 use super::tx::Tx;
-use super::{Desk, Fault, admission, mailbox};
+use super::{Desk, Fault, admission, mailbox, submit};
 use crate::answer::{RefusedReason, TransmitResult};
 
 impl Desk {
     /// Passes an ephemeral envelope on. The sender is not told to how many: that would be telling who is there.
     pub(super) fn pass_on(&mut self, tx: &Tx<'_>, piece: &Piece<'_>, now: Time) -> Result<TransmitResult, Fault> {
         let envelope = &piece.envelope;
-        let bytes = piece.bytes.len() as u64 * envelope.recipients.len().max(1) as u64;
+        let bytes = submit::bytes_of(core::slice::from_ref(piece));
         let affordable = self.ephemeral.take(envelope.sender, 1, now) && self.bytes.take(envelope.sender, bytes, now);
         if !affordable {
             return Err(RefusedReason::RateLimited.into());

@@ -28,6 +28,8 @@ pub struct Login {
     pub user: UserId,
     /// The relay's time.
     pub time: Time,
+    /// When its certificate ends.
+    pub until: Time,
     /// The highest sequence of an envelope accepted from this device; 0 for none.
     pub highest_sequence: u64,
     /// Key packages of this device that the directory has left, without the last-resort one.
@@ -120,7 +122,7 @@ impl Desk {
         tx.write(Table::Device, id.as_bytes().to_vec(), &row)?;
         let highest_sequence = row::counters(tx, &id)?.highest_sequence;
         let key_packages = directory::packages_left(tx, &id, self.config.limits.key_packages)?;
-        Ok(Login { device: id, user: row.user, time: now, highest_sequence, key_packages })
+        Ok(Login { device: id, user: row.user, time: now, until: row.not_after, highest_sequence, key_packages })
     }
 }
 

@@ -1,7 +1,9 @@
 //! Mailboxes: one queue per device, kept until acknowledged or expired.
 
+use std::collections::BTreeSet;
+
 use undertone::envelope::{Envelope, PushHint};
-use undertone::id::DeviceId;
+use undertone::id::{DeviceId, Hash32};
 use undertone::time::Time;
 
 use super::row::{self, CopyRow, MailRow, Mortal};
@@ -53,50 +55,91 @@ impl<S: RelayStore> Relay<S> {
     }
 
     /// Drops deliveries that a device has made durable. Ignored are unknown ones, and those behind the last that it was
-    /// given since it logged in: nobody has made durable what it cannot have.
+    /// given since it logged in: nobody has made durable what it cannot have. Returns how many those are.
     ///
     /// # Errors
     /// Any [`StoreError`].
-    pub fn acknowledge(&mut self, device: DeviceId, ids: &[DeliveryId]) -> Result<(), StoreError> {
-        let dropped = self.input(|tx, desk| {
+    pub fn acknowledge(&mut self, device: DeviceId, ids: &[DeliveryId]) -> Result<usize, StoreError> {
+        let (dropped, not_given) = self.input(|tx, desk| {
             let given = desk.online.get(&device).map_or(NOWHERE, |presence| presence.given);
-            let mut dropped = 0;
-            for id in ids.iter().filter(|id| **id <= given) {
-                dropped += usize::from(drop_copy(tx, &row::numbered_key(&device, id.0))?);
+            let (mut dropped, mut not_given) = (0, 0);
+            for id in ids {
+                if *id > given {
+                    not_given += 1;
+                } else {
+                    dropped += usize::from(drop_copy(tx, &row::numbered_key(&device, id.0))?);
+                }
             }
-            Ok::<_, StoreError>(dropped)
+            Ok::<_, StoreError>((dropped, not_given))
         })?;
         if let Some(presence) = self.desk.online.get_mut(&device) {
             presence.in_flight = presence.in_flight.saturating_sub(dropped);
         }
-        Ok(())
+        Ok(not_given)
     }
 }
 
-/// Whether another delivery has room in a device's mailbox.
-pub(super) fn has_room(tx: &Tx<'_>, desk: &Desk, device: &DeviceId) -> Result<bool, StoreError> {
-    Ok(row::counters(tx, device)?.waiting < desk.config.limits.mailbox)
+/// From how many deliveries on those that come count against the user who sends them. Who fetches is below it, so that nothing
+/// is counted of the usual day.
+fn counted_from(mailbox: u64) -> u64 {
+    mailbox / 4
 }
 
-/// Puts a copy into each recipient's mailbox, and tells those who are there.
+/// How many of those one user may have in a mailbox: so none alone keeps all others out.
+fn share(mailbox: u64) -> u64 {
+    mailbox.div_ceil(8)
+}
+
+/// Whether another delivery has room in a device's mailbox; `from` is whom it counts against, if it does against anybody.
+pub(super) fn has_room(
+    tx: &Tx<'_>,
+    mailbox: u64,
+    device: &DeviceId,
+    from: Option<&Hash32>,
+) -> Result<bool, StoreError> {
+    let waiting = row::counters(tx, device)?.waiting;
+    match from {
+        Some(from) if waiting < mailbox && waiting >= counted_from(mailbox) => {
+            Ok(counted(tx, &row::share_key(device, from))? < share(mailbox))
+        }
+        _ => Ok(waiting < mailbox),
+    }
+}
+
+fn counted(tx: &Tx<'_>, share: &[u8]) -> Result<u64, StoreError> {
+    Ok(tx.read(Table::Share, share)?.unwrap_or(0))
+}
+
+fn set_counted(tx: &mut Tx<'_>, share: Vec<u8>, count: u64) -> Result<(), StoreError> {
+    if count > 0 {
+        return tx.write(Table::Share, share, &count);
+    }
+    tx.delete(Table::Share, share);
+    Ok(())
+}
+
+/// Puts a copy into the mailbox of each recipient but those that are full, and tells those who are there.
 pub(super) fn post(
     tx: &mut Tx<'_>,
     desk: &mut Desk,
     envelope: &Envelope,
     mail: MailRow,
     index: u8,
+    (from, full): (Hash32, &BTreeSet<DeviceId>),
     now: Time,
 ) -> Result<(), StoreError> {
-    let expires_at = envelope.expires_at.min(now.plus(desk.config.limits.mailbox_age));
-    let copy = CopyRow { mail: row::mail_key(mail.at, index), expires_at };
+    let limits = desk.config.limits;
+    let expires_at = envelope.expires_at.min(now.plus(limits.mailbox_age));
+    let mail_key = row::mail_key(mail.at, index);
     let mut copies: u64 = 0;
-    for to in &envelope.recipients {
+    for to in envelope.recipients.iter().filter(|to| !full.contains(to)) {
         let away = !desk.online.contains_key(to);
         // A revoked device's mailbox takes in nothing.
         if is_revoked(tx, desk, to)? {
             continue;
         }
-        let id = file(tx, to, &copy)?;
+        let copy = CopyRow { mail: mail_key.clone(), expires_at, from: Some(from) };
+        let id = file(tx, to, copy, limits.mailbox)?;
         copies += 1;
         match (desk.shared, away) {
             // Whoever keeps the shared rows tells the relay that has the device, which may be any.
@@ -106,8 +149,8 @@ pub(super) fn post(
         }
     }
     if copies > 0 {
-        tx.write(Table::Copies, copy.mail.clone(), &copies)?;
-        tx.write(Table::Mail, copy.mail, &mail)?;
+        tx.write(Table::Copies, mail_key.clone(), &copies)?;
+        tx.write(Table::Mail, mail_key, &mail)?;
     }
     Ok(())
 }
@@ -142,6 +185,11 @@ pub(super) fn drop_copy(tx: &mut Tx<'_>, key: &[u8]) -> Result<bool, StoreError>
     let mut counters = row::counters(tx, &device)?;
     counters.waiting = counters.waiting.saturating_sub(1);
     row::set_counters(tx, &device, &counters)?;
+    if let Some(from) = &copy.from {
+        let share = row::share_key(&device, from);
+        let left = counted(tx, &share)?.saturating_sub(1);
+        set_counted(tx, share, left)?;
+    }
     let left = tx.read::<u64>(Table::Copies, &copy.mail)?.unwrap_or(1).saturating_sub(1);
     if left > 0 {
         tx.write(Table::Copies, copy.mail, &left)?;
@@ -160,14 +208,20 @@ fn is_revoked(tx: &Tx<'_>, desk: &Desk, device: &DeviceId) -> Result<bool, Store
 }
 
 /// Files one copy under the device's next delivery id.
-fn file(tx: &mut Tx<'_>, to: &DeviceId, copy: &CopyRow) -> Result<DeliveryId, StoreError> {
+fn file(tx: &mut Tx<'_>, to: &DeviceId, mut copy: CopyRow, mailbox: u64) -> Result<DeliveryId, StoreError> {
     let mut counters = row::counters(tx, to)?;
+    copy.from = copy.from.filter(|_| counters.waiting >= counted_from(mailbox));
+    if let Some(from) = &copy.from {
+        let share = row::share_key(to, from);
+        let count = counted(tx, &share)?;
+        set_counted(tx, share, count + 1)?;
+    }
     counters.last_delivery += 1;
     counters.waiting += 1;
     row::set_counters(tx, to, &counters)?;
     let key = row::numbered_key(to, counters.last_delivery);
     row::expire_at(tx, copy.expires_at, Mortal::Copy, &key);
-    tx.write(Table::Mailbox, key, copy)?;
+    tx.write(Table::Mailbox, key, &copy)?;
     Ok(DeliveryId(counters.last_delivery))
 }
 

@@ -39,6 +39,7 @@ use rate::Buckets;
 use tx::Tx;
 
 pub use blob::{BlobLimits, BlobName, BlobRefused, Upload, UploadToken};
+pub(crate) use directory::{LOOK_UP_USERS, cost as look_up_cost};
 pub use frank::Franked;
 pub use login::{Login, LoginRefused, login_message};
 #[cfg(feature = "nats")]
@@ -76,13 +77,15 @@ pub struct Limits {
     pub user_inputs: Rate,
     /// Bytes of envelopes of all devices of one user, each counted once for every recipient.
     pub user_bytes: Rate,
+    /// Bytes of commits of one device, which are kept for [`Limits::slot_age`].
+    pub commits: Rate,
     /// Key packages that one device gets of one other user's devices; beyond that it gets the last-resort ones.
     pub claims: Rate,
     /// Deliveries that wait for one device.
     pub mailbox: u64,
     /// Key packages kept of one device.
     pub key_packages: usize,
-    /// Devices of one user that the directory lists.
+    /// Devices of one user that the directory lists, revoked and expired ones not counted.
     pub devices: usize,
     /// How long an envelope waits at most.
     pub mailbox_age: u64,
@@ -92,6 +95,8 @@ pub struct Limits {
     pub slot_age: u64,
     /// How long an unused tag is kept.
     pub tag_age: u64,
+    /// Bytes of all rows: above it nothing more is taken in, until some has gone.
+    pub store: u64,
     /// Encrypted files.
     pub blobs: BlobLimits,
 }
@@ -105,6 +110,7 @@ impl Default for Limits {
             bytes: Rate { burst: 64 << 20, per_minute: 16 << 20 },
             user_inputs: Rate { burst: 1_800, per_minute: 1_800 },
             user_bytes: Rate { burst: 192 << 20, per_minute: 48 << 20 },
+            commits: Rate { burst: 16 << 20, per_minute: 128 << 10 },
             claims: Rate { burst: 20, per_minute: 1 },
             mailbox: 20_000,
             key_packages: 2 * limits::KEY_PACKAGES,
@@ -113,6 +119,7 @@ impl Default for Limits {
             seen_age: 2 * limits::MAILBOX_AGE,
             slot_age: 400 * DAY,
             tag_age: 400 * DAY,
+            store: 64 << 30,
             blobs: BlobLimits::default(),
         }
     }
@@ -193,6 +200,7 @@ struct Desk {
     bytes: Buckets<DeviceId>,
     user_inputs: Buckets<UserId>,
     user_bytes: Buckets<UserId>,
+    commits: Buckets<DeviceId>,
     claims: Buckets<(DeviceId, DeviceId)>,
     uploads: Buckets<UserId>,
     outputs: VecDeque<Output>,
@@ -200,6 +208,8 @@ struct Desk {
     /// Sights ever, forgotten ones included.
     seen: u64,
     next_sweep: Time,
+    /// Whether the store was over its limit when that was last looked at.
+    full: bool,
     /// Whether other relays serve the same devices.
     shared: bool,
 }
@@ -245,12 +255,14 @@ impl<S: RelayStore> Relay<S> {
             bytes: Buckets::new(limits.bytes),
             user_inputs: Buckets::new(limits.user_inputs),
             user_bytes: Buckets::new(limits.user_bytes),
+            commits: Buckets::new(limits.commits),
             claims: Buckets::new(limits.claims),
             uploads: Buckets::new(limits.blobs.bytes),
             outputs: VecDeque::new(),
             sights: VecDeque::new(),
             seen: 0,
             next_sweep: Time::ZERO,
+            full: false,
             shared: false,
         };
         let mut relay = Relay { store, desk };
@@ -275,6 +287,14 @@ impl<S: RelayStore> Relay<S> {
     /// When [`Relay::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Time {
         self.desk.next_sweep
+    }
+
+    /// Bytes of all rows, as far as the store knows.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn store_bytes(&self) -> Result<u64, StoreError> {
+        self.store.size()
     }
 
     /// The store, to crash it in tests or to open the relay afresh.
@@ -328,15 +348,20 @@ impl Desk {
         if runs { Ok(()) } else { Err(RefusedReason::Expired) }
     }
 
-    /// The caller of a request, unless it asks too much or may not ask any more.
-    fn caller(&mut self, tx: &Tx<'_>, caller: &DeviceId, now: Time) -> Result<row::DeviceRow, Fault> {
-        if !self.inputs.take(*caller, 1, now) {
+    /// The caller of a request that costs so many inputs, unless it asks too much or may not ask any more.
+    fn caller(&mut self, tx: &Tx<'_>, caller: &DeviceId, inputs: u64, now: Time) -> Result<row::DeviceRow, Fault> {
+        if !self.inputs.take(*caller, inputs, now) {
             return Err(RefusedReason::RateLimited.into());
         }
         let device = row::device(tx, caller)?.ok_or(RefusedReason::NotMember)?;
         self.standing(&device, now)?;
-        self.charge_user(&device.user, 1, 0, now)?;
+        self.charge_user(&device.user, inputs, 0, now)?;
         Ok(device)
+    }
+
+    /// Refuses what would make the store grow beyond its limit. What makes it smaller goes on.
+    fn may_grow(&self) -> Result<(), RefusedReason> {
+        if self.full { Err(RefusedReason::RateLimited) } else { Ok(()) }
     }
 
     /// Takes what an input costs out of its user's buckets. The device's own come first: they are cheaper to look at.

@@ -51,6 +51,9 @@ pub(crate) struct CopyRow {
     #[serde(with = "serde_bytes")]
     pub(crate) mail: Vec<u8>,
     pub(crate) expires_at: Time,
+    /// The hash of the sender's user, if the copy counts against it.
+    #[serde(default)]
+    pub(crate) from: Option<Hash32>,
 }
 
 /// An envelope that was accepted before.
@@ -154,6 +157,10 @@ pub(crate) fn user_device_key(user: &UserId, device: &DeviceId) -> Vec<u8> {
 
 pub(crate) fn notice_key(device: &DeviceId, user: &UserId) -> Vec<u8> {
     [&device.as_bytes()[..], &user_hash(user)].concat()
+}
+
+pub(crate) fn share_key(device: &DeviceId, from: &Hash32) -> Vec<u8> {
+    [&device.as_bytes()[..], from.as_bytes()].concat()
 }
 
 /// The same for both orders of two users.

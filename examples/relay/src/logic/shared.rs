@@ -9,7 +9,7 @@ use undertone::id::{DeviceId, UserId};
 use undertone::time::Time;
 
 use super::row::MailRow;
-use super::{Desk, Output, Relay, mailbox};
+use super::{Desk, Limits, Output, Relay, mailbox, submit};
 use crate::answer::{Delivery, DeliveryId};
 use crate::store::RelayStore;
 
@@ -21,6 +21,7 @@ pub struct Aftermath {
     bytes: Vec<(DeviceId, u64)>,
     user_inputs: Vec<(UserId, u64)>,
     user_bytes: Vec<(UserId, u64)>,
+    commits: Vec<(DeviceId, u64)>,
     claims: Vec<((DeviceId, DeviceId), u64)>,
     uploads: Vec<(UserId, u64)>,
 }
@@ -29,13 +30,15 @@ impl<S: RelayStore> Relay<S> {
     /// Serves a platform together with other relays from now on: what is filed is told by
     /// whoever keeps the rows ([`Relay::arrived`]), and what inputs take is noted, to be given back when they are lost.
     pub fn share(&mut self) {
-        let Desk { shared, inputs, ephemeral, bytes, user_inputs, user_bytes, claims, uploads, .. } = &mut self.desk;
+        let Desk { shared, inputs, ephemeral, bytes, user_inputs, user_bytes, commits, claims, uploads, .. } =
+            &mut self.desk;
         *shared = true;
         inputs.note_taken();
         ephemeral.note_taken();
         bytes.note_taken();
         user_inputs.note_taken();
         user_bytes.note_taken();
+        commits.note_taken();
         claims.note_taken();
         uploads.note_taken();
     }
@@ -52,13 +55,14 @@ impl<S: RelayStore> Relay<S> {
 
     /// What the inputs since the last time took.
     pub fn aftermath(&mut self) -> Aftermath {
-        let Desk { inputs, ephemeral, bytes, user_inputs, user_bytes, claims, uploads, .. } = &mut self.desk;
+        let Desk { inputs, ephemeral, bytes, user_inputs, user_bytes, commits, claims, uploads, .. } = &mut self.desk;
         Aftermath {
             inputs: inputs.taken(),
             ephemeral: ephemeral.taken(),
             bytes: bytes.taken(),
             user_inputs: user_inputs.taken(),
             user_bytes: user_bytes.taken(),
+            commits: commits.taken(),
             claims: claims.taken(),
             uploads: uploads.taken(),
         }
@@ -66,14 +70,37 @@ impl<S: RelayStore> Relay<S> {
 
     /// Gives back what inputs took that came to nothing.
     pub fn undo(&mut self, aftermath: Aftermath) {
-        let Desk { inputs, ephemeral, bytes, user_inputs, user_bytes, claims, uploads, .. } = &mut self.desk;
+        let Desk { inputs, ephemeral, bytes, user_inputs, user_bytes, commits, claims, uploads, .. } = &mut self.desk;
         inputs.give_back(aftermath.inputs);
         ephemeral.give_back(aftermath.ephemeral);
         bytes.give_back(aftermath.bytes);
         user_inputs.give_back(aftermath.user_inputs);
         user_bytes.give_back(aftermath.user_bytes);
+        commits.give_back(aftermath.commits);
         claims.give_back(aftermath.claims);
         uploads.give_back(aftermath.uploads);
+    }
+
+    /// How much is allowed.
+    pub fn limits(&self) -> &Limits {
+        &self.desk.config.limits
+    }
+
+    /// Whether a device may ask so much now, as far as buckets say.
+    pub fn affords(&self, device: &DeviceId, user: &UserId, inputs: u64, now: Time) -> bool {
+        self.desk.inputs.has(device, inputs, now) && self.desk.user_inputs.has(user, inputs, now)
+    }
+
+    /// Whether a bundle is one, and its sender has room for it, as far as buckets say.
+    pub fn affords_bundle(&self, device: &DeviceId, user: &UserId, bundle: &[Vec<u8>], now: Time) -> bool {
+        let Ok(pieces) = submit::read(*device, bundle) else { return false };
+        let (inputs, bytes) = (pieces.len() as u64, submit::bytes_of(&pieces));
+        let has_inputs = if submit::is_ephemeral(&pieces) {
+            self.desk.ephemeral.has(device, 1, now) && self.desk.user_inputs.has(user, 1, now)
+        } else {
+            self.affords(device, user, inputs, now)
+        };
+        has_inputs && self.desk.bytes.has(device, bytes, now) && self.desk.user_bytes.has(user, bytes, now)
     }
 
     /// Another relay has accepted something at that time: what this one accepts is later.

@@ -47,7 +47,7 @@ impl<S: RelayStore> Relay<S> {
     /// [`RefusedReason`], or any [`StoreError`].
     pub fn slot(&mut self, caller: DeviceId, name: &SlotName, now: Time) -> Result<Option<SlotHolder>, Fault> {
         self.input(|tx, desk| {
-            desk.caller(tx, &caller, now)?;
+            desk.caller(tx, &caller, 1, now)?;
             let held: Option<SlotRow> = tx.read(Table::Slot, name.as_bytes())?;
             Ok(held.map(|held| SlotHolder { winner: held.envelope, at: held.at }))
         })
@@ -64,13 +64,14 @@ impl Desk {
     ) -> Result<TransmitResult, Fault> {
         let pieces = read(from, bundle)?;
         if let [piece] = pieces.as_slice()
-            && piece.envelope.kind == EnvelopeKind::Ephemeral
+            && is_ephemeral(&pieces)
         {
             return self.pass_on(tx, piece, now);
         }
         if let Some(at) = repeat_of(tx, &pieces)? {
             return Ok(TransmitResult::Accepted { at });
         }
+        self.may_grow()?;
         let bytes = self.charge(from, &pieces, now)?;
         let sender = row::device(tx, &from)?.ok_or(RefusedReason::NotMember)?;
         self.standing(&sender, now)?;
@@ -87,8 +88,12 @@ impl Desk {
 
     /// Takes what the bundle costs out of the sender's buckets. Returns its bytes, once for every recipient.
     fn charge(&mut self, from: DeviceId, pieces: &[Piece<'_>], now: Time) -> Result<u64, Fault> {
-        let bytes = pieces.iter().map(|p| p.bytes.len() as u64 * p.envelope.recipients.len().max(1) as u64).sum();
-        let affordable = self.inputs.take(from, pieces.len() as u64, now) && self.bytes.take(from, bytes, now);
+        let bytes = bytes_of(pieces);
+        let kept =
+            pieces.iter().filter(|piece| piece.envelope.slot.is_some()).map(|piece| piece.bytes.len() as u64).sum();
+        let affordable = self.inputs.take(from, pieces.len() as u64, now)
+            && self.bytes.take(from, bytes, now)
+            && (kept == 0 || self.commits.take(from, kept, now));
         if affordable { Ok(bytes) } else { Err(RefusedReason::RateLimited.into()) }
     }
 
@@ -106,7 +111,7 @@ impl Desk {
         admission.write(tx, now, self.config.limits.tag_age)?;
         for (index, piece) in pieces.iter().enumerate() {
             let index = u8::try_from(index).unwrap_or(u8::MAX);
-            self.keep_piece(tx, piece, index, at, now)?;
+            self.keep_piece(tx, piece, index, admission, at, now)?;
         }
         self.count_sequence(tx, pieces)?;
         self.see_accepted(pieces, at);
@@ -118,6 +123,7 @@ impl Desk {
         tx: &mut Tx<'_>,
         piece: &Piece<'_>,
         index: u8,
+        admission: &Admission,
         at: Time,
         now: Time,
     ) -> Result<(), StoreError> {
@@ -136,7 +142,7 @@ impl Desk {
             frank::mark(&self.frank_key, &franked)
         });
         let mail = MailRow { at, frank, envelope: piece.bytes.to_vec() };
-        mailbox::post(tx, self, envelope, mail, index, now)
+        mailbox::post(tx, self, envelope, mail, index, (admission.from, &admission.full), now)
     }
 
     /// Keeps the highest sequence, so that a restored copy of the device notices at login.
@@ -156,9 +162,19 @@ pub(super) fn last_at(tx: &Tx<'_>) -> Result<Time, StoreError> {
     Ok(Time::from_ms(u64::from_be_bytes(bytes)))
 }
 
+/// Whether it is a word of the moment. Those go alone.
+pub(super) fn is_ephemeral(pieces: &[Piece<'_>]) -> bool {
+    matches!(pieces, [piece] if piece.envelope.kind == EnvelopeKind::Ephemeral)
+}
+
+/// Bytes of a bundle, once for every recipient.
+pub(super) fn bytes_of(pieces: &[Piece<'_>]) -> u64 {
+    pieces.iter().map(|piece| piece.bytes.len() as u64 * piece.envelope.recipients.len().max(1) as u64).sum()
+}
+
 /// Reads a bundle and checks what holds of every bundle: one sender, who is the caller; one session; at most one
 /// commit; several envelopes only as a commit with its welcomes.
-fn read(from: DeviceId, bundle: &[Vec<u8>]) -> Result<Vec<Piece<'_>>, Fault> {
+pub(super) fn read(from: DeviceId, bundle: &[Vec<u8>]) -> Result<Vec<Piece<'_>>, Fault> {
     if bundle.is_empty() {
         return Err(RefusedReason::Malformed.into());
     }

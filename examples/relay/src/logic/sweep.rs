@@ -12,7 +12,7 @@ use crate::store::{RelayStore, StoreError, Table};
 const STEP: usize = 256;
 
 impl<S: RelayStore> Relay<S> {
-    /// Removes a bounded number of things that have expired. Call it at [`Relay::poll_timeout`].
+    /// Removes a bounded number of things that have expired, and looks how large the store is. Call it at [`Relay::poll_timeout`].
     ///
     /// # Errors
     /// Any [`StoreError`].
@@ -20,6 +20,7 @@ impl<S: RelayStore> Relay<S> {
         if now < self.desk.next_sweep {
             return Ok(());
         }
+        self.desk.full = self.store.size()? > self.desk.config.limits.store;
         let swept = self.input(|tx, desk| sweep(tx, desk, now))?;
         self.desk.next_sweep = if swept < STEP { now.plus(SWEEP_EVERY) } else { now };
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use parking_lot::Mutex;
 use undertone::authority::Certificate;
 use undertone::envelope::Envelope;
@@ -26,8 +26,10 @@ use crate::store::{StoreError, Table};
 
 /// How long a cell that was read counts for allowing something. Nothing is refused by it: then it is read again.
 const REMEMBERED: Duration = Duration::from_secs(10);
-/// Cells that are remembered at most; then all are forgotten.
+/// Cells, and amounts, that are remembered at most; then all are forgotten.
 const CELLS: usize = 100_000;
+/// Reads under way at once for one input.
+const READS: usize = 64;
 /// How long the amount of a mailbox is known, with what this relay has added itself.
 const AMOUNT: Duration = Duration::from_secs(60);
 
@@ -43,11 +45,7 @@ impl Memory {
         if !is_remembered(name) {
             return;
         }
-        let mut cells = self.cells.lock();
-        if cells.len() >= CELLS {
-            cells.clear();
-        }
-        cells.insert(name.clone(), (Arc::new(read), Instant::now()));
+        bounded(&mut self.cells.lock()).insert(name.clone(), (Arc::new(read), Instant::now()));
     }
 
     pub(super) fn forget(&self, name: &Name) {
@@ -66,10 +64,30 @@ impl Memory {
         }
     }
 
+    fn remember_amount(&self, device: &DeviceId, amount: u64) {
+        bounded(&mut self.waiting.lock()).insert(*device, (amount, Instant::now()));
+    }
+
     fn amount(&self, device: &DeviceId) -> Option<u64> {
         let waiting = self.waiting.lock();
         waiting.get(device).filter(|(_, at)| at.elapsed() < AMOUNT).map(|(waiting, _)| *waiting)
     }
+}
+
+/// Something that is remembered, with room for one more.
+fn bounded<K, V>(remembered: &mut HashMap<K, V>) -> &mut HashMap<K, V> {
+    if remembered.len() >= CELLS {
+        remembered.clear();
+    }
+    remembered
+}
+
+/// Does all of it, so much at once. Collected first, for the compiler cannot tell that a stream over what borrows may change
+/// threads.
+async fn gather<T, F: Future<Output = Result<T, StoreError>>>(
+    work: impl Iterator<Item = F>,
+) -> Result<Vec<T>, StoreError> {
+    stream::iter(work.collect::<Vec<_>>()).buffer_unordered(READS).try_collect().await
 }
 
 /// Certificates, tags and pairs: what allows things, and only ever allows more, but for a certificate that is replaced.
@@ -157,7 +175,7 @@ impl Hub {
         let reads = names.into_iter().map(|name| async { Ok::<_, StoreError>((self.link.read(&name).await?, name)) });
         let own = view.own;
         let finds = others.into_iter().map(|need| self.find(own, need));
-        let (reads, found) = tokio::try_join!(try_join_all(reads), try_join_all(finds))?;
+        let (reads, found) = tokio::try_join!(gather(reads), gather(finds))?;
         found.into_iter().for_each(|found| found.put_into(view));
         for (read, name) in reads {
             if read.place > 0 {
@@ -204,7 +222,7 @@ impl Hub {
             return Ok(amount);
         }
         let amount = self.link.waiting(device).await?;
-        self.memory.waiting.lock().insert(*device, (amount, Instant::now()));
+        self.memory.remember_amount(device, amount);
         Ok(amount)
     }
 
@@ -266,4 +284,39 @@ fn sessions_in(name: &Name, rows: &Rows) -> BTreeSet<Need> {
     }
     let tags = rows.keys().filter_map(|key| key.split_first()).map(|(_, tag)| place(Table::Tag, tag));
     tags.filter_map(|place| if let Place::Cell(name, _) = place { Some(Need::Cell(name)) } else { None }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn amounts_that_are_remembered_are_bounded() {
+        let memory = Memory::default();
+        for number in 0..CELLS as u64 + 9 {
+            let mut id = [0; DeviceId::LEN];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            memory.remember_amount(&DeviceId::from_bytes(id), number);
+        }
+        assert_eq!(memory.waiting.lock().len(), 9);
+    }
+
+    #[tokio::test]
+    async fn one_input_has_so_many_reads_under_way() {
+        let (under_way, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let read = |number: usize| {
+            let (under_way, most) = (&under_way, &most);
+            async move {
+                most.fetch_max(under_way.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                under_way.fetch_sub(1, Ordering::Relaxed);
+                Ok(number)
+            }
+        };
+        let read = gather((0..3 * READS).map(read)).await.unwrap();
+        assert_eq!(read.len(), 3 * READS);
+        assert_eq!(most.into_inner(), READS);
+    }
 }

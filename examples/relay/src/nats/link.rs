@@ -9,7 +9,7 @@ use async_nats::jetstream::stream::{
     self, DiscardPolicy, LastRawMessageErrorKind, RawMessageErrorKind, StorageType, Stream,
 };
 use async_nats::jetstream::{self, Context, context::ContextBuilder};
-use async_nats::{Client, HeaderMap, RequestErrorKind, Subscriber, header};
+use async_nats::{Client, ConnectOptions, HeaderMap, RequestErrorKind, Subscriber, header};
 use futures_util::TryStreamExt;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -41,13 +41,31 @@ pub struct NatsConfig {
     pub prefix: String,
     /// How many servers keep everything; `None` for 3 on a cluster and 1 on a single server.
     pub replicas: Option<usize>,
+    /// As whom to connect, if NATS wants to know.
+    pub login: Option<NatsLogin>,
+}
+
+/// A user of NATS and its password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NatsLogin {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for NatsLogin {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.user)
+    }
 }
 
 impl NatsConfig {
     /// On these servers, separated by commas, under the prefix `undertone`.
     pub fn new(urls: &str) -> NatsConfig {
         let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty()).map(Into::into).collect();
-        NatsConfig { urls, prefix: "undertone".into(), replicas: None }
+        NatsConfig { urls, prefix: "undertone".into(), replicas: None, login: None }
     }
 }
 
@@ -88,7 +106,12 @@ struct Ignored {}
 impl Link {
     /// Connects, and makes what is missing of buckets and streams.
     pub(super) async fn open(config: &NatsConfig, limits: &Limits) -> Result<Link, StoreError> {
-        let options = async_nats::ConnectOptions::new()
+        // What stands in an address itself is not used by the client.
+        let options = match config.login.clone() {
+            Some(NatsLogin { user, password }) => ConnectOptions::with_user_and_password(user, password),
+            None => ConnectOptions::new(),
+        };
+        let options = options
             .name("undertone-relay")
             .connection_timeout(ANSWER_WITHIN)
             .request_timeout(Some(ANSWER_WITHIN))
@@ -125,6 +148,12 @@ impl Link {
             }
         })
         .await
+    }
+
+    /// Returns when NATS answers, with a leader for what devices are.
+    pub(super) async fn answers(&self) -> Result<(), StoreError> {
+        // There need not be such a key: that is an answer as well.
+        self.get(&Name { bucket: Bucket::State, key: "ready".into() }).await.map(drop)
     }
 
     /// Writes what nobody has written before.

@@ -28,5 +28,5 @@ mod session;
 mod view;
 mod wire;
 
-pub use link::NatsConfig;
+pub use link::{NatsConfig, NatsLogin};
 pub(crate) use run::{open, run};

@@ -72,15 +72,15 @@ pub(super) enum Place {
     Counter,
     /// Mailboxes are a stream.
     Mail,
-    /// Not kept: NATS drops by age by itself, and times of acceptance are kept beside what was accepted.
+    /// Not kept: NATS drops by age by itself, and times of acceptance are kept beside what was accepted. Reads as nothing.
     Nowhere,
 }
 
 /// Where a row lies.
 pub(super) fn place(table: Table, key: &[u8]) -> Place {
     let (bucket, letter, length) = match table {
-        // Relays that share their rows keep no files.
-        Table::Expiry | Table::Blob | Table::BlobUse => return Place::Nowhere,
+        // Relays that share their rows keep no files, and mailboxes are counted by the stream, which knows no senders.
+        Table::Expiry | Table::Blob | Table::BlobUse | Table::Share => return Place::Nowhere,
         Table::Meta if key == b"last accepted" => return Place::Nowhere,
         Table::Mail | Table::Copies | Table::Mailbox => return Place::Mail,
         Table::Counter => return Place::Counter,

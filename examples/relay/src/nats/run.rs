@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_bytes::{ByteBuf, Bytes};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use undertone::authority::RevocationList;
 
 use super::hub::Hub;
@@ -27,6 +29,9 @@ use crate::store::{StoreError, Table};
 
 /// Bytes of frames that wait of one connection at most.
 const WAITING: usize = 16 * 1024 * 1024;
+
+/// How long NATS may take to show that it answers.
+const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Opens a relay on what NATS keeps.
 pub(crate) async fn open(
@@ -109,10 +114,19 @@ pub(crate) async fn run(hub: Arc<Hub>, mut queue: mpsc::Receiver<Input>) -> Resu
 }
 
 /// A question from beside the connections. There are no blobs here.
-fn put(hub: &Hub, ask: Ask) {
+fn put(hub: &Arc<Hub>, ask: Ask) {
     match ask {
+        Ask::Ready(answer) => {
+            let hub = hub.clone();
+            // Whoever asked has gone after that time, and the next asks again.
+            tokio::spawn(async move {
+                if let Ok(Ok(())) = timeout(READY_WITHIN, hub.link.answers()).await {
+                    let _ = answer.send(());
+                }
+            });
+        }
         Ask::Standing(answer) => {
-            let _ = answer.send(Standing { counts: hub.gateway.lock().counts(), blob_bytes: 0 });
+            let _ = answer.send(Standing { counts: hub.gateway.lock().counts(), blob_bytes: 0, store_bytes: 0 });
         }
         Ask::GoAway(answer) => {
             hub.with(Gateway::shut_down);

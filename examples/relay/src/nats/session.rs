@@ -80,7 +80,7 @@ impl Session {
 
     async fn frame(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.queued.fetch_sub(bytes.len(), Ordering::Relaxed);
-        let frame = Up::decode(bytes).ok();
+        let frame = if self.device.is_some() { Up::decode(bytes) } else { Up::decode_login(bytes) }.ok();
         let mut view = View { own: self.device, ..View::default() };
         if let Some(device) = &self.device
             && let Some(cell) = self.hub.counted(device)
@@ -90,7 +90,7 @@ impl Session {
         if let Some(Up::Acknowledge { ids }) = &frame {
             view.items.extend(ids.iter().filter(|id| self.delivered.remove(&id.0)).map(|id| (id.0, true)));
         }
-        if let Some(frame) = &frame {
+        if let Some(frame) = frame.as_ref().filter(|frame| self.is_worth_rows(frame)) {
             self.hub.prepare(&mut view, frame).await?;
         }
         let connection = self.connection;
@@ -198,6 +198,10 @@ impl Session {
     fn look_soon(&mut self) {
         self.soon = LOOKS.len() - 1;
         self.look_at = Instant::now() + LOOKS[self.soon];
+    }
+
+    fn is_worth_rows(&self, frame: &Up) -> bool {
+        self.hub.gateway.lock().is_worth_rows(self.connection, frame, self.hub.now())
     }
 
     fn is_live(&self, device: &DeviceId) -> bool {

@@ -243,7 +243,7 @@ impl RelayStore for View {
 
 /// A copy's row as the logic wants it: its mail is found by its place in the stream.
 pub(super) fn copy_row(sequence: u64) -> CopyRow {
-    CopyRow { mail: [&sequence.to_be_bytes()[..], &[0]].concat(), expires_at: undertone::time::Time::END }
+    CopyRow { mail: [&sequence.to_be_bytes()[..], &[0]].concat(), expires_at: undertone::time::Time::END, from: None }
 }
 
 fn encode<T: serde::Serialize>(row: &T) -> Result<Vec<u8>, StoreError> {

@@ -82,8 +82,12 @@ pub fn read() -> Result<Command, String> {
     if !authorities.is_empty() {
         sources.set_list("authorities", authorities)?;
     }
-    let options = sources.settings()?.options()?;
-    Ok(if check { Command::Print("the settings are good".into()) } else { Command::Serve(Box::new(options)) })
+    let options = sources.settings()?.options(check)?;
+    if !check {
+        return Ok(Command::Serve(Box::new(options)));
+    }
+    options.config.check().map_err(|error| error.to_string())?;
+    Ok(Command::Print("the settings are good".into()))
 }
 
 fn value(flags: &mut lexopt::Parser) -> Result<String, String> {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use undertone::authority::Authority;
 use undertone::policy::Policy;
 use undertone_relay::network::Block;
-use undertone_relay::shell::{ServerConfig, StoreKind, TlsFiles};
+use undertone_relay::shell::{ServerConfig, StoreKind, TlsFiles, private_folder, write_private};
 
 use sections::{
     BlobsSection, LimitsSection, LogSection, MetricsSection, NatsSection, PushSection, TimeoutsSection, TlsSection,
@@ -79,15 +79,15 @@ pub struct Options {
 }
 
 impl Settings {
-    /// Looks into everything that the settings name.
-    fn options(self) -> Result<Options, String> {
+    /// Looks into everything that the settings name; makes nothing if it is to look only.
+    fn options(self, only_look: bool) -> Result<Options, String> {
         let mut authorities = self.authorities.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
         let store = match self.nats.store()? {
             Some(shared) => shared,
             None if self.memory => StoreKind::Memory,
-            None => StoreKind::Sqlite(folder(&self.data)?.join("relay.sqlite")),
+            None => StoreKind::Sqlite(self.data.join("relay.sqlite")),
         };
-        let demo = if self.demo { Some(self.demo_authority()?) } else { None };
+        let demo = if self.demo { Some(self.demo_authority(only_look)?) } else { None };
         authorities.extend(demo.as_ref().map(Authority::public_key));
         if authorities.is_empty() {
             return Err("no authority: nobody could log in. Give --authority, or --demo to try it out".into());
@@ -122,18 +122,19 @@ impl Settings {
     }
 
     /// The demonstration's authority: kept beside the relay's file, so that certificates outlive a restart.
-    fn demo_authority(&self) -> Result<Authority, String> {
+    fn demo_authority(&self, only_look: bool) -> Result<Authority, String> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|e| e.to_string())?;
         if self.memory {
             return Ok(Authority::from_seed(seed));
         }
-        let path = folder(&self.data)?.join("demo-authority.key");
+        let path = self.data.join("demo-authority.key");
         if path.exists() {
             let bytes = file(&path)?;
             seed = bytes.try_into().map_err(|_| format!("{} is no key of 32 bytes", path.display()))?;
-        } else {
-            std::fs::write(&path, seed).map_err(|e| format!("{}: {e}", path.display()))?;
+        } else if !only_look {
+            let kept = private_folder(&self.data).and_then(|()| write_private(&path, &seed));
+            kept.map_err(|e| format!("{}: {e}", path.display()))?;
         }
         Ok(Authority::from_seed(seed))
     }
@@ -149,11 +150,6 @@ fn key(text: &str) -> Result<[u8; 32], String> {
 /// What a file holds.
 pub fn file(path: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-fn folder(path: &Path) -> Result<&Path, String> {
-    std::fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(path)
 }
 
 #[cfg(test)]

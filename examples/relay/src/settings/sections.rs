@@ -71,8 +71,11 @@ pub enum Format {
 
 section! {
     /// `[nats]`
+    #[cfg_attr(not(feature = "nats"), allow(dead_code, reason = "read by a relay that speaks NATS"))]
     NatsSection {
         url: Option<String> = None,
+        user: Option<String> = None,
+        password_file: Option<PathBuf> = None,
         prefix: String = "undertone".into(),
     }
 }
@@ -145,9 +148,11 @@ section! {
         device_inputs: RateSetting = Limits::default().inputs.into(),
         device_bytes: RateSetting = Limits::default().bytes.into(),
         device_ephemeral: RateSetting = Limits::default().ephemeral.into(),
+        device_commit_bytes: RateSetting = Limits::default().commits.into(),
         device_claims: RateSetting = Limits::default().claims.into(),
         mailbox: u64 = Limits::default().mailbox,
         key_packages: usize = Limits::default().key_packages,
+        store_bytes: u64 = Limits::default().store,
         mailbox_age_days: u64 = Limits::default().mailbox_age / DAY,
         seen_age_days: u64 = Limits::default().seen_age / DAY,
         slot_age_days: u64 = Limits::default().slot_age / DAY,
@@ -174,15 +179,33 @@ impl NatsSection {
         let Some(urls) = &self.url else { return Ok(None) };
         let config = undertone_relay::nats::NatsConfig {
             prefix: self.prefix.clone(),
+            login: self.login()?,
             ..undertone_relay::nats::NatsConfig::new(urls)
         };
         if config.urls.is_empty() {
             return Err("nats.url names no server, like nats://127.0.0.1:4222".into());
         }
+        if urls.contains('@') {
+            return Err("nats.url: say who connects with nats.user and nats.password_file".into());
+        }
         if config.prefix.is_empty() || !config.prefix.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(format!("nats.prefix: {}: letters and digits only", self.prefix));
         }
         Ok(Some(StoreKind::Nats(config)))
+    }
+
+    /// As whom to connect, if NATS wants to know.
+    #[cfg(feature = "nats")]
+    fn login(&self) -> Result<Option<undertone_relay::nats::NatsLogin>, String> {
+        match (&self.user, &self.password_file) {
+            (None, None) => Ok(None),
+            (Some(user), Some(path)) => {
+                let password = String::from_utf8(file(path)?).map_err(|_| format!("{} is no text", path.display()))?;
+                let password = password.trim_end_matches(['\r', '\n']).to_owned();
+                Ok(Some(undertone_relay::nats::NatsLogin { user: user.clone(), password }))
+            }
+            _ => Err("nats.user and nats.password_file belong together".into()),
+        }
     }
 
     /// Nowhere.
@@ -265,6 +288,7 @@ impl LimitsSection {
             bytes: self.device_bytes.into(),
             user_inputs: self.user_inputs.into(),
             user_bytes: self.user_bytes.into(),
+            commits: self.device_commit_bytes.into(),
             claims: self.device_claims.into(),
             mailbox: self.mailbox,
             key_packages: self.key_packages,
@@ -273,6 +297,7 @@ impl LimitsSection {
             seen_age: self.seen_age_days.saturating_mul(DAY),
             slot_age: self.slot_age_days.saturating_mul(DAY),
             tag_age: self.tag_age_days.saturating_mul(DAY),
+            store: self.store_bytes,
             blobs: blobs.limits(),
         })
     }

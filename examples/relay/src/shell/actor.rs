@@ -106,8 +106,11 @@ impl<S: RelayStore> Actor<S> {
                 let _ = answer.send((relay.view_since(seen).cloned().collect(), relay.seen()));
             }
             Input::Ask(ask) => {
+                let promises = ask.promises();
                 let reply = ask.put_to(&mut self.gateway, self.clock.now())?;
-                self.let_go()?;
+                if promises {
+                    self.let_go()?;
+                }
                 reply();
             }
             Input::Tick => self.sweep()?,
@@ -167,7 +170,65 @@ pub(crate) fn log(notes: impl IntoIterator<Item = Note>) {
         match note.event {
             NoteEvent::LoginRefused(why) => tracing::info!(connection, reason = why.name(), "login refused"),
             NoteEvent::Closed(why) => tracing::info!(connection, reason = why.name(), "ended"),
+            NoteEvent::NotGiven(count) => tracing::debug!(connection, count, "acknowledged what it was not given"),
             NoteEvent::Refused(why) => tracing::debug!(connection, reason = why.name(), "refused"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use undertone::policy::Policy;
+
+    use super::*;
+    use crate::logic::{Config, Limits, Relay};
+    use crate::store::{MemoryStore, Op, Row, Table};
+
+    /// Counts flushes.
+    struct Counting(MemoryStore, Arc<AtomicUsize>);
+
+    impl RelayStore for Counting {
+        fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+            self.0.get(table, key)
+        }
+
+        fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Vec<Row>, StoreError> {
+            self.0.scan(table, from, to, limit)
+        }
+
+        fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
+            self.0.apply(batch)
+        }
+
+        fn barrier(&mut self) -> Result<(), StoreError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.barrier()
+        }
+    }
+
+    #[test]
+    fn who_looks_how_it_stands_costs_no_flush() {
+        let flushes = Arc::new(AtomicUsize::new(0));
+        let store = Counting(MemoryStore::default(), flushes.clone());
+        let config =
+            Config { authorities: Vec::new(), policy: Policy::companion(), limits: Limits::default(), sights: 0 };
+        let gateway = Gateway::new(Relay::open(config, store, [1; 32]).unwrap());
+        let (inputs, queue) = mpsc::channel(32);
+        let ask = || {
+            let (answer, answered) = oneshot::channel();
+            inputs.try_send(Input::Ask(Ask::Standing(answer))).ok().unwrap();
+            answered
+        };
+        let mut answers: Vec<_> = (0..20).map(|_| ask()).collect();
+        inputs.try_send(Input::ShutDown).ok().unwrap();
+        let before = flushes.load(Ordering::Relaxed);
+        Actor::new(gateway, queue, Effects::default(), Clock::default()).run().unwrap();
+        assert!(answers.iter_mut().all(|answer| answer.try_recv().is_ok()));
+        assert_eq!(flushes.load(Ordering::Relaxed) - before, 1, "one for all that came together");
     }
 }

@@ -15,8 +15,10 @@ pub(crate) type BlobResult = Result<Upload, BlobRefused>;
 
 /// A question, and where its answer goes.
 pub(crate) enum Ask {
-    /// How it stands.
+    /// How it stands, from memory: also when its store is in trouble.
     Standing(oneshot::Sender<Standing>),
+    /// Whether its store answers; without an answer it does not.
+    Ready(oneshot::Sender<()>),
     /// Tells every connection that the relay goes away.
     GoAway(oneshot::Sender<()>),
     /// Something about a blob.
@@ -41,18 +43,32 @@ pub(crate) enum BlobAsk {
 pub(crate) struct Standing {
     pub(crate) counts: Counts,
     pub(crate) blob_bytes: u64,
+    pub(crate) store_bytes: u64,
 }
 
 /// Gives an answer, once what it says is durable.
 pub(crate) type Reply = Box<dyn FnOnce()>;
 
 impl Ask {
+    /// Whether its answer says what must be durable first. Of a look nobody is to make a flush each.
+    pub(crate) fn promises(&self) -> bool {
+        match self {
+            Ask::Standing(_) | Ask::Ready(_) => false,
+            Ask::GoAway(_) | Ask::Blob(..) | Ask::Strays(..) => true,
+        }
+    }
+
     /// Does what is asked.
     pub(crate) fn put_to<S: RelayStore>(self, gateway: &mut Gateway<S>, now: Time) -> Result<Reply, StoreError> {
         Ok(match self {
             Ask::Standing(answer) => {
-                let standing = Standing { counts: gateway.counts(), blob_bytes: gateway.relay().blob_bytes()? };
+                let (blob_bytes, store_bytes) = (gateway.relay().blob_bytes()?, gateway.relay().store_bytes()?);
+                let standing = Standing { counts: gateway.counts(), blob_bytes, store_bytes };
                 reply(answer, standing)
+            }
+            Ask::Ready(answer) => {
+                gateway.relay().store_bytes()?;
+                reply(answer, ())
             }
             Ask::GoAway(answer) => {
                 gateway.shut_down();

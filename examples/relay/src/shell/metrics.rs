@@ -42,6 +42,7 @@ pub(super) fn text(standing: &Standing, shared: &Shared) -> String {
     out.gauge("connections", "WebSockets of devices, logged in or not.", counts.connections);
     out.gauge("devices", "Devices that are logged in.", counts.logged_in);
     out.gauge("blob_bytes", "Bytes of blobs, those being uploaded included.", standing.blob_bytes);
+    out.gauge("store_bytes", "Bytes of all rows, 0 if they are kept elsewhere.", standing.store_bytes);
     out.counter("tcp_connections_refused_total", "Connections for which there was no room.", no_room);
     out.counter("logins_total", "Logins that were let in.", counts.logins);
     out.reasons("logins_refused_total", "Logins that were not.", &counts.logins_refused);
@@ -52,6 +53,7 @@ pub(super) fn text(standing: &Standing, shared: &Shared) -> String {
     out.counter("slot_conflicts_total", "Commits that lost their slot.", counts.conflicts);
     out.reasons("refused_total", "Bundles and requests that were refused.", &counts.refused);
     out.counter("delivered_total", "Envelopes delivered by themselves.", counts.delivered);
+    out.counter("not_given_total", "Acknowledgements of what a device was not given.", counts.not_given);
     out.counter("pushes_total", "Devices that were to be woken.", counts.pushes);
     out.counter("blob_bytes_received_total", "Bytes of blobs that came.", tally(&shared.tally.uploaded));
     out.counter("blob_bytes_sent_total", "Bytes of blobs that went out.", tally(&shared.tally.downloaded));

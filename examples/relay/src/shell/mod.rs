@@ -15,15 +15,16 @@ mod metrics;
 pub(crate) mod outbox;
 mod patient;
 mod places;
+mod private;
 mod push;
 mod socket;
+mod timeouts;
 mod tls;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -50,7 +51,9 @@ use push::Hook;
 use tls::Tls;
 
 pub use places::PlaceLimits;
+pub use private::{private_folder, write_private};
 pub use push::PushConfig;
+pub use timeouts::Timeouts;
 pub use tls::TlsFiles;
 
 /// Inputs that wait for the thread that owns the relay. A frame may have 4 MB.
@@ -92,36 +95,6 @@ pub struct ServerConfig {
     pub clock: Clock,
 }
 
-/// How long the server waits for peers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// How often a device is pinged.
-    pub ping: Duration,
-    /// How long a device may be silent, pongs included, before its connection counts as gone.
-    pub silence: Duration,
-    /// How long a peer may take to take what is sent to it.
-    pub take: Duration,
-    /// How long a peer may take for TLS and for the head of a request; also how long between two requests.
-    pub header: Duration,
-    /// How long a peer may take for the next bytes of an upload.
-    pub upload: Duration,
-    /// How long transfers may go on when the server shuts down.
-    pub grace: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts {
-            ping: Duration::from_secs(25),
-            silence: Duration::from_secs(70),
-            take: Duration::from_secs(30),
-            header: Duration::from_secs(20),
-            upload: Duration::from_secs(30),
-            grace: Duration::from_secs(10),
-        }
-    }
-}
-
 /// Where a server keeps its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKind {
@@ -155,6 +128,21 @@ impl ServerConfig {
             demo: None,
             clock: Clock::default(),
         }
+    }
+
+    /// Looks whether it can be served, as far as that shows without making, opening or calling anything.
+    ///
+    /// # Errors
+    /// [`ServeError`], as [`serve`] would say it.
+    pub fn check(&self) -> Result<(), ServeError> {
+        #[cfg(feature = "nats")]
+        if let (StoreKind::Nats(_), Some(folder)) = (&self.store, &self.blobs) {
+            let why = std::io::Error::other("relays on NATS keep no files");
+            return Err(ServeError::Blobs(folder.clone(), why));
+        }
+        self.tls.clone().map(Tls::open).transpose()?;
+        self.push.clone().map(|push| Hook::open(push, self.clock.clone())).transpose()?;
+        Ok(())
     }
 }
 
@@ -217,16 +205,12 @@ struct Shared {
 /// # Errors
 /// [`ServeError`] when it cannot start.
 pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
+    config.check()?;
     let (listener, address) = bind(config.listen).await?;
     let figures = match config.metrics {
         Some(at) => Some(bind(at).await?),
         None => None,
     };
-    #[cfg(feature = "nats")]
-    if let (StoreKind::Nats(_), Some(folder)) = (&config.store, &config.blobs) {
-        let why = std::io::Error::other("relays on NATS keep no files");
-        return Err(ServeError::Blobs(folder.clone(), why));
-    }
     let tls = config.tls.map(Tls::open).transpose()?;
     let mut effects = Effects::default();
     let hook = config.push.map(|push| Hook::open(push, config.clock.clone())).transpose()?;
@@ -238,7 +222,7 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
     let actor = (queue, config.guard, effects, config.clock.clone());
     let ended = match config.store {
         StoreKind::Memory => launch::alone(logic, MemoryStore::default(), actor)?,
-        StoreKind::Sqlite(path) => launch::alone(logic, SqliteStore::open(&path)?, actor)?,
+        StoreKind::Sqlite(path) => launch::alone(logic, open_file(&path)?, actor)?,
         #[cfg(feature = "nats")]
         StoreKind::Nats(nats) => launch::shared(logic, &nats, actor).await?,
     };
@@ -361,6 +345,14 @@ impl Server {
         self.shared.inputs.send(input(answer)).await.map_err(|_| ServeError::Stopped)?;
         answered.await.map_err(|_| ServeError::Stopped)
     }
+}
+
+/// Opens the file with the rows, in a folder that is made if need be.
+fn open_file(path: &Path) -> Result<SqliteStore, ServeError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let made = folder.map_or(Ok(()), private_folder);
+    made.map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))?;
+    Ok(SqliteStore::open(path)?)
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {

@@ -74,6 +74,10 @@ mod sender {
             let address = Address::parse(&config.url);
             let address =
                 address.ok_or_else(|| ServeError::Push("the address is no http: or https: address".into()))?;
+            if !address.tls && !address.is_here() {
+                let why = "http: is for a receiver on this machine only: others must be reached by https:";
+                return Err(ServeError::Push(why.into()));
+            }
             let trust = match &config.roots {
                 Some(roots) => Trust::file(roots).map_err(|error| ServeError::Push(error.to_string()))?,
                 None => Trust::public(),

@@ -17,10 +17,15 @@ use super::outbox::outbox;
 use super::places::Place;
 use crate::frame::UP_MAX;
 use crate::gateway::ConnectionId;
+use crate::logic::Rate;
+use crate::logic::rate::Buckets;
 use crate::network::Network;
 
 /// Bytes that are read at once. Each connection has so many all the time, and most have nothing to say most of the time.
 const READ_BUFFER: usize = 4 * 1024;
+
+/// Pings, and pongs that nobody asked for, of one connection: no frames, so that nobody else counts them.
+const CONTROL: Rate = Rate { burst: 60, per_minute: 60 };
 
 /// Takes a WebSocket, if there is room.
 pub(super) async fn upgrade(
@@ -55,7 +60,7 @@ async fn run(shared: &Shared, connection: ConnectionId, from: Network, mut socke
     }
     let mut pings = interval(shared.timeouts.ping);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut heard = Instant::now();
+    let (mut heard, mut pinged, mut control) = (Instant::now(), 0_u32, Buckets::new(CONTROL));
     loop {
         tokio::select! {
             // What goes out first: the last frame of a connection says why it ends.
@@ -76,7 +81,13 @@ async fn run(shared: &Shared, connection: ConnectionId, from: Network, mut socke
                             return;
                         }
                     }
-                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(Message::Pong(_))) if pinged > 0 => pinged -= 1,
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {
+                        if !control.take((), 1, shared.clock.now()) {
+                            tracing::info!(connection = connection.0, "pings too often: ended");
+                            return;
+                        }
+                    }
                     Some(Ok(Message::Text(_))) => {
                         tracing::info!(connection = connection.0, "sent what is no frame: ended");
                         return;
@@ -94,6 +105,7 @@ async fn run(shared: &Shared, connection: ConnectionId, from: Network, mut socke
                     tracing::info!(connection = connection.0, "is silent: ended");
                     return;
                 }
+                pinged += 1;
                 if !send(shared, &mut socket, Message::Ping(Vec::new().into())).await {
                     return;
                 }

@@ -13,17 +13,28 @@ pub struct MemoryStore {
     rows: BTreeMap<Place, Vec<u8>>,
     /// What the rows changed since the last barrier were before, newest last.
     undo: Vec<(Place, Option<Vec<u8>>)>,
+    /// Bytes of all keys and values.
+    bytes: usize,
 }
 
 impl MemoryStore {
     /// Loses power: what no barrier covered is gone.
     pub fn crash(&mut self) {
         while let Some((key, before)) = self.undo.pop() {
-            match before {
-                Some(value) => self.rows.insert(key, value),
-                None => self.rows.remove(&key),
-            };
+            self.set(key, before);
         }
+    }
+
+    /// Makes a row what it is to be; what it was.
+    fn set(&mut self, key: Place, value: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let length = key.1.len();
+        self.bytes += value.as_ref().map_or(0, |value| length + value.len());
+        let before = match value {
+            Some(value) => self.rows.insert(key, value),
+            None => self.rows.remove(&key),
+        };
+        self.bytes -= before.as_ref().map_or(0, |before| length + before.len());
+        before
     }
 
     /// How many rows a table has.
@@ -51,13 +62,14 @@ impl RelayStore for MemoryStore {
     fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
         for op in batch {
             let key = (op.table, op.key.clone());
-            let before = match &op.value {
-                Some(value) => self.rows.insert(key.clone(), value.clone()),
-                None => self.rows.remove(&key),
-            };
+            let before = self.set(key.clone(), op.value.clone());
             self.undo.push((key, before));
         }
         Ok(())
+    }
+
+    fn size(&self) -> Result<u64, StoreError> {
+        Ok(self.bytes as u64)
     }
 
     fn barrier(&mut self) -> Result<(), StoreError> {

@@ -66,6 +66,14 @@ pub trait RelayStore: Send {
     /// Any [`StoreError`].
     fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError>;
 
+    /// Bytes that the rows take, as far as the store knows; 0 when it does not.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    fn size(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
     /// Makes everything applied durable, against power loss as well.
     ///
     /// # Errors
@@ -107,6 +115,11 @@ mod tests {
         assert_eq!(store.scan(Table::Mailbox, b"", b"", 1).unwrap().len(), 1);
         store.apply(&[Op { table: Table::Mailbox, key: b"a1".to_vec(), value: None }]).unwrap();
         assert_eq!(store.get(Table::Mailbox, b"a1").unwrap(), None);
+        let before = store.size().unwrap();
+        store.apply(&[put(Table::Mailbox, b"c1", &[7; 100_000])]).unwrap();
+        assert!(store.size().unwrap() >= before + 100_000);
+        store.apply(&[Op { table: Table::Mailbox, key: b"c1".to_vec(), value: None }]).unwrap();
+        assert!(store.size().unwrap() < before + 100_000);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Op, RelayStore, Row, StoreError, Table};
 
 /// The schema that this relay writes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Rows in SQLite: WAL, `synchronous=FULL`. Batches gather in one transaction, which the barrier commits.
 pub struct SqliteStore {
@@ -104,6 +104,17 @@ impl RelayStore for SqliteStore {
     fn apply(&mut self, batch: &[Op]) -> Result<(), StoreError> {
         let result = self.write(batch);
         self.close_on_error(result)
+    }
+
+    /// The pages that hold something: the file itself does not shrink.
+    fn size(&self) -> Result<u64, StoreError> {
+        let connection = self.connection()?;
+        let pragma = |name| -> Result<u64, StoreError> {
+            let number: i64 = connection.pragma_query_value(None, name, |row| row.get(0)).map_err(io)?;
+            Ok(number.unsigned_abs())
+        };
+        let used = pragma("page_count")?.saturating_sub(pragma("freelist_count")?);
+        Ok(used.saturating_mul(pragma("page_size")?))
     }
 
     fn barrier(&mut self) -> Result<(), StoreError> {

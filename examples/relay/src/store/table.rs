@@ -46,6 +46,8 @@ pub enum Table {
     Blob = 20,
     /// `hash of user (32)` → bytes of the user's blobs, and how many are being uploaded.
     BlobUse = 21,
+    /// `device · hash of user (32)` → how many copies of that user's envelopes count against it in a mailbox that fills.
+    Share = 22,
 }
 
 impl Table {

@@ -1,11 +1,11 @@
 //! The relay's side of R4, R5, R6, R7, R9 and R10: who may send what to whom.
 
 use undertone::envelope::{Envelope, EnvelopeKind};
-use undertone::time::{DAY, HOUR};
+use undertone::time::{DAY, HOUR, MINUTE};
 use undertone_relay::answer::RefusedReason::{
-    Expired, Malformed, NotMember, Policy, Recipient, Revoked, Stale, TooLarge, UnknownTag,
+    Expired, Malformed, NotMember, Policy, RateLimited, Recipient, Revoked, Stale, TooLarge, UnknownTag,
 };
-use undertone_relay::logic::Limits;
+use undertone_relay::logic::{Fault, Limits, Rate};
 
 use crate::kit::{Platform, accepted, refused, user};
 
@@ -238,4 +238,46 @@ fn who_sends_too_much_has_to_wait() {
     refused(sent.into_iter().last().unwrap(), undertone_relay::answer::RefusedReason::RateLimited);
     platform.now = platform.now.plus(HOUR);
     accepted(platform.submit(&ann, &ann.message(tag, &[&bea])));
+}
+
+#[test]
+fn a_store_that_is_full_takes_in_nothing_until_some_has_gone() {
+    let mut platform = Platform::with_limits(Limits { store: 60_000, ..Limits::default() });
+    let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
+    let tag = platform.session(&ann, &bea);
+    platform.catch_up(&bea);
+    let large = Envelope { body: vec![7; 60_000], ..ann.message(tag, &[&bea]) };
+    let at = accepted(platform.submit(&ann, &large));
+    let look = |platform: &mut Platform| {
+        platform.now = platform.now.plus(MINUTE);
+        platform.relay.handle_timeout(platform.now).unwrap();
+    };
+    look(&mut platform);
+    let waiting = ann.message(tag, &[&bea]);
+    refused(platform.submit(&ann, &waiting), RateLimited);
+    let full = || Err(Fault::Refused(RateLimited));
+    let now = platform.now;
+    assert_eq!(platform.relay.publish(ann.id(), &[vec![1]], None, false, now), full());
+    assert!(platform.relay.look_up(ann.id(), &[user("cleo")], true, now) == Err(Fault::Refused(RateLimited)));
+    // A repeat, a word of the moment, a look that writes nothing and mail that goes are as ever.
+    assert_eq!(accepted(platform.submit(&ann, &large)), at);
+    accepted(platform.submit(&ann, &ann.ephemeral(tag, &[&bea], now, 5_000)));
+    assert!(platform.relay.look_up(ann.id(), &[user("cleo")], false, now).is_ok());
+    assert_eq!(platform.catch_up(&bea).len(), 1);
+    look(&mut platform);
+    accepted(platform.submit(&ann, &waiting));
+}
+
+#[test]
+fn commits_of_one_device_are_bounded_for_they_are_kept_long() {
+    let commits = Rate { burst: 50_000, per_minute: 0 };
+    let mut platform = Platform::with_limits(Limits { commits, ..Limits::default() });
+    let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
+    let tag = platform.session(&ann, &bea);
+    let commit = |slot| Envelope { body: vec![7; 20_000], ..ann.commit(tag, &[&bea], slot) };
+    accepted(platform.submit(&ann, &commit(1)));
+    accepted(platform.submit(&ann, &commit(2)));
+    refused(platform.submit(&ann, &commit(3)), RateLimited);
+    accepted(platform.submit(&ann, &Envelope { body: vec![7; 60_000], ..ann.message(tag, &[&bea]) }));
+    accepted(platform.submit(&bea, &bea.commit(tag, &[&ann], 3)));
 }

@@ -3,6 +3,7 @@
 use undertone::time::DAY;
 use undertone_relay::answer::{DirectoryUser, RefusedReason};
 use undertone_relay::logic::{Fault, Limits, Output, Rate};
+use undertone_relay::store::Table;
 
 use crate::kit::{Phone, Platform, packages, user};
 
@@ -112,6 +113,71 @@ fn what_is_published_is_bounded() {
     let users: Vec<_> = (0..65).map(|number| user(&format!("user {number}"))).collect();
     let asked = platform.relay.look_up(bea.id(), &users, false, now);
     assert!(asked == Err(Fault::Refused(RefusedReason::TooLarge)));
+}
+
+#[test]
+fn a_search_for_key_packages_costs_as_much_as_it_asks_for() {
+    let inputs = Rate { burst: 100, per_minute: 0 };
+    let mut platform = Platform::with_limits(Limits { inputs, ..Limits::default() });
+    let ann = platform.phone("ann", "client");
+    let mut ask = |key_packages: bool, round: u64| {
+        let users: Vec<_> = (0..64).map(|number| user(&format!("nobody {round} {number}"))).collect();
+        platform.relay.look_up(ann.id(), &users, key_packages, platform.now).is_ok()
+    };
+    assert!((0..20).all(|round| ask(false, round)), "a look writes nothing");
+    assert!(ask(true, 1) && !ask(true, 2));
+    assert_eq!(platform.relay.into_store().count(Table::Watch), 64);
+}
+
+#[test]
+fn who_installs_anew_again_and_again_is_listed_every_time() {
+    let mut platform = Platform::new();
+    let ann = platform.phone("ann", "client");
+    let mut bea = platform.phone("bea", "escort");
+    platform.session(&ann, &bea);
+    let mut gone = std::collections::BTreeSet::new();
+    for round in 1..=2 * platform.limits.devices as u64 {
+        // Every other certificate expires, the rest are revoked.
+        if round % 2 == 0 {
+            platform.now = platform.now.plus(91 * DAY);
+            let renewed = platform.renewed(&ann, "client");
+            platform.login_with(&ann, renewed.as_bytes()).unwrap();
+        } else {
+            gone.insert(bea.certificate.serial());
+            let list = platform.authority.revoke(round, platform.now, &gone).unwrap();
+            platform.relay.revoke(list.as_bytes()).unwrap();
+        }
+        bea = platform.second_phone(&bea);
+        platform.login(&bea).unwrap();
+        let listed = platform.relay.publish(bea.id(), &packages(&bea, 1), None, false, platform.now);
+        assert_eq!(listed, Ok(1), "{round}");
+        let seen = look_up(&mut platform, &ann, &bea, true).devices;
+        assert!(seen.len() == 1 && seen[0].certificate == bea.certificate.as_bytes());
+    }
+}
+
+#[test]
+fn a_device_that_made_room_is_listed_again_once_it_has_a_new_certificate() {
+    let mut platform = Platform::with_limits(Limits { devices: 1, ..Limits::default() });
+    let ann = platform.phone("ann", "client");
+    let first = platform.phone("bea", "escort");
+    platform.now = platform.now.plus(91 * DAY);
+    let second = platform.second_phone(&first);
+    platform.login(&second).unwrap();
+    platform.publish(&second, 1);
+    let renewed = platform.renewed(&first, "escort");
+    assert_eq!(platform.login_with(&first, renewed.as_bytes()).unwrap().key_packages, 0, "so that it publishes");
+    let full = platform.relay.publish(first.id(), &packages(&first, 9), None, false, platform.now);
+    assert_eq!(full, Err(Fault::Refused(RefusedReason::TooLarge)), "the second is in good standing");
+    platform.now = platform.now.plus(89 * DAY);
+    let renewed = platform.renewed(&first, "escort");
+    platform.login_with(&first, renewed.as_bytes()).unwrap();
+    platform.now = platform.now.plus(2 * DAY);
+    platform.publish(&first, 9);
+    let hers = platform.renewed(&ann, "client");
+    platform.login_with(&ann, hers.as_bytes()).unwrap();
+    let seen = look_up(&mut platform, &ann, &first, false).devices;
+    assert!(seen.len() == 1 && seen[0].certificate == renewed.as_bytes());
 }
 
 #[test]

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use undertone::time::SECOND;
+use undertone::envelope::Envelope;
+use undertone::id::DeviceId;
+use undertone::time::{DAY, SECOND};
 use undertone_relay::answer::{DeliveryId, RefusedReason, TransmitResult};
 use undertone_relay::frame::{CloseReason, Down, Up};
 use undertone_relay::gateway::{ConnectionId, Gateway, GatewayOutput};
-use undertone_relay::logic::{Limits, LoginRefused, Relay, login_message};
+use undertone_relay::guard::GuardLimits;
+use undertone_relay::logic::{Limits, LoginRefused, Rate, Relay, login_message};
+use undertone_relay::network::Network;
 use undertone_relay::store::MemoryStore;
 
-use crate::kit::{Phone, Platform, config};
+use crate::kit::{Phone, Platform, config, user};
 
 /// A gateway with what came out of it, per connection.
 struct Door {
@@ -23,9 +27,17 @@ struct Door {
 
 impl Door {
     fn new() -> Door {
+        Door::guarded(GuardLimits::none())
+    }
+
+    fn guarded(guard: GuardLimits) -> Door {
+        Door::limited(Limits::default(), guard)
+    }
+
+    fn limited(limits: Limits, guard: GuardLimits) -> Door {
         let platform = Platform::new();
-        let config = config(&platform.authority, Limits::default());
-        let gateway = Gateway::new(Relay::open(config, MemoryStore::default(), [8; 32]).unwrap());
+        let config = config(&platform.authority, limits);
+        let gateway = Gateway::guarded(Relay::open(config, MemoryStore::default(), [8; 32]).unwrap(), guard);
         Door { platform, gateway, last: 0, sent: BTreeMap::new(), closed: Vec::new(), pushed: 0 }
     }
 
@@ -218,4 +230,103 @@ fn a_relay_that_goes_away_says_so() {
     let (_, a) = door.phone("ann", "client");
     door.gateway.shut_down();
     door.is_closed(a, CloseReason::GoingAway);
+}
+
+#[test]
+fn what_is_no_login_counts_as_one_that_was_refused() {
+    let refusals = Rate { burst: 2, per_minute: 0 };
+    let mut door = Door::guarded(GuardLimits { refusals, ..GuardLimits::default() });
+    let from = Some(Network::of([192, 0, 2, 1].into()));
+    let large = Up::Transmit { id: 1, bundle: vec![vec![0; 1 << 20]] }.encode().unwrap();
+    for (number, garbage) in [&b"no frame"[..], &large, b"not even heard"].into_iter().enumerate() {
+        let connection = ConnectionId(number as u64);
+        door.gateway.connect_from(connection, from, door.platform.now);
+        let challenged = matches!(door.take(connection).as_slice(), [Down::Challenge { .. }]);
+        assert_eq!(challenged, number < 2, "{number}");
+        door.send_raw(connection, garbage);
+        door.take(connection);
+    }
+}
+
+#[test]
+fn rows_are_worth_fetching_only_for_what_no_limit_refuses() {
+    let few = Rate { burst: 4, per_minute: 0 };
+    let mut door = Door::limited(
+        Limits { inputs: few, bytes: Rate { burst: 2_000, per_minute: 0 }, ..Limits::default() },
+        GuardLimits { device_frames: Rate { burst: 4, per_minute: 0 }, ..GuardLimits::none() },
+    );
+    let (ann, bea) = (door.platform.unlisted_phone("ann", "client"), door.platform.unlisted_phone("bea", "escort"));
+    let worth = |door: &Door, connection, frame: &Up| door.gateway.is_worth_rows(connection, frame, door.platform.now);
+    let look_up = |users: usize| Up::LookUp {
+        request: 1,
+        users: (0..users).map(|number| user(&format!("user {number}"))).collect(),
+        key_packages: false,
+    };
+    let transmit = |bundle: &[&Envelope]| Up::Transmit {
+        id: 1,
+        bundle: bundle.iter().map(|envelope| envelope.encode().unwrap()).collect(),
+    };
+    let tag = door.platform.tag();
+    let message = ann.message(tag, &[&bea]);
+    let many = Envelope { recipients: (0..100).map(|n| DeviceId::from_bytes([n; 16])).collect(), ..message.clone() };
+
+    let (connection, challenge) = door.connect();
+    let login = answer_to(&ann, &challenge);
+    assert!(worth(&door, connection, &login) && !worth(&door, connection, &transmit(&[&message])));
+    door.send(connection, &login);
+    assert!(!worth(&door, connection, &login), "a second time");
+    assert!(worth(&door, connection, &transmit(&[&message])) && worth(&door, connection, &look_up(64)));
+    assert!(!worth(&door, connection, &look_up(65)));
+    assert!(!worth(&door, connection, &transmit(&[])) && !worth(&door, connection, &transmit(&[&message; 5])));
+    assert!(!worth(&door, connection, &transmit(&[&bea.message(tag, &[&ann])])), "not her own");
+    assert!(!worth(&door, connection, &transmit(&[&many])), "too many bytes, once for every recipient");
+    for request in 0..4 {
+        assert!(worth(&door, connection, &Up::Revocations { request }));
+        door.send(connection, &look_up(1));
+    }
+    assert!(!worth(&door, connection, &look_up(1)) && !worth(&door, connection, &Up::Revocations { request: 9 }));
+}
+
+#[test]
+fn what_a_frame_makes_the_relay_do_counts_as_frames() {
+    let mut door =
+        Door::guarded(GuardLimits { device_frames: Rate { burst: 100, per_minute: 0 }, ..GuardLimits::none() });
+    let tag = door.platform.tag();
+    let (ann, a) = door.phone("ann", "client");
+    let (bea, b) = door.phone("bea", "escort");
+    let welcome = ann.welcome(tag, &[&bea], Some(ann.token(&door.platform, &bea.user)));
+    door.send(a, &Up::Transmit { id: 1, bundle: vec![welcome.encode().unwrap()] });
+    let large = Envelope { body: vec![7; 900_000], ..ann.message(tag, &[&bea]) };
+    door.send(a, &Up::Transmit { id: 2, bundle: vec![large.encode().unwrap()] });
+    // A page of nearly a megabyte costs 13 more; she asks for the same one again and again.
+    let mut pages = 0;
+    loop {
+        door.send(b, &Up::Fetch { request: 3, since: DeliveryId(0), limit: 9 });
+        let answers = door.take(b);
+        pages += answers.iter().filter(|answer| matches!(answer, Down::Fetched { .. })).count();
+        if answers.last() == Some(&Down::Closing(CloseReason::RateLimited)) {
+            break;
+        }
+    }
+    assert!((7..=8).contains(&pages), "{pages}");
+    // So does a flood of acknowledgements: a thousand cost 32.
+    for _ in 0..2 {
+        door.send(a, &Up::Acknowledge { ids: (0..1_024).map(DeliveryId).collect() });
+    }
+    assert!(door.take(a).iter().all(|frame| !matches!(frame, Down::Closing(_))));
+    door.send(a, &Up::Acknowledge { ids: (0..1_024).map(DeliveryId).collect() });
+    door.is_closed(a, CloseReason::RateLimited);
+}
+
+#[test]
+fn a_certificate_that_ends_takes_its_connection_along() {
+    let mut door = Door::new();
+    let identity = undertone::authority::IdentityKey::from_bytes([5; 32]);
+    let brief = door.platform.phone_of(user("ann"), identity, "client", door.platform.now.plus(DAY));
+    let (a, (_, b)) = (door.log_in(&brief), door.phone("bea", "escort"));
+    door.platform.now = door.platform.now.plus(DAY);
+    assert!(door.gateway.poll_timeout() <= door.platform.now);
+    door.gateway.handle_timeout(door.platform.now).unwrap();
+    door.is_closed(a, CloseReason::GoingAway);
+    assert_eq!(door.take(b), []);
 }

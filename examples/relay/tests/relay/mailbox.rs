@@ -1,13 +1,14 @@
 //! Mailboxes: order, repeats, acknowledgement, expiry, crashes, who is told of what.
 
 use undertone::envelope::{Envelope, PushHint};
+use undertone::id::SessionId;
 use undertone::time::{DAY, SECOND};
 use undertone_relay::answer::RefusedReason::{Malformed, RateLimited};
 use undertone_relay::answer::{DeliveryId, TransmitResult};
 use undertone_relay::logic::{Franked, Limits, Output};
 use undertone_relay::store::Table;
 
-use crate::kit::{Platform, accepted, refused};
+use crate::kit::{Phone, Platform, accepted, refused};
 
 #[test]
 fn mail_comes_in_order_and_stays_until_acknowledged() {
@@ -49,7 +50,7 @@ fn nothing_is_left_of_acknowledged_mail() {
     platform.catch_up(&bea);
     assert_eq!(platform.catch_up(&tablet).len(), 2, "its copies are its own");
     let store = platform.relay.into_store();
-    for table in [Table::Mail, Table::Copies, Table::Mailbox] {
+    for table in [Table::Mail, Table::Copies, Table::Mailbox, Table::Share] {
         assert_eq!(store.count(table), 0, "{table:?}");
     }
 }
@@ -122,14 +123,77 @@ fn mail_expires() {
 #[test]
 fn a_full_mailbox_refuses_until_it_is_emptied() {
     let mut platform = Platform::with_limits(Limits { mailbox: 3, ..Limits::default() });
-    let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
-    let tag = platform.session(&ann, &bea);
-    accepted(platform.submit(&ann, &ann.message(tag, &[&bea])));
-    accepted(platform.submit(&ann, &ann.message(tag, &[&bea])));
-    let waiting = ann.message(tag, &[&bea]);
-    refused(platform.submit(&ann, &waiting), RateLimited);
+    let bea = platform.phone("bea", "escort");
+    let people: Vec<_> = (0..4).map(|number| platform.phone(&format!("ann {number}"), "client")).collect();
+    for ann in &people[..3] {
+        platform.session(ann, &bea);
+    }
+    let (last, tag) = (&people[3], platform.tag());
+    let waiting = last.welcome(tag, &[&bea], Some(last.token(&platform, &bea.user)));
+    refused(platform.submit(last, &waiting), RateLimited);
     assert_eq!(platform.catch_up(&bea).len(), 3);
-    accepted(platform.submit(&ann, &waiting));
+    accepted(platform.submit(last, &waiting));
+}
+
+/// Sends until it is refused; how much was accepted.
+fn flood(platform: &mut Platform, from: &Phone, tag: SessionId, to: &[&Phone]) -> usize {
+    let fits = |platform: &mut Platform| platform.submit(from, &from.message(tag, to));
+    let mut sent = 0;
+    loop {
+        match fits(platform) {
+            TransmitResult::Accepted { .. } if sent < 1_000 => sent += 1,
+            other => {
+                refused(other, RateLimited);
+                return sent;
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_alone_keeps_others_out_of_a_mailbox() {
+    let mut platform = Platform::with_limits(Limits { mailbox: 80, ..Limits::default() });
+    let (ann, eve) = (platform.phone("ann", "client"), platform.phone("eve", "client"));
+    let accomplice = platform.second_phone(&eve);
+    platform.login(&accomplice).unwrap();
+    let bea = platform.phone("bea", "escort");
+    let (good, bad) = (platform.session(&ann, &bea), platform.session(&eve, &bea));
+    accepted(platform.submit(&eve, &eve.welcome(bad, &[&accomplice], None)));
+    platform.catch_up(&bea);
+    // A quarter is for whoever comes first, and of the rest an eighth for each user, with all devices together.
+    assert_eq!(flood(&mut platform, &eve, bad, &[&bea]), 20 + 10);
+    assert_eq!(flood(&mut platform, &accomplice, bad, &[&bea]), 0);
+    assert_eq!(flood(&mut platform, &ann, good, &[&bea]), 10);
+    assert_eq!(platform.catch_up(&bea).len(), 40);
+    accepted(platform.submit(&eve, &eve.message(bad, &[&bea])));
+    assert_eq!(platform.catch_up(&bea).len(), 1);
+    assert_eq!(platform.relay.into_store().count(Table::Share), 0, "what is gone counts no more");
+}
+
+#[test]
+fn a_full_mailbox_is_passed_over_while_another_device_of_its_user_has_room() {
+    let mut platform = Platform::with_limits(Limits { mailbox: 8, ..Limits::default() });
+    let (ann, bea) = (platform.phone("ann", "client"), platform.phone("bea", "escort"));
+    let (lost, own) = (platform.second_phone(&bea), platform.second_phone(&ann));
+    [&lost, &own].into_iter().for_each(|phone| drop(platform.login(phone).unwrap()));
+    let tag = platform.session(&ann, &bea);
+    accepted(platform.submit(&ann, &ann.welcome(tag, &[&lost, &own], None)));
+    let all = [&bea, &lost, &own];
+    let mut heard = platform.catch_up(&bea).len();
+    for _ in 0..20 {
+        accepted(platform.submit(&ann, &ann.message(tag, &all)));
+        heard += platform.catch_up(&bea).len();
+    }
+    assert_eq!(heard, 21, "the device that is read gets all of it");
+    // Of the lost one's mailbox the sender has a share, of that of her own device all.
+    assert_eq!((platform.catch_up(&lost).len(), platform.catch_up(&own).len()), (3, 8));
+    // A revoked device neither has room nor needs any.
+    flood(&mut platform, &ann, tag, &[&lost]);
+    let list = platform.authority.revoke(1, platform.now, &[lost.certificate.serial()].into()).unwrap();
+    platform.relay.revoke(list.as_bytes()).unwrap();
+    accepted(platform.submit(&ann, &ann.message(tag, &[&lost])));
+    flood(&mut platform, &ann, tag, &[&bea]);
+    refused(platform.submit(&ann, &ann.message(tag, &[&bea, &lost])), RateLimited);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use undertone_relay::contract::{self, WebSockets};
-use undertone_relay::nats::NatsConfig;
+use undertone_relay::nats::{NatsConfig, NatsLogin};
 use undertone_relay::shell::{ServerConfig, StoreKind, serve};
-use undertone_relay_tests::nats::Cluster;
+use undertone_relay_tests::nats::{Cluster, PASSWORD, USER};
 use undertone_relay_tests::platform::{Keep, RelayProcess};
 
 /// Every clause, each device at any of the three. Revocation lists are given to a fourth relay, in this process.
@@ -20,7 +20,8 @@ pub fn three_relays() -> Result<(), String> {
         relays.push(RelayProcess::start(folder.path(), number, keep.clone(), authority).map_err(said)?);
     }
     let runtime = tokio::runtime::Runtime::new().map_err(said)?;
-    let nats = NatsConfig { prefix: "contract".into(), ..NatsConfig::new(&cluster.urls()) };
+    let login = NatsLogin { user: USER.into(), password: PASSWORD.into() };
+    let nats = NatsConfig { login: Some(login), prefix: "contract".into(), ..NatsConfig::new(&cluster.urls()) };
     let config = ServerConfig { store: StoreKind::Nats(nats), ..ServerConfig::new(vec![authority]) };
     let server = Arc::new(runtime.block_on(serve(config)).map_err(|error| error.to_string())?);
     let handle = runtime.handle().clone();

@@ -7,6 +7,7 @@
 mod contract;
 mod engines;
 mod kills;
+mod ready;
 mod slots;
 
 use std::process::ExitCode;
@@ -15,10 +16,11 @@ use std::time::Instant;
 type Test = (&'static str, fn() -> Result<(), String>);
 
 /// In this order.
-const TESTS: [Test; 5] = [
+const TESTS: [Test; 6] = [
     ("the_slot_in_postgresql_has_one_winner", slots::postgresql),
     ("the_slot_in_redis_has_one_winner", slots::redis),
     ("r42_three_relays_on_nats_keep_the_contract", contract::three_relays),
+    ("a_relay_is_ready_as_long_as_nats_answers", ready::tells),
     ("r42_nothing_is_lost_or_doubled_while_relays_and_servers_are_killed", kills::devices),
     ("r42_engines_talk_on_while_relays_and_servers_are_killed", engines::talk),
 ];

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::fs::{self, File, OpenOptions};
 
 use crate::logic::BlobName;
+use crate::shell::private_folder;
 
 /// What is behind the name of a file that is not complete.
 const PART: &str = ".part";
@@ -15,7 +16,7 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// Uses a folder, which is made if need be.
     pub(super) fn at(path: &Path) -> io::Result<Folder> {
-        std::fs::create_dir_all(path)?;
+        private_folder(path)?;
         Ok(Folder(path.into()))
     }
 

@@ -85,15 +85,15 @@ pub(super) async fn append(
             return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("send {PART_TYPE}")));
         }
         let from = number(&headers, &OFFSET)?;
-        let upload = ask_relay(&shared, BlobAsk::Upload { token, name }).await?;
-        let busy = || Failure::new(StatusCode::LOCKED, "another request writes to it: try again");
+        // First, so that what the relay says of it stays true until the last byte is written.
         let _writing = blobs.write(name).ok_or_else(busy)?;
+        let upload = ask_relay(&shared, BlobAsk::Upload { token, name }).await?;
         let (upload, offset) = progress(&shared, blobs, upload).await?;
         if from != offset {
             return Err(Failure::new(StatusCode::CONFLICT, format!("it has {offset} bytes: go on from there")));
         }
         let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|announced| announced > upload.size - offset) {
+        if announced.is_some_and(|announced| announced > upload.size.saturating_sub(offset)) {
             return Err(too_much());
         }
         let (upload, offset) =
@@ -113,7 +113,10 @@ pub(super) async fn remove(
     let work = async {
         let blobs = admit(&shared, &caller, &headers)?;
         let name = name_of(&name)?;
-        ask_relay(&shared, BlobAsk::Remove { token: token(&headers)?, name }).await?;
+        let token = token(&headers)?;
+        // What is still being written would take room that nobody counts any more.
+        let _writing = blobs.write(name).ok_or_else(busy)?;
+        ask_relay(&shared, BlobAsk::Remove { token, name }).await?;
         // Whoever asks from now on gets nothing, so it does not wait for its turn among what else is removed.
         blobs.folder.remove(name).await?;
         Ok((StatusCode::NO_CONTENT, [(TUS_RESUMABLE, TUS)]).into_response())
@@ -134,36 +137,15 @@ async fn progress(shared: &Shared, blobs: &Blobs, upload: Upload) -> Result<(Upl
     Ok((upload, blobs.folder.length(upload.name).await?))
 }
 
-/// Writes what comes, as it comes. What was written is kept when it breaks off, and is durable before it is said.
+/// Writes what comes, as it comes. What was written is kept when it breaks off, and is durable before it is said. Past the
+/// upload's end nothing is left of it, whoever removed it meanwhile: its room is counted no more.
 async fn take(shared: &Shared, blobs: &Blobs, upload: Upload, from: u64, body: Body) -> Result<(Upload, u64), Failure> {
-    let mut file = blobs.folder.append(upload.name).await?;
-    let mut body = body.into_data_stream();
-    let mut offset = from;
-    let broken = loop {
-        let bytes = match timeout(shared.timeouts.upload, body.next()).await {
-            Ok(Some(Ok(bytes))) => bytes,
-            Ok(None) => break None,
-            Ok(Some(Err(_))) => {
-                break Some(Failure::new(StatusCode::BAD_REQUEST, "the upload broke off: go on with it"));
-            }
-            Err(_) => {
-                break Some(Failure::new(StatusCode::REQUEST_TIMEOUT, "nothing came for too long: go on with it"));
-            }
-        };
-        if bytes.len() as u64 > upload.size - offset {
-            // Nothing of a request that lies is kept.
-            file.set_len(from).await?;
-            return Err(too_much());
-        }
-        file.write_all(&bytes).await?;
-        offset += bytes.len() as u64;
-        shared.tally.uploaded(bytes.len());
-    };
-    file.flush().await?;
-    file.sync_all().await?;
-    if let Some(failure) = broken {
-        return Err(failure);
+    let taken = write(shared, blobs, &upload, from, body).await;
+    if shared.clock.now() >= upload.expires_at {
+        blobs.folder.remove(upload.name).await?;
+        return Err(Failure::unknown());
     }
+    let offset = taken?;
     if offset < upload.size {
         return Ok((upload, offset));
     }
@@ -178,6 +160,37 @@ async fn take(shared: &Shared, blobs: &Blobs, upload: Upload, from: u64, body: B
             Err(failure)
         }
     }
+}
+
+/// The offset behind what came, at the upload's end at the latest.
+async fn write(shared: &Shared, blobs: &Blobs, upload: &Upload, from: u64, body: Body) -> Result<u64, Failure> {
+    let mut file = blobs.folder.append(upload.name).await?;
+    let mut body = body.into_data_stream();
+    let mut offset = from;
+    let broken = loop {
+        let left = Duration::from_millis(upload.expires_at.since(shared.clock.now()) + 1);
+        let bytes = match timeout(shared.timeouts.upload.min(left), body.next()).await {
+            Ok(Some(Ok(bytes))) => bytes,
+            Ok(None) => break None,
+            Ok(Some(Err(_))) => {
+                break Some(Failure::new(StatusCode::BAD_REQUEST, "the upload broke off: go on with it"));
+            }
+            Err(_) => {
+                break Some(Failure::new(StatusCode::REQUEST_TIMEOUT, "nothing came for too long: go on with it"));
+            }
+        };
+        if bytes.len() as u64 > upload.size.saturating_sub(offset) {
+            // Nothing of a request that lies is kept.
+            file.set_len(from).await?;
+            return Err(too_much());
+        }
+        file.write_all(&bytes).await?;
+        offset += bytes.len() as u64;
+        shared.tally.uploaded(bytes.len());
+    };
+    file.flush().await?;
+    file.sync_all().await?;
+    broken.map_or(Ok(offset), Err)
 }
 
 /// What every answer about an upload says.
@@ -212,6 +225,10 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Result<u64, Failure> {
     let digits = given.filter(|text| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit()));
     let number = digits.and_then(|text| text.parse().ok());
     number.ok_or_else(|| Failure::new(StatusCode::BAD_REQUEST, format!("{name} must be a number of bytes")))
+}
+
+fn busy() -> Failure {
+    Failure::new(StatusCode::LOCKED, "another request writes to it: try again")
 }
 
 fn too_much() -> Failure {

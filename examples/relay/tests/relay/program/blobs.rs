@@ -312,19 +312,49 @@ async fn an_upload_goes_on_after_the_plug_was_pulled() {
 async fn an_upload_that_stops_in_the_middle_holds_nothing() {
     let mut scene = Scene::set("[timeouts]\nupload_ms = 1500\n").await;
     let name = scene.begin(100_000).await;
-    let mut stream = connect(scene.process.address, HERE).await.unwrap();
-    let bearer = format!("Bearer {}", scene.a);
-    let headers = [TUS, PART, ("authorization", bearer.as_str()), ("upload-offset", "0")];
-    stream.write_all(&head(scene.process.address, "PATCH", &path(&name), &headers, 100_000)).await.unwrap();
-    stream.write_all(&[7; 40_000]).await.unwrap();
+    let stream = stuck(&scene, &name, 40_000).await;
     // Nobody else writes to it meanwhile.
-    scene.process.counts("blob_bytes_received_total", 40_000).await;
     assert_eq!(scene.append(&name, &scene.a, 0, &[8; 10]).await.status, 423);
     assert_eq!(answer(stream).await.status, 408);
     assert_eq!(scene.offset(&name).await, 40_000);
     assert_eq!(scene.append(&name, &scene.a, 40_000, &[7; 60_000]).await.status, 204);
     assert!(scene.get(&name, &[]).await.body == [7; 100_000]);
     scene.process.end(&["status=408", "status=423"]).await;
+}
+
+/// A request that has sent a part of its bytes, and sends no more for now.
+async fn stuck(scene: &Scene, name: &str, sent: usize) -> tokio::net::TcpStream {
+    let mut stream = connect(scene.process.address, HERE).await.unwrap();
+    let bearer = format!("Bearer {}", scene.a);
+    let headers = [TUS, PART, ("authorization", bearer.as_str()), ("upload-offset", "0")];
+    stream.write_all(&head(scene.process.address, "PATCH", &path(name), &headers, 100_000)).await.unwrap();
+    stream.write_all(&vec![7; sent]).await.unwrap();
+    scene.process.counts("blob_bytes_received_total", sent as u64).await;
+    stream
+}
+
+#[tokio::test]
+async fn what_is_being_written_cannot_be_removed_to_have_its_room_again() {
+    let mut scene = Scene::set("[blobs]\nuser_bytes = 100000\n").await;
+    let name = scene.begin(100_000).await;
+    let mut stream = stuck(&scene, &name, 40_000).await;
+    assert_eq!(scene.ask("DELETE", &name, &scene.a, &[], b"").await.status, 423);
+    assert_eq!(scene.create(&scene.a, 100_000).await.status, 507, "it still takes room");
+    stream.write_all(&[7; 60_000]).await.unwrap();
+    assert_eq!(answer(stream).await.status, 204);
+    assert_eq!(scene.ask("DELETE", &name, &scene.a, &[], b"").await.status, 204);
+    assert_eq!(scene.create(&scene.a, 100_000).await.status, 201);
+    scene.process.end(&["status=423"]).await;
+}
+
+#[tokio::test]
+async fn an_upload_that_goes_on_beyond_its_time_ends_and_leaves_nothing() {
+    let mut scene = Scene::set("[blobs]\nupload_within_ms = 4000\n[timeouts]\nupload_ms = 60000\n").await;
+    let name = scene.begin(100_000).await;
+    let stream = stuck(&scene, &name, 40_000).await;
+    assert_eq!(answer(stream).await.status, 404);
+    assert!(scene.files().is_empty(), "{:?}", scene.files());
+    scene.process.end(&["status=404"]).await;
 }
 
 #[tokio::test]

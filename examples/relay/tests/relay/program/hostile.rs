@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use futures_util::SinkExt;
+use tokio_tungstenite::tungstenite::Message;
 use undertone::authority::{Authority, EnrolmentRequest};
 use undertone::envelope::Envelope;
 use undertone::id::SessionId;
@@ -323,10 +325,11 @@ async fn what_was_not_received_cannot_be_acknowledged() {
     scene.b.send(&Up::Acknowledge { ids: (0..1_000).map(DeliveryId).collect() }).await;
     let waiting = scene.b.fetch().await;
     assert!(waiting.iter().any(|waiting| waiting.envelope == message));
+    scene.process.counts("not_given_total", 999).await;
     scene.b.send(&Up::Acknowledge { ids: (0..1_000).map(DeliveryId).collect() }).await;
     assert!(scene.b.fetch().await.is_empty(), "now she has received it");
     scene.is_unharmed().await;
-    scene.end(&[]).await;
+    scene.end(&["acknowledged what it was not given", "count=999"]).await;
 }
 
 #[tokio::test]
@@ -350,4 +353,32 @@ async fn a_slot_is_not_for_squatters() {
     };
     assert!(winner == ours);
     scene.end(&["refused", "reason=\"not_member\"", "reason=\"unknown_tag\""]).await;
+}
+
+#[tokio::test]
+async fn who_pings_without_end_is_disconnected() {
+    let mut scene = Scene::set("").await;
+    let mut e = Wire::log_in(&scene.process, &scene.eve).await;
+    for _ in 0..200 {
+        let _ = e.0.send(Message::Ping(Vec::new().into())).await;
+    }
+    assert!(e.next().await.is_none(), "the connection ends");
+    scene.is_unharmed().await;
+    scene.end(&["pings too often: ended"]).await;
+}
+
+#[tokio::test]
+async fn who_asks_whether_it_is_ready_is_counted_as_for_any_request() {
+    let mut scene = Scene::set("[limits]\naddress_requests = { burst = 3, per_minute = 1 }\n").await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(super::http::http(scene.process.address, ELSEWHERE, "GET", "/readyz", &[], b"").await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
+    for _ in 0..9 {
+        let answer = super::http::http(scene.process.metrics, HERE, "GET", "/readyz", &[], b"").await;
+        assert_eq!(answer.status, 200, "whoever watches it is not counted");
+    }
+    scene.is_unharmed().await;
+    scene.end(&[]).await;
 }

@@ -147,8 +147,14 @@ fn settings_that_cannot_be_are_told_before_anything_starts() {
         (output.status.code(), said)
     };
     let key = format!("authorities = [\"{}\"]\n", "0a".repeat(32));
-    let (code, said) = run(&key, &[], None);
-    assert_eq!((code, said.trim()), (Some(0), "the settings are good"));
+    let tls = format!("{key}[tls]\ncertificate = \"nowhere.pem\"\nkey = \"nowhere.key\"\n");
+    std::fs::write(folder.path().join("secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let pushed = ["--set", "push.secret_file=secret", "--set", "push.url=http://localhost:9/hook"];
+    for flags in [&[][..], &["--demo"], &pushed] {
+        let (code, said) = run(&key, flags, None);
+        assert_eq!((code, said.trim()), (Some(0), "the settings are good"), "{flags:?}");
+    }
+    assert!(!folder.path().join("relay-data").exists(), "who only looks makes nothing");
     for (text, flags, variable, word) in [
         ("", &[][..], None, "no authority"),
         ("authorities = [\"0a\"]\n", &[], None, "64 hexadecimal digits"),
@@ -163,8 +169,30 @@ fn settings_that_cannot_be_are_told_before_anything_starts() {
         (&key, &["--set", "trusted_proxies=10.0.0.0/99"], None, "10.0.0.0/99"),
         (&key, &[], Some(("UNDERTONE_RELAY_LIMITS__MAILBOX", "-1")), "UNDERTONE_RELAY_LIMITS__MAILBOX"),
         (&key, &["--frobnicate"], None, "frobnicate"),
+        (&tls, &[], None, "nowhere.pem"),
+        (&key, &["--set", "push.secret_file=secret", "--set", "push.url=http://192.0.2.1/hook"], None, "https:"),
+        (&key, &["--set", "push.secret_file=secret", "--set", "push.url=gopher://localhost"], None, "push hook"),
+        #[cfg(feature = "nats")]
+        (&key, &["--nats", "nats://relay:secret@127.0.0.1:1"], None, "nats.password_file"),
+        #[cfg(feature = "nats")]
+        (&key, &["--nats", "nats://127.0.0.1:1", "--set", "nats.user=relay"], None, "belong together"),
+        #[cfg(feature = "nats")]
+        (&key, &["--nats", "nats://127.0.0.1:1", "--set", "blobs.folder=blobs"], None, "keep no files"),
     ] {
         let (code, said) = run(text, flags, variable);
         assert!(code == Some(2) && said.contains(word), "{text}{flags:?}: {said}");
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_it_keeps_is_for_nobody_else_to_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let process = Process::start("demo = true\n");
+    let data = process.folder.path().join("data");
+    for (path, mode) in [("", 0o700), ("blobs", 0o700), ("demo-authority.key", 0o600)] {
+        let found = std::fs::metadata(data.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{path}: {found:o}");
+    }
+    process.end(&[]).await;
 }
