@@ -51,6 +51,10 @@ pub(crate) fn sent(ctx: &mut Ctx<'_>, id: ConversationId, place: MessageKey, mes
         // The newest stands for all behind the last that is counted: something waits until that was seen.
         row.waiting.pop();
     }
+    #[cfg(feature = "sabotage")]
+    {
+        row.asked &= !ctx.config.sabotaged(crate::sabotage::Sabotage::FallbackRepeated);
+    }
     let at = row.waiting.partition_point(|known| *known < (accepted, place.id));
     row.waiting.insert(at, (accepted, place.id));
     store(ctx, &row)
@@ -59,6 +63,10 @@ pub(crate) fn sent(ctx: &mut Ctx<'_>, id: ConversationId, place: MessageKey, mes
 /// The other member was seen: what the relay had accepted by `until` waits no more.
 pub(crate) fn seen(ctx: &mut Ctx<'_>, id: ConversationId, until: Time) -> Result<()> {
     let Some(mut row) = waiting_row(ctx, id)? else { return Ok(()) };
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::ReadAsksForFallback) {
+        return Ok(());
+    }
     let before = row.waiting.len();
     row.waiting.retain(|(accepted, _)| *accepted > until);
     if row.waiting.len() == before {

@@ -75,11 +75,39 @@ pub enum Sabotage {
     ChangedIdentityTold,
     /// Whoever logs out leaves all that the store holds.
     WipeLeavesRows,
+    /// Each device makes another key of a call.
+    MediaKeysDiffer,
+    /// All calls have one key.
+    MediaKeyRepeated,
+    /// What a host of a call has taken it is given once more.
+    SignalsKept,
+    /// Hosts of calls are given what was told last first.
+    SignalsReversed,
+    /// What people are called is not kept.
+    NamesForgotten,
+    /// People are found by their ids alone.
+    NamesNotFound,
+    /// What was sent is said to wait still.
+    SentSaidToWait,
+    /// An engine that is suspended has not made durable what it was told last.
+    SuspendForgets,
+    /// A host key is said to be replaced, and is not.
+    HostKeyKept,
+    /// What is under way for the file of a message stays when that is gone.
+    TransfersKept,
+    /// A report has not what a message said first, but what it says now.
+    ReportsRewritten,
+    /// What was read asks for another channel all the same.
+    ReadAsksForFallback,
+    /// More that stays unread asks for another channel once more.
+    FallbackRepeated,
+    /// What an older version kept is not judged again by this one.
+    KeptForGood,
 }
 
 impl Sabotage {
     /// All faults.
-    pub const ALL: [Sabotage; 34] = [
+    pub const ALL: [Sabotage; 48] = [
         Sabotage::OutputBeforeCommit,
         Sabotage::DedupOff,
         Sabotage::AuthorizeSkipped,
@@ -114,6 +142,20 @@ impl Sabotage {
         Sabotage::HiddenFound,
         Sabotage::ChangedIdentityTold,
         Sabotage::WipeLeavesRows,
+        Sabotage::MediaKeysDiffer,
+        Sabotage::MediaKeyRepeated,
+        Sabotage::SignalsKept,
+        Sabotage::SignalsReversed,
+        Sabotage::NamesForgotten,
+        Sabotage::NamesNotFound,
+        Sabotage::SentSaidToWait,
+        Sabotage::SuspendForgets,
+        Sabotage::HostKeyKept,
+        Sabotage::TransfersKept,
+        Sabotage::ReportsRewritten,
+        Sabotage::ReadAsksForFallback,
+        Sabotage::FallbackRepeated,
+        Sabotage::KeptForGood,
     ];
 }
 

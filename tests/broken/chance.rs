@@ -186,6 +186,71 @@ fn a_subscriber_is_not_told_of_calls() {
 }
 
 #[test]
+fn who_talks_has_two_keys() {
+    engines(Sabotage::MediaKeysDiffer, &[" talk with two keys"]);
+}
+
+#[test]
+fn all_calls_have_one_key() {
+    engines(Sabotage::MediaKeyRepeated, &["has the key of another call"]);
+}
+
+#[test]
+fn what_was_told_in_a_call_is_heard_again() {
+    engines(Sabotage::SignalsKept, &["again true"]);
+}
+
+#[test]
+fn what_was_told_in_a_call_is_heard_backwards() {
+    engines(Sabotage::SignalsReversed, &["told in a call: ["]);
+}
+
+#[test]
+fn what_people_are_called_is_forgotten() {
+    engines(Sabotage::NamesForgotten, &["given was Some("]);
+}
+
+#[test]
+fn people_are_not_found_by_what_they_are_called() {
+    engines(Sabotage::NamesNotFound, &[" finds [] by "]);
+}
+
+#[test]
+fn what_was_sent_is_said_to_wait() {
+    engines(Sabotage::SentSaidToWait, &["messages: 1"]);
+}
+
+#[test]
+fn what_an_app_took_in_before_it_was_frozen_is_lost() {
+    engines(Sabotage::SuspendForgets, &["keeps the draft"]);
+}
+
+#[test]
+fn what_is_under_way_stays_when_its_message_is_gone() {
+    engines_in_long_runs(Sabotage::TransfersKept, &["still carries"]);
+}
+
+#[test]
+fn a_report_has_not_what_was_said_first() {
+    engines(Sabotage::ReportsRewritten, &[" untrue: "]);
+}
+
+#[test]
+fn what_was_read_asks_for_another_channel() {
+    engines(Sabotage::ReadAsksForFallback, &[" for another channel between "]);
+}
+
+#[test]
+fn another_channel_is_asked_for_again() {
+    engines(Sabotage::FallbackRepeated, &[" for another channel between "]);
+}
+
+#[test]
+fn what_an_older_version_kept_is_not_shown() {
+    engines(Sabotage::KeptForGood, &["says that it cannot read", "does not show"]);
+}
+
+#[test]
 fn a_log_out_leaves_what_the_store_holds() {
     engines(Sabotage::WipeLeavesRows, &[" rows after a log-out"]);
 }

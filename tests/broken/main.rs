@@ -4,6 +4,7 @@
 mod chance;
 mod commits;
 mod erasing;
+mod keys;
 mod offline;
 mod repeat;
 mod repeats;

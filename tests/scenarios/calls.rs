@@ -269,7 +269,11 @@ fn two_who_call_at_once_end_up_in_one_call() {
             assert_eq!(rings(&world, ix, call), (0, 0), "nobody is asked");
             assert_eq!(rings(&world, ix, lost), (0, 0));
         }
-        world.run(30 * SECOND);
+        world.run(28 * SECOND);
+        world.call(winner, |engine, now| engine.calls().signal(call, &[b"candidate".to_vec()], now)).unwrap();
+        world.run(2 * SECOND);
+        let taken = world.call(loser, |engine, now| engine.calls().take_payloads(lost, now)).unwrap();
+        assert_eq!(taken, [b"candidate"], "by whichever id the host knows the call");
         hang_up(&mut world, winner, call);
         let history = agreed(&mut world);
         assert_eq!(history.len(), 1, "one call");

@@ -47,6 +47,9 @@ pub struct Device {
     pub id: DeviceId,
     pub certificate: Option<Certificate>,
     pub disk: MemoryDisk,
+    /// The key in the platform's keystore, and the one that is about to take its place.
+    pub host_key: [u8; 32],
+    pub next_host_key: Option<[u8; 32]>,
     pub engine: Option<Engine>,
     /// How far its clock is ahead of the world's, in milliseconds.
     pub skew: i64,
@@ -82,6 +85,8 @@ impl Device {
             id: DeviceId::from_bytes([0; 16]),
             certificate: None,
             disk,
+            host_key: HOST_KEY,
+            next_host_key: None,
             engine: None,
             skew: 0,
             wants_link: false,
@@ -110,16 +115,29 @@ impl Device {
         if own == Time::NEVER { own } else { Time::from_ms(own.as_ms().saturating_add_signed(-self.skew)) }
     }
 
-    /// Opens the engine on the disk.
+    /// Opens the engine on the disk. Where a crash has come between two host keys, one of them opens it.
     ///
     /// # Errors
     /// Whatever the engine says.
     pub fn open(&mut self, seed: [u8; 32], now: Time) -> Result<(), Error> {
-        let store = MemoryStore::open(&self.disk).map_err(Error::Store)?;
         self.opens += 1;
+        let mut opened = self.open_with(self.host_key, seed, now);
+        if let Some(next) = self.next_host_key.take()
+            && opened.as_ref().is_err_and(|error| *error == Error::Store(StoreError::WrongKey))
+        {
+            self.host_key = next;
+            opened = self.open_with(next, seed, now);
+        }
+        let engine = opened?;
+        self.id = engine.device();
+        self.engine = Some(engine);
+        Ok(())
+    }
+
+    fn open_with(&self, host_key: [u8; 32], seed: [u8; 32], now: Time) -> Result<Engine, Error> {
+        let store = MemoryStore::open(&self.disk).map_err(Error::Store)?;
         let profile = &self.profile;
-        let authority = profile_authority();
-        let mut config = Config::new(profile.user.clone(), authority);
+        let mut config = Config::new(profile.user.clone(), profile_authority());
         config.policy = (profile.policy)();
         config.identity = profile.identity.map(IdentityKey::from_bytes);
         config.sabotage = profile.sabotage;
@@ -129,10 +147,7 @@ impl Device {
         config.update_after = profile.update_after;
         config.period = profile.period;
         config.fallback_after = profile.fallback_after;
-        let engine = Engine::open(config, Box::new(store), &host_key(), seed, self.clock(now))?;
-        self.id = engine.device();
-        self.engine = Some(engine);
-        Ok(())
+        Engine::open(config, Box::new(store), &HostKey::from_bytes(host_key), seed, self.clock(now))
     }
 
     /// The process ends: only the disk stays, with the first `keep` batches since the last barrier.
@@ -171,10 +186,8 @@ pub fn is_bug(error: &Error) -> bool {
     }
 }
 
-/// The key that every host of the world keeps.
-pub fn host_key() -> HostKey {
-    HostKey::from_bytes([0x42; 32])
-}
+/// The key that every host of the world keeps at first.
+const HOST_KEY: [u8; 32] = [0x42; 32];
 
 /// The seed of the world's authority.
 pub const AUTHORITY_SEED: [u8; 32] = [9; 32];
@@ -183,10 +196,10 @@ fn profile_authority() -> [u8; 32] {
     undertone::authority::Authority::from_seed(AUTHORITY_SEED).public_key()
 }
 
-/// Which tables a word can be read in, with the host's key and all that it opens, whenever it was written there.
+/// Which tables a word can be read in, with the first host key and all that it opens, whenever it was written there.
 pub fn readable(disk: &MemoryDisk, word: &str) -> Vec<Table> {
     let store = MemoryStore::open(&disk.copy()).unwrap();
-    let vault = Vault::open(Box::new(store), &host_key(), &mut Rng::from_seed([0; 32])).unwrap();
+    let vault = Vault::open(Box::new(store), &HostKey::from_bytes(HOST_KEY), &mut Rng::from_seed([0; 32])).unwrap();
     let mut tables: Vec<Table> = Vec::new();
     for batch in disk.history() {
         let says = |row: &&Op| {

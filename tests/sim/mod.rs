@@ -14,6 +14,7 @@ pub mod net;
 pub mod platform;
 pub mod relay;
 pub mod run;
+mod scenario;
 pub mod tally;
 pub mod world;
 

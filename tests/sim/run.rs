@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use undertone::engine::Engine;
+use undertone::envelope::Kind;
 use undertone::error::Error;
 use undertone::limits;
 use undertone::rng::Rng;
-use undertone::sabotage::Sabotage;
+use undertone::sabotage::{Older, Sabotage};
 use undertone::time::{HOUR, MINUTE, SECOND, Time};
 use undertone_relay::logic::{Limits, Rate};
 
@@ -76,8 +77,13 @@ const CAST: [(&str, &str, usize); 6] = [
     ("sue", "support", 1),
 ];
 
+/// Whose engine is an older one until everything heals, which does not understand events: that user's device.
+const OLDER: (UserIx, usize) = (3, 1);
+
 /// Own messages after which a device renews its leaf: often, so that commits meet.
 const UPDATE_AFTER_MESSAGES: u64 = 25;
+/// What stays unread for so long asks for another channel.
+pub const FALLBACK_AFTER: u64 = 15 * MINUTE;
 /// Violations after which nothing new is learned.
 const ENOUGH: usize = 20;
 
@@ -148,7 +154,10 @@ impl Sim {
         for (user, (name, role, devices)) in CAST.into_iter().enumerate() {
             let person = Person { name: name.to_owned(), role, devices: Vec::new(), lost: false, identity: 0 };
             self.model.people.push(person);
+            // One device asks for another channel where it is not read.
+            self.world.fallback_after = (user == 0).then_some(FALLBACK_AFTER);
             let first = self.world.device(name, role);
+            self.world.fallback_after = None;
             self.model.add_device(user, first, Standing::Founder);
             for _ in 1..devices {
                 let further = self.world.another(first);
@@ -159,8 +168,17 @@ impl Sim {
             hostile::enter(self);
         }
         self.world.run(MINUTE);
+        let (user, further) = OLDER;
+        self.set_version(self.model.people[user].devices[further], Some(Older::Kind(Kind::EVENT)));
         self.collect_bugs();
         self.world.net.weather = Weather { fastest: 5, jitter: 400, lost: 30, doubled: 30 };
+    }
+
+    /// A device gets an engine of an older version, or of this one.
+    pub fn set_version(&mut self, ix: DeviceIx, older: Option<Older>) {
+        self.crash(ix);
+        self.world.devices[ix].profile.older = older;
+        self.restart(ix);
     }
 
     /// A number below `bound`.
@@ -207,6 +225,7 @@ impl Sim {
     pub fn revive(&mut self) {
         for ix in 0..self.world.devices.len() {
             if self.world.devices[ix].failed {
+                check::says_why_it_closed(self, ix);
                 self.crash(ix);
                 self.restart(ix);
             }

@@ -201,6 +201,10 @@ pub(crate) fn cancel(ctx: &mut Ctx<'_>, conversation: ConversationId, message: &
 
 /// A message is gone, and with it what is under way for it.
 pub(crate) fn removed(ctx: &Ctx<'_>, conversation: ConversationId, place: MessageKey, message: &MessageRow) {
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::TransfersKept) {
+        return;
+    }
     if matches!(message.body, Body::Attachment(_)) {
         forget(&ctx.tx, conversation, &reference(place, message));
     }

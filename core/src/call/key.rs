@@ -42,6 +42,17 @@ impl MediaKey {
         Hkdf::<Sha256>::new(None, &*secret).expand(&info, &mut *key).map_err(|_| Error::Bug("call.key"))?;
         Ok(MediaKey(key))
     }
+
+    /// The key as an engine with a fault gives it.
+    #[cfg(feature = "sabotage")]
+    pub(crate) fn sabotaged(self, config: &crate::config::Config, here: DeviceId) -> MediaKey {
+        use crate::sabotage::Sabotage;
+        let other = |bytes: &[u8]| MediaKey(Zeroizing::new(*crate::id::Hash32::of(bytes).as_bytes()));
+        if config.sabotaged(Sabotage::MediaKeysDiffer) {
+            return other(&[self.as_bytes().as_slice(), here.as_bytes()].concat());
+        }
+        if config.sabotaged(Sabotage::MediaKeyRepeated) { other(LABEL) } else { self }
+    }
 }
 
 /// One side's 32 bytes. Wiped from memory on drop.

@@ -3,6 +3,7 @@
 use serde_bytes::ByteBuf;
 
 use super::desk;
+use super::history;
 use super::key::Share;
 use super::meet::{Caller, Offered, Speaker, Unheard, interpret, meet, take_offer};
 use super::row::{self, CallRow, Facts, Part};
@@ -184,7 +185,7 @@ fn keep(ctx: &mut Ctx<'_>, said: &Said<'_>, row: &mut CallRow, payloads: Vec<Byt
 
 /// Takes what came for the host of a call: of the device at the other end, once that is known.
 pub(crate) fn take_payloads(ctx: &mut Ctx<'_>, call: CallId) -> Result<Vec<Vec<u8>>> {
-    let before = row::require(&ctx.tx, call)?;
+    let (call, before) = history::meant(&ctx.tx, call)?;
     // Whoever calls waits for an answer, and what came before it is for after.
     let Some(with) = before.state.with() else { return Ok(Vec::new()) };
     let mut taken = Vec::new();
@@ -192,6 +193,16 @@ pub(crate) fn take_payloads(ctx: &mut Ctx<'_>, call: CallId) -> Result<Vec<Vec<u
         let (from, payloads): (DeviceId, Vec<ByteBuf>) = codec::decode_row(&bytes, "candidates")?;
         if from == with {
             taken.extend(payloads.into_iter().map(ByteBuf::into_vec));
+        }
+    }
+    #[cfg(feature = "sabotage")]
+    {
+        use crate::sabotage::Sabotage;
+        if ctx.config.sabotaged(Sabotage::SignalsKept) {
+            return Ok(taken);
+        }
+        if ctx.config.sabotaged(Sabotage::SignalsReversed) {
+            taken.reverse();
         }
     }
     let mut row = before.clone();

@@ -119,7 +119,10 @@ impl Calls<'_> {
     /// # Errors
     /// [`Misuse::UnknownCall`]; [`Misuse::State`] when it is not active here.
     pub fn media_key(&self, call: CallId) -> Result<MediaKey> {
-        call::media_key(&self.0.read()?, self.0.device(), call)
+        let key = call::media_key(&self.0.read()?, self.0.device(), call)?;
+        #[cfg(feature = "sabotage")]
+        let key = key.sabotaged(self.0.config(), self.0.device());
+        Ok(key)
     }
 
     /// One call. One that goes on as another is that other one.

@@ -104,7 +104,13 @@ impl Conversations<'_> {
     ) -> Result<ConversationPage> {
         let tx = self.0.read()?;
         let (role, policy) = (self.0.account().role().ok(), &self.0.config().policy);
-        let wanted = |names: &str| query.find(names).is_some();
+        let wanted = |names: &str| {
+            #[cfg(feature = "sabotage")]
+            if self.0.config().sabotaged(crate::sabotage::Sabotage::NamesNotFound) {
+                return names.lines().last().is_some_and(|id| query.find(id).is_some());
+            }
+            query.find(names).is_some()
+        };
         conversation::find(&tx, role, policy, cursor, limit, self.0.hidden(now), wanted)
     }
 

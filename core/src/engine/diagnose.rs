@@ -112,6 +112,10 @@ impl Engine {
         let tx = self.read()?;
         let mut queue = outbox::depth(&tx, limits::COUNTED)?;
         queue.receipts = rows(&tx, Table::Receipt)?;
+        #[cfg(feature = "sabotage")]
+        if self.config.sabotaged(crate::sabotage::Sabotage::SentSaidToWait) {
+            queue.messages += 1;
+        }
         let mut unreadable = message::unreadable(&tx)?;
         (unreadable.parked, unreadable.parked_commits) = inbox::parked_counts(&tx)?;
         unreadable.kept = inbox::kept_count(&tx)?;

@@ -372,6 +372,11 @@ impl Engine {
         if self.suspended {
             return Ok(());
         }
+        #[cfg(feature = "sabotage")]
+        if self.config.sabotaged(crate::sabotage::Sabotage::SuspendForgets) {
+            self.suspended = true;
+            return Ok(());
+        }
         self.erase_now()?;
         self.vault.suspend().map_err(|error| self.close(error.into()))?;
         self.suspended = true;
@@ -411,6 +416,10 @@ impl Engine {
     /// [`StoreError`].
     pub fn replace_host_key(&mut self, old: &HostKey, new: &HostKey) -> Result<()> {
         self.check_open()?;
+        #[cfg(feature = "sabotage")]
+        if self.config.sabotaged(crate::sabotage::Sabotage::HostKeyKept) {
+            return Ok(());
+        }
         let mut rng = self.rng.fork("host key");
         match self.vault.replace_host_key(old, new, &mut rng) {
             Err(StoreError::WrongKey) => Err(StoreError::WrongKey.into()),

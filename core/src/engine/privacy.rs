@@ -85,6 +85,10 @@ impl PrivacyView<'_> {
         self.0.mutate(now, |ctx| {
             let mut person = person::load(&ctx.tx, user)?;
             person.name = name.filter(|name| !name.is_empty());
+            #[cfg(feature = "sabotage")]
+            if ctx.config.sabotaged(crate::sabotage::Sabotage::NamesForgotten) {
+                person.name = None;
+            }
             person::store(&ctx.tx, user, &person)?;
             if conversation::load(&ctx.tx, id)?.is_some() {
                 ctx.tx.event(Event::ConversationChanged(id));

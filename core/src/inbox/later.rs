@@ -164,6 +164,10 @@ pub(crate) fn kept(tx: &Tx<'_>) -> Result<u64> {
 
 /// Whether another version judged last, or has begun to: what was kept since may lie before its cursor.
 pub(crate) fn is_due(tx: &Tx<'_>, config: &Config) -> Result<bool> {
+    #[cfg(feature = "sabotage")]
+    if config.sabotaged(crate::sabotage::Sabotage::KeptForGood) {
+        return Ok(false);
+    }
     let done = tx.row::<u32>(Table::Meta, DIALECT_ROW, "dialect")? == Some(dialect(config));
     Ok(!done || tx.get(Table::Meta, CURSOR_ROW)?.is_some())
 }

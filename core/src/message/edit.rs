@@ -96,6 +96,10 @@ fn kept_for_report(ctx: &Ctx<'_>, mut row: MessageRow, act: &Received<'_>, id: M
     if row.own || row.frank.is_none() {
         return Ok(row);
     }
+    #[cfg(feature = "sabotage")]
+    if ctx.config.sabotaged(crate::sabotage::Sabotage::ReportsRewritten) {
+        return Ok(row);
+    }
     if !row.evidence.has_original()
         && let Some(content) = row.content(id)?
     {

@@ -56,6 +56,13 @@ fn without_input_the_built_in_day_is_played() {
         "‹ I will wear the red coat.",
         "‹ See you on Friday!",
         "sealed bytes",
+        "Bea (Friday) · pinned",
+        "(forwarded)",
+        "‹ [card] The harbour",
+        "› Are you there already?       ✓✓ │",
+        "sam (2 unread) · muted",
+        "which reveals this one message; only the relay can verify it",
+        "2 conversations, 2 sessions, 0 transmits under way",
     ];
     for expected in expected {
         assert!(shown.contains(expected), "{expected} is missing in:\n{shown}");
@@ -65,9 +72,12 @@ fn without_input_the_built_in_day_is_played() {
     // Once it was read it is nowhere, and only the story tells of it.
     let gone = shown.split("── Ann has read it").nth(1).unwrap();
     assert!(!gone.contains("My room is 512"), "{gone}");
-    // The last scene: every message once, none lost.
-    let last = shown.split("── She opens it again").nth(1).unwrap();
-    assert_eq!(last.matches("‹ The harbour is lovely.").count(), 1);
+    // She opens it again: every message once, none lost.
+    let scene = |begins: &str| shown.split(begins).nth(1).unwrap().split("\n── ").next().unwrap();
+    assert_eq!(scene("── She opens it again").matches("‹ The harbour is lovely.").count(), 1);
+    let last = scene("── Bea wants her peace");
+    let bea_has = |text: &str| last.contains(&format!("‹ {text}"));
+    assert!(bea_has("Would you like to buy a boat?") && !bea_has("A very good boat."), "{last}");
 }
 
 /// R40: kinds that the threat model does not list are nothing that a relay may see.

@@ -14,10 +14,11 @@ pub(super) fn send(sim: &mut Sim) {
     let Some((ix, pair, talk)) = place(sim) else { return };
     sim.tally.action("send card");
     let title = format!("{NEEDLE} {} of device {ix}", sim.model.lines.len());
+    let knows_events = sim.world.devices[ix].profile.older.is_none();
     let card = match sim.draw(3) {
-        0 => Structured::Place(spot(sim, &title)),
-        1 => Structured::Contact(contact(sim, &title)),
-        _ => Structured::Event(event(sim, &title)),
+        0 => Structured::Contact(contact(sim, &title)),
+        1 if knows_events => Structured::Event(event(sim, &title)),
+        _ => Structured::Place(spot(sim, &title)),
     };
     let terms = terms(sim);
     let (period, clock) = (terms.map(|terms| terms.period), terms.map(|terms| terms.clock));

@@ -2,15 +2,15 @@
 
 use undertone::attachment::{Attachment, MediaType, Transfer, Way};
 use undertone::engine::Draft;
-use undertone::envelope::{Clock, MessageRef};
+use undertone::envelope::MessageRef;
 use undertone::error::{Error, Misuse};
 use undertone::id::ConversationId;
 use undertone::message::{Message, MessageContent};
 
-use super::talk::{Wish, write};
+use super::talk::{Wish, terms, write};
 use super::{Done, done, place};
 use crate::sim::check;
-use crate::sim::model::{Marks, NEEDLE, Terms};
+use crate::sim::model::{Marks, NEEDLE};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
@@ -25,9 +25,10 @@ pub(super) fn send(sim: &mut Sim) {
     let size = if sim.draw(4) == 0 { sim.draw(LARGEST) } else { sim.draw(3_000) };
     let file: Vec<u8> = text.bytes().cycle().take(size).collect();
     let attachment = Attachment::file("", MediaType::new("text/plain").expect("a type"), size as u64);
-    let terms = Terms { period: -1, clock: Clock::FromSend };
-    let draft = Draft { period: Some(-1), clock: Some(terms.clock), ..Draft::text(text.clone()) };
-    let wish = Wish { text, terms: Some(terms), marks: Marks::default(), what: "send a file" };
+    let terms = terms(sim);
+    let (period, clock) = (terms.map(|terms| terms.period), terms.map(|terms| terms.clock));
+    let draft = Draft { period, clock, ..Draft::text(text.clone()) };
+    let wish = Wish { text, terms, marks: Marks::default(), what: "send a file" };
     let sent = write(sim, (ix, pair, talk), wish, |engine, now| {
         match engine.attachments().send(talk, attachment, draft, now) {
             // Enough are under way: then they are carried first.

@@ -48,12 +48,14 @@ pub(super) fn accept(sim: &mut Sim) {
 
 fn accept_at(sim: &mut Sim, ix: DeviceIx, other: UserIx) {
     let name = sim.world.user_named(&sim.model.people[other].name.clone());
+    // Where an engine died over the first that it heard of a user, it may know nobody of that name.
+    let unsure = sim.model.verified.get(&(ix, other)).is_some_and(|verified| !verified.sure);
+    let unknown = |error: &Error| unsure && *error == Error::Misuse(Misuse::UnknownUser);
     let accepted = sim.world.call(ix, |engine, now| engine.identity().accept_identity(&name, now));
     let identity = sim.model.people[other].identity;
-    match done(sim, ix, "accept an identity", accepted, |_| false) {
-        Done::Sure(()) => decided(sim, ix, other, None),
+    match done(sim, ix, "accept an identity", accepted, unknown) {
+        Done::Sure(()) | Done::Refused => decided(sim, ix, other, None),
         Done::Maybe(_) => decided(sim, ix, other, Some(Verified { identity, sure: false })),
-        Done::Refused => {}
     }
 }
 

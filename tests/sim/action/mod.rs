@@ -12,18 +12,21 @@ mod kept;
 mod leaving;
 mod look;
 mod marks;
+mod names;
 mod payments;
 mod people;
+mod reports;
 mod talk;
 mod trouble;
+mod upkeep;
 
 use undertone::error::{Error, Misuse};
 use undertone::id::ConversationId;
 
-pub use calls::hang_up_all;
+pub use calls::{converse, hang_up_all};
 pub use files::carry_some;
 pub use identities::accept_all;
-pub use talk::{read_up_to, say, say_with};
+pub use talk::{read_all, read_up_to, say, say_with};
 
 use super::check;
 use super::device::is_fatal;
@@ -32,7 +35,7 @@ use super::run::{PAUSE, Sim};
 use super::world::DeviceIx;
 
 /// All actions, by name.
-pub const ACTIONS: [&str; 57] = [
+pub const ACTIONS: [&str; 64] = [
     "start",
     "start forbidden",
     "send",
@@ -47,6 +50,8 @@ pub const ACTIONS: [&str; 57] = [
     "react",
     "search",
     "search gone",
+    "search people",
+    "name",
     "cancel",
     "retry",
     "page",
@@ -71,6 +76,7 @@ pub const ACTIONS: [&str; 57] = [
     "delete here",
     "ask for payment",
     "say of payment",
+    "report",
     "block",
     "unblock",
     "call",
@@ -79,6 +85,7 @@ pub const ACTIONS: [&str; 57] = [
     "hang up",
     "lose call",
     "signal",
+    "take signals",
     "add device",
     "revoke device",
     "lose device",
@@ -86,6 +93,9 @@ pub const ACTIONS: [&str; 57] = [
     "reinstall",
     "verify",
     "accept identity",
+    "compact",
+    "suspend",
+    "replace host key",
     "forge",
     "replay",
     "wait",
@@ -109,7 +119,7 @@ pub const FAULTS: [&str; 10] = [
 type Deed = fn(&mut Sim);
 
 /// How likely what is, in parts of the sum.
-const WEIGHTS: [(u64, Deed); 54] = [
+const WEIGHTS: [(u64, Deed); 60] = [
     (60, talk::start),
     (10, talk::start_forbidden),
     (400, talk::send),
@@ -124,6 +134,8 @@ const WEIGHTS: [(u64, Deed); 54] = [
     (60, talk::react),
     (20, look::search),
     (20, look::search_gone),
+    (12, names::search),
+    (10, names::give),
     (25, talk::cancel),
     (15, talk::retry),
     (60, look::page),
@@ -147,6 +159,7 @@ const WEIGHTS: [(u64, Deed); 54] = [
     (5, edits::delete_here),
     (20, payments::ask),
     (60, payments::say),
+    (20, reports::report),
     (12, blocks::decide),
     (30, calls::call),
     (120, calls::in_call),
@@ -157,6 +170,9 @@ const WEIGHTS: [(u64, Deed); 54] = [
     (1, identities::reinstall),
     (20, identities::verify),
     (4, identities::accept),
+    (5, upkeep::compact),
+    (15, upkeep::suspend),
+    (10, upkeep::replace_key),
     (30, trouble::forge),
     (30, trouble::replay),
     (40, trouble::wait),

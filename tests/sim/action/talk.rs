@@ -176,9 +176,21 @@ pub fn read_up_to(sim: &mut Sim, ix: DeviceIx, _pair: Pair, talk: ConversationId
         return;
     }
     let last = messages[sim.draw(messages.len())].key;
+    read_to(sim, ix, talk, &messages, last);
+}
+
+/// Reads all that is there.
+pub fn read_all(sim: &mut Sim, ix: DeviceIx, talk: ConversationId) {
+    let messages = check::shown(sim, ix, talk).unwrap_or_default();
+    if let Some(last) = messages.last().map(|message| message.key) {
+        read_to(sim, ix, talk, &messages, last);
+    }
+}
+
+fn read_to(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, messages: &[Message], last: MessageKey) {
     let done = sim.world.call(ix, |engine, now| engine.messages().mark_read(talk, last, now));
     let read = messages.iter().filter(|m| m.key <= last && !m.own);
-    let read: Vec<(usize, bool)> = read.filter_map(|m| Some((check::line(sim, m)?, m.unread))).collect();
+    let read: Vec<(usize, bool)> = read.filter_map(|m| Some((check::line_of_any(sim, m)?, m.unread))).collect();
     let (user, sure) = (sim.user(ix), done.is_ok() && !sim.world.devices[ix].failed);
     match done {
         Ok(()) => {}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use undertone::call::{Call, CallSummary, Outcome};
+use undertone::call::{Call, CallSummary, Outcome, Stage};
 use undertone::event::Event;
 use undertone::id::{CallId, ConversationId};
 use undertone::message::{Message, MessageContent, SendState};
@@ -10,7 +10,7 @@ use undertone::time::SECOND;
 
 use super::blocks;
 use super::end::someone_lost;
-use crate::sim::model::{Deed, Dial, Model, Pair, Standing};
+use crate::sim::model::{Candidate, Deed, Dial, Model, Pair, Standing};
 use crate::sim::run::{PAGE, Sim};
 use crate::sim::world::DeviceIx;
 
@@ -64,6 +64,66 @@ pub(super) fn one_at_a_time(sim: &mut Sim, ix: DeviceIx) {
     if active.len() > 1 {
         let stages: Vec<_> = active.iter().map(|call| (call.id, call.stage)).collect();
         sim.violation(format!("device {ix} is in several calls: {stages:?}"));
+    }
+}
+
+/// The two devices that talk have one key, which is no other call's.
+pub fn keys(sim: &mut Sim) {
+    let mut keys: BTreeMap<(CallId, DeviceIx), [u8; 32]> = BTreeMap::new();
+    for ix in sim.running() {
+        let active = sim.ask(ix, |engine, _| engine.calls().active()).unwrap_or_default();
+        for call in active.iter().filter(|call| call.stage == Stage::Active) {
+            match sim.ask(ix, |engine, _| engine.calls().media_key(call.id).map(|key| *key.as_bytes())) {
+                Some(key) => drop(keys.insert((call.id, ix), key)),
+                None if sim.world.devices[ix].failed => {}
+                None => sim.violation(format!("device {ix} talks without a key")),
+            }
+        }
+    }
+    for ((call, ix), key) in &keys {
+        if *sim.watch.keys.entry(*key).or_insert(*call) != *call {
+            sim.violation(format!("device {ix} has the key of another call"));
+        }
+        // Where several have answered, all but one of them are about to hear that they talk with nobody.
+        let Some(dial) = sim.model.calls.get(call).filter(|dial| dial.device != *ix && dial.answered.len() == 1) else {
+            continue;
+        };
+        let (caller, callers) = (dial.device, keys.get(&(*call, dial.device)));
+        sim.tally.seen("media keys", u64::from(callers.is_some()));
+        if callers.is_some_and(|callers| callers != key) {
+            sim.violation(format!("devices {caller} and {ix} talk with two keys"));
+        }
+    }
+}
+
+/// What a host is given in a call was told by the host at the other end, and is given once.
+pub fn hears(sim: &mut Sim, ix: DeviceIx, call: CallId, payloads: &[Vec<u8>]) {
+    for payload in payloads {
+        let Some(number) = sim.model.candidate(payload) else {
+            sim.violation(format!("device {ix} hears in a call what nobody told"));
+            continue;
+        };
+        let (told, user) = (sim.model.candidates[number], sim.user(ix));
+        let with =
+            |dial: &Dial| if dial.caller == user { dial.answered.contains(&told.by) } else { dial.device == told.by };
+        let right = told.call == call && sim.model.calls.get(&call).is_none_or(with);
+        let heard = sim.model.heard.entry((ix, call)).or_default();
+        let again = heard.contains(&number);
+        heard.push(number);
+        sim.tally.seen("signals heard", 1);
+        if !right || again {
+            sim.violation(format!("device {ix} hears in a call {told:?}, again {again}"));
+        }
+    }
+}
+
+/// In fine weather a host hears all that the other one has told, in the same order.
+pub fn heard_all(sim: &mut Sim, ix: DeviceIx, call: CallId, by: DeviceIx) {
+    let candidates = sim.model.candidates.iter().enumerate();
+    let told = candidates.filter(|(_, told)| **told == Candidate { call, by }).map(|(number, _)| number);
+    let (told, heard) = (told.collect::<Vec<_>>(), sim.model.heard.get(&(ix, call)).cloned().unwrap_or_default());
+    if told != heard {
+        sim.violation(format!("device {ix} hears {heard:?} of what device {by} told in a call: {told:?}"));
     }
 }
 

@@ -6,7 +6,7 @@ use undertone::id::ConversationId;
 use undertone::message::{FailedReason, Message, SendState};
 
 use super::expiry;
-use super::view::{line, shown, text};
+use super::view::{line_of_any, shown, text};
 use crate::sim::model::{Doubt, Fate, Pair, Reading};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
@@ -22,7 +22,7 @@ pub fn resolve(sim: &mut Sim, ix: DeviceIx) {
     let mut there = There::new();
     for (_, talk) in mine {
         for message in shown(sim, ix, talk).unwrap_or_default() {
-            let Some(at) = line(sim, &message) else { continue };
+            let Some(at) = line_of_any(sim, &message) else { continue };
             if !message.own && !message.unread {
                 sim.model.read.entry(user).or_default().insert(at);
             }
@@ -95,6 +95,11 @@ fn decide(sim: &mut Sim, ix: DeviceIx, there: &There, doubt: Doubt) {
             let talk = sim.model.conversations[&pair];
             let Some(shown) = sim.ask(ix, |engine, now| engine.conversations().get(talk, now)) else { return };
             sim.model.drafts.insert((ix, pair), shown.draft);
+        }
+        Doubt::Name(other) => {
+            let name = sim.world.user_named(&sim.model.people[other].name);
+            let Some(given) = sim.ask(ix, |engine, _| engine.privacy().display_name(&name)) else { return };
+            sim.model.names.insert((ix, other), given);
         }
         Doubt::Quiet => {
             let Some(until) = sim.ask(ix, |engine, _| engine.notifications().do_not_disturb()) else { return };

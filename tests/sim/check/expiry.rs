@@ -36,6 +36,11 @@ pub fn tick(sim: &mut Sim) {
     }
 }
 
+/// What a device's clock has shown at most, while it was wrong by less than a jump.
+pub(super) fn believed(sim: &Sim, ix: DeviceIx) -> Time {
+    sim.watch.clocks.get(&ix).copied().unwrap_or_default().believed
+}
+
 /// Whether a device may have lost a line because its time is over, by whatever clock it had.
 pub fn may_have_gone(sim: &Sim, ix: DeviceIx, line: &Line) -> bool {
     let clocks = sim.watch.clocks.get(&ix).copied().unwrap_or_default();

@@ -4,6 +4,7 @@ use undertone::call::{Call, Stage};
 use undertone::conversation::Conversation;
 use undertone::envelope::Kind;
 use undertone::hint::{About, Hint, Sound};
+use undertone::id::UserId;
 use undertone::message::{Message, MessageContent};
 use undertone::time::Time;
 
@@ -19,7 +20,7 @@ pub(super) fn right(sim: &mut Sim, ix: DeviceIx) {
     let Some(conversations) = list(sim, ix) else { return };
     let quiet = is_quiet(sim, ix);
     let ringing = calls.into_iter().filter(|call| call.stage == Stage::RingingIn);
-    let mut expected: Vec<Hint> = ringing.map(|call| of_call(call, quiet)).collect();
+    let mut expected: Vec<Hint> = ringing.map(|call| of_call(sim, ix, call, quiet)).collect();
     sim.tally.seen("hints of calls", expected.len() as u64);
     for conversation in &conversations {
         let Some(messages) = shown(sim, ix, conversation.id) else { return };
@@ -53,9 +54,15 @@ fn clock(sim: &Sim, ix: DeviceIx) -> Time {
     sim.world.devices[ix].clock(sim.world.now)
 }
 
-fn of_call(call: Call, quiet: bool) -> Hint {
+fn of_call(sim: &Sim, ix: DeviceIx, call: Call, quiet: bool) -> Hint {
     let sound = (!quiet).then_some(Sound::Ringtone);
-    Hint { conversation: call.conversation, sender: call.caller, name: None, about: About::Call(call.id), sound }
+    let name = name(sim, ix, &call.caller);
+    Hint { conversation: call.conversation, sender: call.caller, name, about: About::Call(call.id), sound }
+}
+
+/// What a user is called on a device.
+fn name(sim: &Sim, ix: DeviceIx, user: &UserId) -> Option<String> {
+    sim.model.name(ix, sim.model.person_named(user.as_str())?).map(str::to_owned)
 }
 
 fn of_messages(
@@ -80,7 +87,7 @@ fn of_messages(
     Some(Hint {
         conversation: conversation.id,
         sender: newest.author.clone(),
-        name: None,
+        name: name(sim, ix, &newest.author),
         about: About::Messages {
             newest: newest.key,
             kind: kind(sim, newest),

@@ -8,6 +8,7 @@ mod doubts;
 mod edits;
 mod end;
 mod expiry;
+mod fallback;
 mod files;
 mod hints;
 mod identities;
@@ -15,8 +16,11 @@ mod kept;
 mod leaving;
 mod marks;
 mod mirrors;
+mod names;
 mod payments;
+mod reports;
 mod search;
+mod upkeep;
 mod view;
 mod wire;
 
@@ -26,15 +30,20 @@ use undertone::id::{CallId, ConversationId, DeviceId, Hash32};
 use undertone::message::{Message, MessageKey, SendState};
 use undertone::search::{Scope, SearchQuery};
 
+pub use calls::{heard_all, hears, keys};
 pub use doubts::resolve;
 pub use edits::not_found;
 pub use end::someone_lost;
 pub use expiry::{Unseen, must_be_gone, tick, unseen, unseen_now};
+pub use fallback::{asked, asked_since, asked_total};
 pub use files::{reads_file, same_bytes, stored};
 pub use identities::{decided_anew, noticed};
 pub use leaving::{closed, nothing_kept};
 pub use mirrors::follow;
-pub use view::{line, list, page, recent, shown, text};
+pub use names::finds_people;
+pub use reports::proves;
+pub use upkeep::{frozen, says_why_it_closed, unchanged};
+pub use view::{line, line_of_any, list, page, recent, shown, text};
 
 use super::model::Pair;
 use super::run::{PAGE, Sim};
@@ -55,7 +64,11 @@ pub struct Watch {
     shown: BTreeMap<(DeviceIx, Pair), BTreeSet<usize>>,
     clocks: BTreeMap<DeviceIx, expiry::Clocks>,
     rings: BTreeMap<(DeviceIx, CallId), calls::Ring>,
+    /// Which call a key was of.
+    keys: BTreeMap<[u8; 32], CallId>,
     identities: identities::Identities,
+    /// What hosts were asked to do over another channel.
+    asked: Vec<fallback::Asked>,
     /// What subscribers have made of what they were told.
     mirrors: BTreeMap<DeviceIx, mirrors::Mirror>,
 }
@@ -75,10 +88,13 @@ pub fn always(sim: &mut Sim) {
     wire::wire(sim);
     wire::told(sim);
     wire::typing(sim);
+    keys(sim);
+    asked(sim);
     let running = sim.running();
     let Some(ix) = sim.pick(&running) else { return };
     calls::one_at_a_time(sim, ix);
     identities::right(sim, ix);
+    upkeep::says_how_it_does(sim, ix);
     if sim.draw(HINTS_EVERY) == 0 {
         hints::right(sim, ix);
     }
@@ -97,6 +113,7 @@ pub fn always(sim: &mut Sim) {
         messages
     };
     discretion::draft(sim, ix, pair, talk);
+    names::right(sim, ix, pair, talk);
     view::one_view(sim, ix, pair, talk, &messages);
     view::monotonic(sim, ix, &messages);
 }
@@ -147,6 +164,7 @@ pub fn look(sim: &mut Sim) {
 pub fn healed(sim: &mut Sim) {
     wire::wire(sim);
     wire::told(sim);
+    asked(sim);
     let conversations: Vec<(Pair, ConversationId)> = sim.model.conversations.iter().map(|(p, c)| (*p, *c)).collect();
     let mut all: BTreeMap<DeviceIx, Vec<(ConversationId, Vec<Message>)>> = BTreeMap::new();
     for (pair, talk) in conversations {
@@ -169,7 +187,9 @@ pub fn healed(sim: &mut Sim) {
             blocks::decided(sim, ix, pair, talk);
             discretion::decided(sim, ix, pair);
             files::complete(sim, ix, &messages);
+            reports::possible(sim, ix, talk, &messages);
             discretion::draft(sim, ix, pair, talk);
+            names::right(sim, ix, pair, talk);
             all.entry(ix).or_default().push((talk, messages.clone()));
             views.push((ix, messages));
         }
@@ -183,6 +203,8 @@ pub fn healed(sim: &mut Sim) {
     }
     for (ix, shown) in all {
         search::finds_what_is_shown(sim, ix, &shown);
+        upkeep::says_how_it_does(sim, ix);
+        upkeep::nothing_waits(sim, ix, &shown);
         hints::right(sim, ix);
     }
     mirrors::in_the_end(sim);

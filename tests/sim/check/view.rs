@@ -79,6 +79,13 @@ pub fn line(sim: &Sim, message: &Message) -> Option<usize> {
     message.forwarded.then(forwarded).flatten().or_else(|| sim.model.line_of(text))
 }
 
+/// The same, also of what a device does not understand.
+pub fn line_of_any(sim: &Sim, message: &Message) -> Option<usize> {
+    let unknown = matches!(message.content, MessageContent::Unsupported(_));
+    let by_id = || sim.model.lines.iter().position(|line| unknown && line.id == Some(message.key.id));
+    line(sim, message).or_else(by_id)
+}
+
 /// Lines of a look at the newest ones.
 const RECENT: usize = 30;
 
@@ -102,7 +109,10 @@ pub(super) fn unread_count(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, me
 pub(super) fn one_view(sim: &mut Sim, ix: DeviceIx, pair: Pair, talk: ConversationId, messages: &[Message]) {
     let mut seen = BTreeSet::new();
     for message in messages {
-        let Some(text) = text(message) else { continue };
+        let Some(text) = text(message) else {
+            sim.tally.seen("not understood", u64::from(matches!(message.content, MessageContent::Unsupported(_))));
+            continue;
+        };
         let Some(at) = line(sim, message) else {
             sim.violation(format!("device {ix} shows what nobody wrote: {text}"));
             continue;

@@ -105,7 +105,7 @@ pub(super) fn disks(sim: &mut Sim) {
 }
 
 /// Whether a device talks with somebody to whom nothing can be sent.
-fn somebody_without_devices(sim: &Sim, ix: DeviceIx) -> bool {
+pub(super) fn somebody_without_devices(sim: &Sim, ix: DeviceIx) -> bool {
     let user = sim.user(ix);
     let mine = sim.model.conversations.keys().filter(|p| p.0 == user || p.1 == user);
     mine.map(|pair| Model::other(*pair, user)).any(|other| sim.model.live_of(other).is_empty())

@@ -19,6 +19,8 @@ pub enum Doubt {
     Discretion,
     /// What was begun to be written in a conversation.
     Draft(Pair),
+    /// What a user is called there.
+    Name(UserIx),
     /// Until when the device is to play nothing.
     Quiet,
 }

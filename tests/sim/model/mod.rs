@@ -6,7 +6,7 @@ use undertone::id::{CallId, ConversationId};
 use undertone::time::Time;
 
 pub use blocks::Block;
-pub use calls::{Deed, Dial};
+pub use calls::{Candidate, Deed, Dial};
 pub use discretion::Discretion;
 pub use doubt::Doubt;
 pub use expiry::{Reading, Sent, Terms};
@@ -14,6 +14,7 @@ pub use hints::Hinted;
 pub use identities::Verified;
 pub use line::{Fate, Line};
 pub use marks::Marks;
+pub use names::{GIVEN, plain};
 pub use wording::Wording;
 
 use super::world::DeviceIx;
@@ -27,6 +28,7 @@ mod hints;
 mod identities;
 mod line;
 mod marks;
+mod names;
 mod wording;
 
 /// A user's number.
@@ -85,10 +87,16 @@ pub struct Model {
     /// Who has ever blocked whom.
     pub blocks: BTreeMap<(UserIx, UserIx), Block>,
     pub calls: BTreeMap<CallId, Dial>,
+    /// What hosts told each other in calls, in the order in which it was said.
+    pub candidates: Vec<Candidate>,
+    /// What of that the host of a device was given in a call.
+    pub heard: BTreeMap<(DeviceIx, CallId), Vec<usize>>,
     /// What users decided to tell others of themselves, if they ever did.
     pub discretions: BTreeMap<UserIx, Discretion>,
     /// What was begun to be written on a device.
     pub drafts: BTreeMap<(DeviceIx, Pair), Option<String>>,
+    /// What a user is called on a device, if anything was ever said of that.
+    pub names: BTreeMap<(DeviceIx, UserIx), Option<String>>,
     /// How far notifications have come on a device.
     pub hinted: BTreeMap<(DeviceIx, ConversationId), Hinted>,
     /// Until when devices are to play nothing.
