@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use undertone::id::DeviceId;
 
+use super::config::{NatsConfig, NatsLogin};
 use super::place::{Bucket, Name, hex};
 use super::record::Stored;
 use crate::logic::Limits;
@@ -31,43 +32,6 @@ const PAYLOAD: usize = crate::frame::UP_MAX + 256 * 1024;
 const DUPLICATES: Duration = Duration::from_secs(5 * 60);
 /// How long a claim is kept once its version is in place.
 const CLAIMS: Duration = Duration::from_secs(60 * 60);
-
-/// Where NATS is, and what is kept there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NatsConfig {
-    /// Servers, like `nats://127.0.0.1:4222`; any one of a cluster leads to the others.
-    pub urls: Vec<String>,
-    /// What names of buckets, streams and subjects begin with: letters and digits. Relays of one platform have one.
-    pub prefix: String,
-    /// How many servers keep everything; `None` for 3 on a cluster and 1 on a single server.
-    pub replicas: Option<usize>,
-    /// As whom to connect, if NATS wants to know.
-    pub login: Option<NatsLogin>,
-}
-
-/// A user of NATS and its password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NatsLogin {
-    /// The user.
-    pub user: String,
-    /// The password.
-    pub password: String,
-}
-
-impl std::fmt::Debug for NatsLogin {
-    /// Without the password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.user)
-    }
-}
-
-impl NatsConfig {
-    /// On these servers, separated by commas, under the prefix `undertone`.
-    pub fn new(urls: &str) -> NatsConfig {
-        let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty()).map(Into::into).collect();
-        NatsConfig { urls, prefix: "undertone".into(), replicas: None, login: None }
-    }
-}
 
 /// A message of a mailbox.
 pub(super) struct Item {

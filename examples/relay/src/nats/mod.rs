@@ -16,6 +16,7 @@
 mod cell;
 mod claim;
 mod commit;
+mod config;
 mod fetch;
 mod finish;
 mod hub;
@@ -28,5 +29,5 @@ mod session;
 mod view;
 mod wire;
 
-pub use link::{NatsConfig, NatsLogin};
+pub use config::{NatsConfig, NatsLogin};
 pub(crate) use run::{open, run};

@@ -12,8 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use undertone::authority::RevocationList;
 
+use super::config::NatsConfig;
 use super::hub::Hub;
-use super::link::{Link, NatsConfig};
+use super::link::Link;
 use super::place::{Bucket, Name, Place, inner, place};
 use super::session::Session;
 use super::view::{Held, Need, View};
