@@ -174,6 +174,12 @@ impl Sim {
         self.world.net.weather = Weather { fastest: 5, jitter: 400, lost: 30, doubled: 30 };
     }
 
+    /// Whether a device's engine is, or was, an older one.
+    pub fn was_older(&self, ix: DeviceIx) -> bool {
+        let (user, further) = OLDER;
+        self.model.people[user].devices.get(further) == Some(&ix)
+    }
+
     /// A device gets an engine of an older version, or of this one.
     pub fn set_version(&mut self, ix: DeviceIx, older: Option<Older>) {
         self.crash(ix);

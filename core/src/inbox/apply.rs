@@ -304,14 +304,15 @@ pub(super) fn unreadable(
     cause: Cause,
 ) -> Result<Verdict> {
     let id = placeholder_id(envelope.id);
-    let is_here = message::find(&ctx.tx, session.conversation, sender.user(), id)?.is_some();
-    // Nothing of who is blocked is shown, and nothing is asked for.
-    if is_here || is_dropped(ctx, sender.user())? {
+    if message::find(&ctx.tx, session.conversation, sender.user(), id)?.is_some() {
         return Ok(Verdict::Repeat);
     }
     let Some(label) = free_slot(ctx, UNREADABLE, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
     dedup::note_said(ctx, &label, sender.device(), session.id, ctx.now.plus(UNREADABLE_COUNTS))?;
-    stand_in(ctx, session.conversation, sender.user().clone(), sender.device(), envelope.id, delivery, cause)?;
+    // Nothing is shown of who is blocked. It is asked for all the same: they cannot tell.
+    if !is_dropped(ctx, sender.user())? {
+        stand_in(ctx, session.conversation, sender.user().clone(), sender.device(), envelope.id, delivery, cause)?;
+    }
     Ok(Verdict::Done)
 }
 

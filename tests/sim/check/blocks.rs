@@ -14,7 +14,8 @@ pub(super) fn of_one(sim: &mut Sim, ix: DeviceIx, at: usize) {
     let Some(block) = sim.model.blocks.get(&(user, line.author)) else { return };
     let (later, since) = (line.written.0 >= block.since, block.since.as_ms());
     // What was hidden by a clock that was ahead when it blocked was there all the same.
-    let was_there = block.shown.contains(&at) || !later && line.terms.period >= 0;
+    // So was what an older engine did not understand then.
+    let was_there = block.shown.contains(&at) || !later && (line.terms.period >= 0 || sim.was_older(ix));
     if block.sure && block.blocked && block.device == ix && !was_there {
         let (text, written) = (line.text.clone(), line.written.0.as_ms());
         let what = format!("{text}, of {written}, blocked at {since}");

@@ -20,6 +20,8 @@ pub struct Clocks {
     shown: Time,
     /// At most, while it was wrong by less than a jump: what went by then may be destroyed.
     believed: Time,
+    /// Whether it has ever been wrong.
+    pub(super) was_wrong: bool,
 }
 
 /// A clock that is wrong by more than this destroys nothing.
@@ -28,17 +30,27 @@ const JUMP: i64 = HOUR as i64;
 /// Time has passed, or a clock is about to be set.
 pub fn tick(sim: &mut Sim) {
     for (ix, device) in sim.world.devices.iter().enumerate() {
-        let (now, clocks) = (device.clock(sim.world.now), sim.watch.clocks.entry(ix).or_default());
-        clocks.shown = clocks.shown.max(now);
-        if device.skew <= JUMP {
-            clocks.believed = clocks.believed.max(now);
+        sim.watch.clocks.entry(ix).or_default().tick(device.clock(sim.world.now), device.skew);
+    }
+}
+
+impl Clocks {
+    fn tick(&mut self, now: Time, skew: i64) {
+        self.shown = self.shown.max(now);
+        self.was_wrong |= skew != 0;
+        if skew <= JUMP {
+            self.believed = self.believed.max(now);
         }
     }
 }
 
 /// What a device's clock has shown at most, while it was wrong by less than a jump.
 pub(super) fn believed(sim: &Sim, ix: DeviceIx) -> Time {
-    sim.watch.clocks.get(&ix).copied().unwrap_or_default().believed
+    let device = &sim.world.devices[ix];
+    let mut clocks = sim.watch.clocks.get(&ix).copied().unwrap_or_default();
+    // It may have been set just now.
+    clocks.tick(device.clock(sim.world.now), device.skew);
+    clocks.believed
 }
 
 /// Whether a device may have lost a line because its time is over, by whatever clock it had.

@@ -52,8 +52,9 @@ fn true_claim(sim: &mut Sim, ix: DeviceIx, message: &Message, claim: &Claim) {
     let from = sim.world.devices.iter().position(|device| device.id == claim.device);
     let by = from.and_then(|from| sim.model.owner.get(&from)) == Some(&line.author);
     let right = claim.user.as_str() == author && by && texts.iter().filter(|text| !text.is_empty()).any(holds);
-    // What was asked for once more keeps its time, and is proven by the envelope that could be read.
-    let in_time = Some(claim.at) >= message.accepted_at;
+    // What was asked for once more keeps its time, and is proven by the envelope that could be read. An edit of it may have
+    // come before.
+    let in_time = !original(claim) || Some(claim.at) >= message.accepted_at;
     sim.tally.seen(if original(claim) { "reported" } else { "reported edits" }, 1);
     if !right || !in_time {
         let text = line.text.clone();
