@@ -30,7 +30,6 @@ pub fn perform(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -
         Deed::Verify => return verified(engine, id, now).map(Some),
         Deed::Report => return reported(engine, id, now).map(Some),
         Deed::Diagnose => return diagnosed(engine, now).map(Some),
-        Deed::Name(_) | Deed::Pin | Deed::Mute | Deed::Block(_) | Deed::Discreet => keep(engine, id, deed, now)?,
         deed => act(engine, id, deed, now)?,
     }
     Ok(None)
@@ -84,24 +83,22 @@ fn act(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -> Result
             let message = last(engine, from, now, |message| !message.own)?;
             engine.messages().forward(from, &message, id, now).map(drop)
         }
-        // The others are done before, or around the engine.
-        _ => Ok(()),
-    }
-}
-
-/// What somebody decides for oneself.
-fn keep(engine: &mut Engine, id: ConversationId, deed: Deed, now: Time) -> Result<(), Error> {
-    let other = other(engine, id, now)?;
-    match deed {
-        Deed::Name(name) => engine.privacy().set_display_name(&other, Some(&name), now),
-        Deed::Block(blocked) => engine.privacy().block(&other, blocked, now),
+        Deed::Name(name) => {
+            let other = other(engine, id, now)?;
+            engine.privacy().set_display_name(&other, Some(&name), now)
+        }
+        Deed::Block(blocked) => {
+            let other = other(engine, id, now)?;
+            engine.privacy().block(&other, blocked, now)
+        }
         Deed::Discreet => {
             let settings = engine.privacy().settings()?;
             engine.privacy().set(Privacy { read_receipts: false, ..settings }, now)
         }
         Deed::Pin => engine.conversations().pin(id, true, now),
         Deed::Mute => engine.conversations().mute(id, Some(Time::NEVER), now),
-        _ => Ok(()),
+        // These are done before, or around the engine.
+        Deed::Search(_) | Deed::Verify | Deed::Report | Deed::Diagnose | Deed::File(_) | Deed::Save => Ok(()),
     }
 }
 
