@@ -66,6 +66,8 @@ pub const SUBSCRIPTIONS: usize = 64;
 pub const SUBSCRIPTION: usize = 256;
 /// Notifications for unread messages at a time.
 pub const HINTS: usize = 50;
+/// Unread messages of a conversation that are looked at for one that may make a notification.
+pub const HINTS_LOOKED_AT: usize = 200;
 /// Conversations that are looked at for them.
 pub const HINTS_SOUGHT: usize = 1_000;
 /// An address that a tap may open.

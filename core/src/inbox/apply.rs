@@ -216,6 +216,7 @@ pub(super) fn insert(
         counts: content.head.counts,
         recipients: if own { row.recipients() } else { Vec::new() },
         unread: !own && content.head.counts,
+        silent: !content.head.notifies,
         marks,
         envelope: Some(carrier.envelope),
         opening: content.opening,
