@@ -183,7 +183,8 @@ pub const PARKED_OF_ALL_BYTES: usize = 8 * 1024 * 1024;
 pub const PARKED_AGE: u64 = 7 * DAY;
 /// Age at which what only a newer version understands is given up: envelopes, and what engines tell each other.
 pub const KEPT_AGE: u64 = 90 * DAY;
-/// Rows `[Encrypted Message]` per sending device and session; further ones are counted in one row.
+/// Rows `[Encrypted Message]` per sending device and session in a day, and what is asked for again with them; what is more
+/// waits, as one of [`PARKED`].
 pub const UNDECRYPTABLE: usize = 20;
 
 /// Encrypted messages under way per conversation.

@@ -5,6 +5,7 @@ use undertone::error::{Error, PeerFault};
 use undertone::event::Event;
 use undertone::id::{ConversationId, EnvelopeId};
 use undertone::input::Delivery;
+use undertone::limits;
 use undertone::message::{MessageContent, SendState};
 use undertone::time::{DAY, HOUR, MINUTE, SECOND};
 use undertone_tests::sim::net::{Body, Packet, ToDevice, ToRelay};
@@ -110,6 +111,43 @@ fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
     assert_eq!(world.texts(bea, talk)[..3], ["first", "lost on the way", "day 0"], "in its own place");
     assert_eq!(world.unread(bea, talk), unread);
     assert!(world.messages(ann, talk).iter().all(|m| m.state == SendState::Delivered));
+}
+
+// R13
+#[test]
+fn more_messages_than_are_asked_for_in_a_day_heal_later() {
+    let mut world = World::new(78);
+    world.update_after = DAY;
+    world.period = -1;
+    let (ann, bea, talk) = world.acquaint();
+    hold(&mut world, bea, EnvelopeKind::Message);
+    let a_day = limits::UNDECRYPTABLE;
+    for n in 0..2 * a_day + 5 {
+        world.send(ann, talk, &format!("late {n}"));
+        world.run(SECOND);
+    }
+    world.tap = None;
+    let held = std::mem::take(&mut world.held);
+    assert_eq!(held.len(), 2 * a_day + 5);
+    for n in 0..8 {
+        world.run(2 * DAY);
+        world.send(ann, talk, &format!("day {n}"));
+        world.settle();
+    }
+    for packet in held {
+        let Body::Down(ToDevice::Deliver(delivery)) = packet.body else { panic!("a delivery") };
+        world.call(bea, |engine, now| engine.receive(&delivery, now)).unwrap();
+    }
+    let late = |world: &mut World| world.texts(bea, talk).iter().filter(|text| text.starts_with("late")).count();
+    for healed in [a_day, 2 * a_day, 2 * a_day + 5] {
+        world.settle();
+        assert_eq!((late(&mut world), encrypted(&mut world, bea, talk)), (healed, 0));
+        // What waits is not forgotten by a process that ends.
+        world.crash(bea, usize::MAX);
+        world.restart(bea);
+        world.run(DAY + MINUTE);
+    }
+    world.check();
 }
 
 // R24 R13

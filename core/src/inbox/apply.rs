@@ -295,7 +295,7 @@ fn unmarked(ctx: &Ctx<'_>, kind: Kind, bytes: &[u8]) -> Result<(Body, bool)> {
 }
 
 /// A row for what cannot be read, at most [`limits::UNDECRYPTABLE`] of a device and session in a day: a relay can make
-/// up such envelopes, and must not use up for ever what is there for the true ones.
+/// up such envelopes, and must not use up for ever what is there for the true ones. What is more waits, parked.
 pub(super) fn unreadable(
     ctx: &mut Ctx<'_>,
     session: &SessionRow,
@@ -308,8 +308,9 @@ pub(super) fn unreadable(
     if message::find(&ctx.tx, session.conversation, sender.user(), id)?.is_some() {
         return Ok(Verdict::Repeat);
     }
-    let Some(label) = free_slot(ctx, UNREADABLE, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
-    dedup::note_said(ctx, &label, sender.device(), session.id, ctx.now.plus(UNREADABLE_COUNTS))?;
+    if !take_slot(ctx, UNREADABLE, sender.device(), session.id)? {
+        return Ok(Verdict::Park);
+    }
     // Nothing is shown of who is blocked. It is asked for all the same: they cannot tell.
     if !is_dropped(ctx, sender.user())? {
         stand_in(ctx, session.conversation, sender.user().clone(), sender.device(), envelope.id, delivery, cause)?;
@@ -319,20 +320,25 @@ pub(super) fn unreadable(
 
 /// Whether what engines say to each other, which cannot be read, is asked for: as often as rows are made for messages.
 pub(super) fn unseen(ctx: &mut Ctx<'_>, session: &SessionRow, sender: &Certificate) -> Result<Verdict> {
-    let Some(label) = free_slot(ctx, UNSEEN, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
-    dedup::note_said(ctx, &label, sender.device(), session.id, ctx.now.plus(UNREADABLE_COUNTS))?;
-    Ok(Verdict::Done)
+    let taken = take_slot(ctx, UNSEEN, sender.device(), session.id)?;
+    Ok(if taken { Verdict::Done } else { Verdict::Park })
 }
 
-/// The label of a slot that no row of a device and session takes up now.
-fn free_slot(ctx: &Ctx<'_>, what: &[u8], device: DeviceId, session: SessionId) -> Result<Option<Vec<u8>>> {
+/// Takes up a slot of a device and session, if one is free. If none is, what waits is tried again when the first will be.
+fn take_slot(ctx: &mut Ctx<'_>, what: &[u8], device: DeviceId, session: SessionId) -> Result<bool> {
+    let mut free_at = Time::NEVER;
     for slot in 0..limits::UNDECRYPTABLE as u32 {
         let label = [what, &slot.to_be_bytes()].concat();
-        if dedup::said(ctx, &label, device, session)?.is_none_or(|until| until <= ctx.now) {
-            return Ok(Some(label));
+        match dedup::said(ctx, &label, device, session)? {
+            Some(until) if until > ctx.now => free_at = free_at.min(until),
+            Some(_) | None => {
+                dedup::note_said(ctx, &label, device, session, ctx.now.plus(UNREADABLE_COUNTS))?;
+                return Ok(true);
+            }
         }
     }
-    Ok(None)
+    missing::wait(ctx, session, device, free_at)?;
+    Ok(false)
 }
 
 fn stand_in(

@@ -16,6 +16,7 @@ use crate::id::{ConversationId, DeviceId, EnvelopeId, SessionId};
 use crate::intent::{self, Intent};
 use crate::limits;
 use crate::member;
+use crate::memory::Effect;
 use crate::outbox::{self, Carried, Item, Purpose};
 use crate::output::Wake;
 use crate::session;
@@ -47,7 +48,7 @@ pub(super) fn note_unknown(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<()>
 }
 
 /// Wakes for a tag and device at `at`, or before: one timer for both, however many envelopes come.
-fn wait(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, at: Time) -> Result<()> {
+pub(super) fn wait(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, at: Time) -> Result<()> {
     let reference = [&tag.as_bytes()[..], device.as_bytes()].concat();
     if let Some(set) = dedup::said(ctx, WAITING, device, tag)?.filter(|set| *set > ctx.now) {
         if set <= at {
@@ -59,7 +60,7 @@ fn wait(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, at: Time) -> Result<()>
     dedup::note_said(ctx, WAITING, device, tag, at)
 }
 
-/// The patience is over: says that there are no keys, unless they have come, or it was said within the hour.
+/// The patience is over: tries what waits for a session that is here again; without one, says that there are no keys, unless they have come, or it was said within the hour.
 pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     if let Some(behind) = SessionId::from_slice(reference) {
         return session::catch_up(ctx, behind);
@@ -70,6 +71,8 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
         return Ok(());
     };
     if session::load(&ctx.tx, tag)?.is_some() {
+        // What waits had no slot to be asked for: there is one now.
+        ctx.tx.effect(Effect::Unpark(tag));
         return Ok(());
     }
     let heeded = ask_for_parked(ctx, tag, device)?;
