@@ -302,9 +302,10 @@ pub(crate) fn apply_early(
 fn note(row: &mut MessageRow, from: &UserId, mark: Mark, at: Time) -> bool {
     let Some(recipient) = row.recipients.iter_mut().find(|r| r.user == *from) else { return false };
     let before = (recipient.delivered, recipient.read);
-    recipient.delivered.get_or_insert(at);
+    let delivered = *recipient.delivered.get_or_insert(at);
     if mark == Mark::Read {
-        recipient.read.get_or_insert(at);
+        // Their clock may have been put back.
+        recipient.read.get_or_insert(at.max(delivered));
     }
     let moved = before != (recipient.delivered, recipient.read);
     let state = if row.recipients.iter().all(|r| r.read.is_some()) {
@@ -367,6 +368,33 @@ mod tests {
         let mut engine = enrolled("ann");
         let talk = engine.conversations().start(&user("bea"), NOW).unwrap();
         (engine, talk)
+    }
+
+    #[test]
+    fn r23_the_first_word_of_each_instant_holds_and_reading_is_not_before_delivery() {
+        let (mut engine, talk) = begun();
+        written(&mut engine, talk, 1);
+        let mut told = |mark, at: u64| {
+            let mut row = None;
+            let step = |ctx: &mut Ctx<'_>| {
+                confirm(ctx, talk, &user("bea"), mark, &user("ann"), id(0), Time::from_ms(at))?;
+                let place = message::find(&ctx.tx, talk, &user("ann"), id(0))?.unwrap();
+                row = message::load(&ctx.tx, talk, place)?;
+                Ok(())
+            };
+            engine.mutate(NOW, step).unwrap();
+            let recipient = row.unwrap().recipients.remove(0);
+            (recipient.delivered.map(Time::as_ms), recipient.read.map(Time::as_ms))
+        };
+        assert_eq!(told(Mark::Delivered, 500), (Some(500), None));
+        for other in [400, 600] {
+            assert_eq!(told(Mark::Delivered, other), (Some(500), None));
+        }
+        assert_eq!(told(Mark::Read, 499), (Some(500), Some(500)), "by a clock that was put back");
+        for other in [450, 700] {
+            assert_eq!(told(Mark::Read, other), (Some(500), Some(500)));
+            assert_eq!(told(Mark::Delivered, other), (Some(500), Some(500)));
+        }
     }
 
     fn owe_delivered(engine: &mut Engine, talk: ConversationId, number: u64, now: Time) {
