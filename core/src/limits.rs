@@ -55,7 +55,7 @@ pub const REPORTED: usize = 20;
 /// Edits of a message that are kept for a report: the last ones.
 pub const REPORTED_EDITS: u8 = 4;
 /// A report: each message with its edits, and their padding.
-pub const REPORT: usize = REPORTED * (1 + REPORTED_EDITS as usize) * (CONTENT_BODY + CONTENT_BODY / 4);
+pub const REPORT: usize = REPORTED * (1 + REPORTED_EDITS as usize) * PADDED;
 /// A content with its padding. More would only make long what is kept as it came.
 pub const PADDED: usize = CONTENT_BODY + CONTENT_BODY / 4;
 /// A content of a newer version that is kept in the place of a message.
