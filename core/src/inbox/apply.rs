@@ -191,8 +191,8 @@ pub(super) fn insert(
         return Ok(());
     }
     // It came in another envelope before, and has gone since: it was read, or deleted.
-    let over = gone::is_gone(ctx, conversation, &author, id)?
-        || dedup::came_again(ctx, sender.device(), carrier.envelope)?;
+    let over =
+        gone::is_gone(ctx, conversation, &author, id)? || dedup::came_again(ctx, sender.device(), carrier.envelope)?;
     if over && !carrier.again {
         return Ok(());
     }
