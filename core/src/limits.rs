@@ -106,11 +106,10 @@ pub const FACTS: usize = 8 * 1024;
 pub const WELCOME: usize = 256 * 1024;
 /// Devices of one user in a session.
 pub const DEVICES: usize = 32;
-/// A session's generation when no other session of its conversation reaches far enough to say more. Each replacement of
-/// a session counts one up, so that honest devices stay far below it, however many generations one of them has missed.
-pub const GENERATION: u64 = 1_000_000;
-/// How far a session's generation may lie above the highest known, once that is near [`GENERATION`].
-pub const GENERATION_STEP: u64 = 1_000;
+/// A session's generation is at most what would come of one replacement in so long since 1970. Honest devices stay far
+/// below. Whoever claims the most there is keeps nobody out: soon after, the next generation is one that all accept,
+/// those too that know of none.
+pub const GENERATION_EVERY: u64 = MINUTE;
 /// A key package.
 pub const KEY_PACKAGE: usize = 8 * 1024;
 /// A signed revocation list.
