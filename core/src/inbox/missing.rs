@@ -69,7 +69,8 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     else {
         return Ok(());
     };
-    if session::load(&ctx.tx, tag)?.is_some() {
+    // Who makes up tags is answered no more often than what they sent is kept.
+    if session::load(&ctx.tx, tag)?.is_some() || !parked::any(ctx, tag, device)? {
         return Ok(());
     }
     let heeded = ask_for_parked(ctx, tag, device)?;
@@ -212,6 +213,7 @@ mod tests {
     use crate::engine::Engine;
     use crate::engine::testing::NOW;
     use crate::inbox::testing::{begun, envelope};
+    use crate::input::Delivery;
     use crate::store::Table;
     use crate::time::SECOND;
 
@@ -239,9 +241,29 @@ mod tests {
         engine.mutate(now, |ctx| Ok(ctx.memory.flights.len())).unwrap()
     }
 
+    /// The device sent something under the tag, which waits.
+    fn something_waits(engine: &mut Engine) {
+        let (envelope, delivery) = envelope();
+        let envelope = Envelope { tag: TAG, sender: DEVICE, recipients: vec![DEVICE], body: vec![1], ..envelope };
+        let delivery = Delivery { envelope: envelope.encode().unwrap(), ..delivery };
+        engine.mutate(NOW, |ctx| parked::park(ctx, &envelope, &delivery)).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_tag_under_which_nothing_is_kept() {
+        let (mut engine, ..) = begun();
+        let reference = [*TAG.as_bytes(), *DEVICE.as_bytes()].concat();
+        for said in [0, 1] {
+            engine.mutate(NOW, |ctx| due(ctx, &reference)).unwrap();
+            assert_eq!(flights(&mut engine, NOW), said);
+            something_waits(&mut engine);
+        }
+    }
+
     #[test]
     fn that_there_are_no_keys_is_said_once_an_hour() {
         let (mut engine, ..) = begun();
+        something_waits(&mut engine);
         let reference = [*TAG.as_bytes(), *DEVICE.as_bytes()].concat();
         let mut said = |later| {
             engine.mutate(NOW.plus(later), |ctx| due(ctx, &reference)).unwrap();
