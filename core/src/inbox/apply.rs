@@ -13,6 +13,7 @@ use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Again, Content, Envelope, Kind};
 use crate::error::{Error, PeerFault, Result};
+use crate::gone;
 use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId, SessionId, UserId};
 use crate::input::Delivery;
 use crate::limits;
@@ -190,7 +191,9 @@ pub(super) fn insert(
         return Ok(());
     }
     // It came in another envelope before, and has gone since: it was read, or deleted.
-    if !carrier.again && dedup::came_again(ctx, sender.device(), carrier.envelope)? {
+    let over =
+        gone::is_gone(ctx, conversation, &author, id)? || dedup::came_again(ctx, sender.device(), carrier.envelope)?;
+    if over && !carrier.again {
         return Ok(());
     }
     if !carrier.again && is_dropped(ctx, &author)? {

@@ -60,7 +60,8 @@ pub(super) fn wait(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, at: Time) ->
     dedup::note_said(ctx, WAITING, device, tag, at)
 }
 
-/// The patience is over: tries what waits for a session that is here again; without one, says that there are no keys, unless they have come, or it was said within the hour.
+/// The patience is over: says that there are no keys, unless it was said within the hour. If they have come, what waits is
+/// tried again.
 pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     if let Some(behind) = SessionId::from_slice(reference) {
         return session::catch_up(ctx, behind);
@@ -73,6 +74,10 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     if session::load(&ctx.tx, tag)?.is_some() {
         // What waits had no slot to be asked for: there is one now.
         ctx.tx.effect(Effect::Unpark(tag));
+        return Ok(());
+    }
+    // Who makes up tags is answered no more often than what they sent is kept.
+    if !parked::any(ctx, tag, device)? {
         return Ok(());
     }
     let heeded = ask_for_parked(ctx, tag, device)?;
@@ -215,6 +220,7 @@ mod tests {
     use crate::engine::Engine;
     use crate::engine::testing::NOW;
     use crate::inbox::testing::{begun, envelope};
+    use crate::input::Delivery;
     use crate::store::Table;
     use crate::time::SECOND;
 
@@ -242,9 +248,29 @@ mod tests {
         engine.mutate(now, |ctx| Ok(ctx.memory.flights.len())).unwrap()
     }
 
+    /// The device sent something under the tag, which waits.
+    fn something_waits(engine: &mut Engine) {
+        let (envelope, delivery) = envelope();
+        let envelope = Envelope { tag: TAG, sender: DEVICE, recipients: vec![DEVICE], body: vec![1], ..envelope };
+        let delivery = Delivery { envelope: envelope.encode().unwrap(), ..delivery };
+        engine.mutate(NOW, |ctx| parked::park(ctx, &envelope, &delivery)).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_tag_under_which_nothing_is_kept() {
+        let (mut engine, ..) = begun();
+        let reference = [*TAG.as_bytes(), *DEVICE.as_bytes()].concat();
+        for said in [0, 1] {
+            engine.mutate(NOW, |ctx| due(ctx, &reference)).unwrap();
+            assert_eq!(flights(&mut engine, NOW), said);
+            something_waits(&mut engine);
+        }
+    }
+
     #[test]
     fn that_there_are_no_keys_is_said_once_an_hour() {
         let (mut engine, ..) = begun();
+        something_waits(&mut engine);
         let reference = [*TAG.as_bytes(), *DEVICE.as_bytes()].concat();
         let mut said = |later| {
             engine.mutate(NOW.plus(later), |ctx| due(ctx, &reference)).unwrap();

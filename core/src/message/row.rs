@@ -137,7 +137,7 @@ impl MessageRow {
             Body::Attachment(_) | Body::Structured(_) => limits::CONTENT_BODY,
             Body::Encrypted(_) | Body::System(_) => 0,
         };
-        1 + text / INLINE + self.evidence.weight()
+        2 + text / INLINE + self.evidence.weight()
     }
 
     /// What says when it goes.
