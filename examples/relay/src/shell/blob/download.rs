@@ -14,6 +14,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use super::{Failure, admit, answer, name_of};
+use crate::network::Network;
 use crate::range::{Wanted, wanted};
 use crate::shell::Shared;
 use crate::shell::listener::Caller;
@@ -30,6 +31,7 @@ pub(super) async fn get(
 ) -> Response {
     let work = async {
         let blobs = admit(&shared, &caller, &headers)?;
+        let address = caller.network(&shared, &headers);
         let name = name_of(&name)?;
         let (file, size) = blobs.folder.open(name).await?.ok_or_else(Failure::unknown)?;
         // A blob never changes, so that its name says which one it is.
@@ -39,10 +41,10 @@ pub(super) async fn get(
             _ => headers.get(header::RANGE).and_then(|value| value.to_str().ok()),
         };
         let mut response = match wanted(range, size) {
-            Wanted::All => part(&shared, file, 0..size, StatusCode::OK).await?,
+            Wanted::All => part((&shared, address), file, 0..size, StatusCode::OK).await?,
             Wanted::Part(range) => {
                 let says = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-                let mut response = part(&shared, file, range, StatusCode::PARTIAL_CONTENT).await?;
+                let mut response = part((&shared, address), file, range, StatusCode::PARTIAL_CONTENT).await?;
                 response.headers_mut().extend(says.try_into().map(|says| (header::CONTENT_RANGE, says)));
                 response
             }
@@ -69,15 +71,18 @@ pub(super) async fn get(
 }
 
 async fn part(
-    shared: &Arc<Shared>,
+    (shared, address): (&Arc<Shared>, Network),
     mut file: File,
     range: Range<u64>,
     status: StatusCode,
 ) -> Result<Response, Failure> {
-    file.seek(SeekFrom::Start(range.start)).await?;
     let length = range.end - range.start;
+    if !shared.places.may_download(address, length.min(STEP), shared.clock.now()) {
+        return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "too much was fetched from there: go on later"));
+    }
+    file.seek(SeekFrom::Start(range.start)).await?;
     let body =
-        Body::from_stream(stream::unfold((shared.clone(), file, length), |(shared, mut file, left)| async move {
+        Body::from_stream(stream::unfold((shared.clone(), file, length), move |(shared, mut file, left)| async move {
             if left == 0 {
                 return None;
             }
@@ -86,10 +91,12 @@ async fn part(
             let step = match read {
                 // Shorter than it was a moment ago: the connection breaks, so that nobody takes it for all.
                 Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => {
+                Ok(read) if shared.places.download(address, read, shared.clock.now()) => {
                     shared.tally.downloaded(read);
                     Ok(Bytes::from(bytes))
                 }
+                // It goes on by a range, when the address may fetch more.
+                Ok(_) => Err(std::io::ErrorKind::ConnectionAborted.into()),
                 Err(error) => Err(error),
             };
             let left = step.as_ref().map_or(0, |bytes: &Bytes| left - bytes.len() as u64);
