@@ -6,5 +6,7 @@ mod http;
 mod operation;
 mod process;
 mod push;
+#[cfg(feature = "nats")]
+mod server;
 mod tls;
 mod wire;

@@ -177,7 +177,7 @@ fn settings_that_cannot_be_are_told_before_anything_starts() {
         #[cfg(feature = "nats")]
         (&key, &["--nats", "nats://127.0.0.1:1", "--set", "nats.user=relay"], None, "belong together"),
         #[cfg(feature = "nats")]
-        (&key, &["--nats", "nats://127.0.0.1:1", "--set", "blobs.folder=blobs"], None, "keep no files"),
+        (&key, &["--nats", "nats://127.0.0.1:1", "--set", "blobs.folder=blobs"], None, "and in no folder"),
     ] {
         let (code, said) = run(text, flags, variable);
         assert!(code == Some(2) && said.contains(word), "{text}{flags:?}: {said}");
