@@ -9,15 +9,15 @@ use zeroize::Zeroizing;
 use crate::codec;
 use crate::ctx::Ctx;
 use crate::error::Result;
+use crate::gone;
 use crate::id::{ConversationId, Hash32, MessageId, UserId};
 use crate::limits;
 use crate::output::Wake;
 use crate::report::Frank;
 use crate::store::Table;
-use crate::store::vault::INLINE;
 use crate::time::{DAY, SECOND, Time};
 use crate::timer;
-use crate::tx::Row;
+use crate::tx::{Row, weight};
 
 /// So much of a tag leaves room in a key for what a long value adds. Of an act's id it is its time and some of its chance.
 const TAG: usize = 12;
@@ -63,13 +63,16 @@ pub(crate) fn keep(ctx: &Ctx<'_>, conversation: ConversationId, waiting: &[Waiti
     let mut there = ctx.tx.scan_prefix(Table::Early, conversation.as_bytes(), limits::EARLY)?;
     let mut budget = limits::EARLY_GIVEN_UP;
     for Waiting { author, id, from, tag, what } in waiting {
+        if gone::is_gone(ctx, conversation, author, *id)? {
+            continue;
+        }
         let of_user = [key(conversation, author, *id).as_slice(), &short_hash(from)].concat();
         let tag = tag.get(..TAG).unwrap_or(tag);
         let row = (Zeroizing::new([of_user.as_slice(), tag].concat()), Zeroizing::new(codec::encode(what)?));
-        let new = weight(&row.1);
+        let new = weight(row.1.len());
         there.retain(|(key, _)| *key != *row.0);
         let mut weighs: usize =
-            there.iter().filter(|(key, _)| key.starts_with(&of_user)).map(|(_, row)| weight(row)).sum();
+            there.iter().filter(|(key, _)| key.starts_with(&of_user)).map(|(_, row)| weight(row.len())).sum();
         while weighs + new > limits::EARLY_OF_USER {
             let oldest = there.iter().position(|(key, _)| key.starts_with(&of_user));
             let Some(gone) = give_up(ctx, &mut there, oldest, &mut budget) else { break };
@@ -90,15 +93,10 @@ pub(crate) fn keep(ctx: &Ctx<'_>, conversation: ConversationId, waiting: &[Waiti
     Ok(())
 }
 
-/// Rows of the store that a value comes to.
-fn weight(row: &[u8]) -> usize {
-    1 + row.len() / INLINE
-}
-
 /// Takes one of those that wait away, if there is one and what may be given up allows it; says what it weighed.
 fn give_up(ctx: &Ctx<'_>, there: &mut Vec<Row>, at: Option<usize>, budget: &mut usize) -> Option<usize> {
     let at = at?;
-    let weighs = weight(&there.get(at)?.1);
+    let weighs = weight(there.get(at)?.1.len());
     *budget = budget.checked_sub(weighs)?;
     let (key, _) = there.remove(at);
     ctx.tx.delete(Table::Early, &key);

@@ -201,3 +201,63 @@ fn store(ctx: &mut Ctx<'_>, row: &FallbackRow) -> Result<()> {
     ctx.tx.effect(Effect::Fallback(id, Some(due)));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    //! R32.
+
+    use super::*;
+    use crate::config::Config;
+    use crate::engine::Engine;
+    use crate::engine::testing::{NOW, authority, enrol, put};
+    use crate::id::EnvelopeId;
+    use crate::message::Body;
+    use crate::store::{HostKey, MemoryDisk, MemoryStore};
+    use crate::time::HOUR;
+
+    fn user(name: &str) -> UserId {
+        UserId::new(name).unwrap()
+    }
+
+    /// Ann's engine, which asks after an hour, and her conversation with Bea.
+    fn begun() -> (Engine, ConversationId) {
+        let config = Config { fallback_after: Some(HOUR), ..Config::new(user("ann"), authority().public_key()) };
+        let store = MemoryStore::open(&MemoryDisk::new()).unwrap();
+        let mut engine = Engine::open(config, Box::new(store), &HostKey::from_bytes([2; 32]), [3; 32], NOW).unwrap();
+        enrol(&mut engine);
+        let talk = engine.conversations().start(&user("bea"), NOW).unwrap();
+        (engine, talk)
+    }
+
+    /// A message of Ann's, which the relay has accepted.
+    fn written(engine: &mut Engine, talk: ConversationId, number: u8, period: i32) {
+        let recipients = conversation::require(&engine.read().unwrap(), talk).unwrap().recipients();
+        let at = NOW.plus(number.into());
+        let place = MessageKey::new(at, None, engine.device(), MessageId::from_bytes([number; 16]));
+        let text = MessageRow::new(user("ann"), at, Body::Text("here".into()));
+        let envelope = Some(EnvelopeId::from_bytes([number; 16]));
+        let message = MessageRow { own: true, counts: true, period, accepted: Some(at), recipients, envelope, ..text };
+        put(engine, talk, place, &message, NOW);
+        engine.mutate(NOW, |ctx| sent(ctx, talk, place, &message)).unwrap();
+    }
+
+    /// What waits when it was asked at an instant, and whether the host was.
+    fn asked(engine: &mut Engine, talk: ConversationId, now: Time) -> Option<(Vec<u8>, bool)> {
+        let row = engine.mutate(now, |ctx| ask(ctx, talk).and_then(|()| load(ctx, talk))).unwrap();
+        row.map(|row| (row.waiting.iter().map(|(_, id)| id.as_bytes()[0]).collect(), row.asked))
+    }
+
+    #[test]
+    fn what_has_expired_though_no_sweep_has_come_by_waits_for_no_reader() {
+        let (mut engine, talk) = begun();
+        for (number, period) in [(1, 5), (2, -1), (3, 5)] {
+            written(&mut engine, talk, number, period);
+        }
+        assert_eq!(asked(&mut engine, talk, NOW.plus(4 * MINUTE)), Some((vec![1, 2, 3], false)));
+        assert_eq!(asked(&mut engine, talk, NOW.plus(6 * MINUTE)), Some((vec![2], false)));
+        assert_eq!(asked(&mut engine, talk, NOW.plus(HOUR + 2)), Some((vec![2], true)));
+        let (mut engine, talk) = begun();
+        written(&mut engine, talk, 1, 5);
+        assert_eq!(asked(&mut engine, talk, NOW.plus(6 * MINUTE)), None, "nobody is to be reached");
+    }
+}

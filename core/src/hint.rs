@@ -42,7 +42,7 @@ pub struct Hint {
 pub enum About {
     /// Unread messages.
     Messages {
-        /// The newest one.
+        /// The newest one that its author lets make a notification.
         newest: MessageKey,
         /// Its kind; `None` for what is not readable.
         kind: Option<Kind>,

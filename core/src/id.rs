@@ -146,11 +146,20 @@ impl ConversationId {
 }
 
 impl MessageId {
+    /// The latest instant that an id may begin with.
+    pub(crate) const LATEST: Time = Time::from_ms((1 << 48) - 1);
+
     /// A fresh id that sorts by `now`.
     pub(crate) fn fresh(rng: &mut Rng, now: Time) -> MessageId {
         let mut id = rng.bytes::<16>();
         id[..6].copy_from_slice(&now.as_ms().to_be_bytes()[2..]);
         MessageId(id)
+    }
+
+    /// The instant that it begins with.
+    pub(crate) fn instant(self) -> Time {
+        let [a, b, c, d, e, f, ..] = self.0;
+        Time::from_ms(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 
     /// The name of what stands for something that another has named: nobody can name a message so on purpose.

@@ -107,6 +107,7 @@ pub mod error;
 pub mod event;
 mod expiry;
 mod fallback;
+mod gone;
 pub mod hint;
 pub mod id;
 mod inbox;

@@ -55,7 +55,7 @@ pub const REPORTED: usize = 20;
 /// Edits of a message that are kept for a report: the last ones.
 pub const REPORTED_EDITS: u8 = 4;
 /// A report: each message with its edits, and their padding.
-pub const REPORT: usize = REPORTED * (1 + REPORTED_EDITS as usize) * (CONTENT_BODY + CONTENT_BODY / 4);
+pub const REPORT: usize = REPORTED * (1 + REPORTED_EDITS as usize) * PADDED;
 /// A content with its padding. More would only make long what is kept as it came.
 pub const PADDED: usize = CONTENT_BODY + CONTENT_BODY / 4;
 /// A content of a newer version that is kept in the place of a message.
@@ -66,6 +66,8 @@ pub const SUBSCRIPTIONS: usize = 64;
 pub const SUBSCRIPTION: usize = 256;
 /// Notifications for unread messages at a time.
 pub const HINTS: usize = 50;
+/// Unread messages of a conversation that are looked at for one that may make a notification.
+pub const HINTS_LOOKED_AT: usize = 200;
 /// Conversations that are looked at for them.
 pub const HINTS_SOUGHT: usize = 1_000;
 /// An address that a tap may open.
@@ -106,11 +108,10 @@ pub const FACTS: usize = 8 * 1024;
 pub const WELCOME: usize = 256 * 1024;
 /// Devices of one user in a session.
 pub const DEVICES: usize = 32;
-/// A session's generation when no other session of its conversation reaches far enough to say more. Each replacement of
-/// a session counts one up, so that honest devices stay far below it, however many generations one of them has missed.
-pub const GENERATION: u64 = 1_000_000;
-/// How far a session's generation may lie above the highest known, once that is near [`GENERATION`].
-pub const GENERATION_STEP: u64 = 1_000;
+/// A session's generation is at most what would come of one replacement in so long since 1970. Honest devices stay far
+/// below. Whoever claims the most there is keeps nobody out: soon after, the next generation is one that all accept,
+/// those too that know of none.
+pub const GENERATION_EVERY: u64 = MINUTE;
 /// A key package.
 pub const KEY_PACKAGE: usize = 8 * 1024;
 /// A signed revocation list.
@@ -181,7 +182,8 @@ pub const PARKED_OF_ALL_BYTES: usize = 8 * 1024 * 1024;
 pub const PARKED_AGE: u64 = 7 * DAY;
 /// Age at which what only a newer version understands is given up: envelopes, and what engines tell each other.
 pub const KEPT_AGE: u64 = 90 * DAY;
-/// Rows `[Encrypted Message]` per sending device and session; further ones are counted in one row.
+/// Rows `[Encrypted Message]` per sending device and session in a day, and what is asked for again with them; what is more
+/// waits, as one of [`PARKED`].
 pub const UNDECRYPTABLE: usize = 20;
 
 /// Encrypted messages under way per conversation.

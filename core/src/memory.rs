@@ -8,7 +8,7 @@ use crate::expiry::Trust;
 use crate::id::{ConversationId, DeviceId, EnvelopeId, SessionId};
 use crate::input::{Login, RequestId, TransmitId};
 use crate::session::{Lesser, Past};
-use crate::time::Time;
+use crate::time::{MINUTE, Time};
 use crate::typing::{Typing, TypingChange};
 
 /// The connection as the engine knows it.
@@ -245,6 +245,14 @@ impl Memory {
     /// What was taken for the time may have been wrong: it is looked anew whether another channel is due.
     fn look_at_fallbacks(&mut self) {
         self.fallback.values_mut().filter(|at| **at < Time::NEVER).for_each(|at| *at = Time::ZERO);
+    }
+
+    /// The relay's clock was taken to be `known` ahead before the last changes. If it is not, this device's was set, by too
+    /// little for a jump perhaps, and what those changes put off was put off by a clock that was wrong.
+    pub fn relay_was_ahead(&mut self, known: Option<i64>) {
+        if known.zip(self.relay_ahead).is_some_and(|(known, ahead)| known.abs_diff(ahead) > MINUTE) {
+            self.look_at_fallbacks();
+        }
     }
 
     /// The host's clock shows `now`. If it was put back, what is to be done later was put off by a clock that was wrong:

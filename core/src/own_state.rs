@@ -32,7 +32,7 @@ use crate::typing;
 const LABEL: &[u8] = b"undertone own state v1";
 const NONCE: usize = 24;
 
-/// One decision. What was decided more often counts; of two with the same count, the greater id.
+/// One decision. The later one counts, see [`Decided::follows`].
 #[derive(Serialize, Deserialize)]
 enum OwnState {
     /// How this user keeps the conversation that it comes in.
@@ -106,7 +106,8 @@ pub(crate) fn tell_again(ctx: &mut Ctx<'_>, row: &mut ConversationRow) -> Result
 
 /// The one after a decision.
 pub(crate) fn next(ctx: &mut Ctx<'_>, decided: Decided) -> Decided {
-    Decided(decided.next(), MessageId::fresh(ctx.rng, ctx.now))
+    let now = ctx.memory.relay_now(ctx.now).min(Time::END);
+    decided.after(ctx.rng, now)
 }
 
 fn tell(ctx: &mut Ctx<'_>, row: &mut ConversationRow, state: &OwnState) -> Result<()> {
@@ -160,8 +161,9 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     Ok(Taken::Done)
 }
 
-fn newer(ctx: &Ctx<'_>, decided: Decided, known: Decided) -> bool {
-    decided.replaces(known, ctx.config) && !decided.is_absurd_after(known)
+/// Whether what another device of this user decided holds instead of what is known here.
+pub(crate) fn newer(ctx: &Ctx<'_>, decided: Decided, known: Decided) -> bool {
+    decided.follows(known, ctx.config) && !decided.is_absurd_after(known)
 }
 
 fn open(identity: &IdentityKey, conversation: ConversationId, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, PeerFault> {

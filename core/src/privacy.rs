@@ -28,8 +28,15 @@ impl Default for Privacy {
     }
 }
 
+impl Privacy {
+    /// What both tell.
+    fn and(self, other: Privacy) -> Privacy {
+        Privacy { read_receipts: self.read_receipts && other.read_receipts, typing: self.typing && other.typing }
+    }
+}
+
 /// What this user decided, and how often.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct PrivacyRow {
     settings: Privacy,
     decided: Decided,
@@ -50,31 +57,46 @@ pub(crate) fn decided(tx: &Tx<'_>) -> Result<Option<(Privacy, Decided)>> {
     Ok((row.decided != Decided::NEVER).then_some((row.settings, row.decided)))
 }
 
-/// This user decides on this device. The others are told in one conversation: all of them are in each.
+/// This user decides on this device.
 pub(crate) fn set(ctx: &mut Ctx<'_>, settings: Privacy) -> Result<()> {
     let before = row(&ctx.tx)?;
-    if before.settings == settings {
-        return Ok(());
-    }
-    let decided = own_state::next(ctx, before.decided);
+    if before.settings == settings { Ok(()) } else { decide(ctx, settings, before.decided) }
+}
+
+/// Decides, after what is known. The other devices are told in one conversation: all of them are in each.
+fn decide(ctx: &mut Ctx<'_>, settings: Privacy, known: Decided) -> Result<()> {
+    let decided = own_state::next(ctx, known);
     store(ctx, settings, decided)?;
     let Some(mut row) = conversation::first_live(&ctx.tx)? else { return Ok(()) };
     own_state::tell_privacy(ctx, &mut row, settings, decided)?;
     conversation::store(&mut ctx.tx, &row)
 }
 
-/// Another device of this user has decided; says whether that counts and changes something.
+/// Another device of this user has decided; says whether that changes something. The later decision holds; of two that
+/// were made apart, only what both tell is told: a new device turns one switch off, and knows nothing of the others yet.
 pub(crate) fn take_over(ctx: &mut Ctx<'_>, settings: Privacy, decided: Decided) -> Result<bool> {
     #[cfg(feature = "sabotage")]
     if ctx.config.sabotaged(crate::sabotage::Sabotage::DiscretionNotShared) {
         return Ok(false);
     }
     let before = row(&ctx.tx)?;
-    if decided <= before.decided || decided.is_absurd_after(before.decided) {
+    let (holds, other) = if own_state::newer(ctx, decided, before.decided) {
+        (PrivacyRow { settings, decided }, &before)
+    } else if decided.is_absurd_after(before.decided) {
         return Ok(false);
+    } else {
+        (PrivacyRow { ..before }, &PrivacyRow { settings, decided })
+    };
+    let told =
+        if holds.decided.made_apart_from(other.decided) { holds.settings.and(other.settings) } else { holds.settings };
+    // What comes next counts up from both.
+    let counted = holds.decided.counting(other.decided);
+    if told != holds.settings {
+        decide(ctx, told, counted)?;
+    } else if counted != before.decided {
+        store(ctx, told, counted)?;
     }
-    store(ctx, settings, decided)?;
-    Ok(settings != before.settings)
+    Ok(told != before.settings)
 }
 
 fn store(ctx: &mut Ctx<'_>, settings: Privacy, decided: Decided) -> Result<()> {

@@ -302,9 +302,10 @@ pub(crate) fn apply_early(
 fn note(row: &mut MessageRow, from: &UserId, mark: Mark, at: Time) -> bool {
     let Some(recipient) = row.recipients.iter_mut().find(|r| r.user == *from) else { return false };
     let before = (recipient.delivered, recipient.read);
-    recipient.delivered.get_or_insert(at);
+    let delivered = *recipient.delivered.get_or_insert(at);
     if mark == Mark::Read {
-        recipient.read.get_or_insert(at);
+        // Their clock may have been put back.
+        recipient.read.get_or_insert(at.max(delivered));
     }
     let moved = before != (recipient.delivered, recipient.read);
     let state = if row.recipients.iter().all(|r| r.read.is_some()) {
@@ -351,7 +352,7 @@ mod tests {
     use crate::engine::testing::{NOW, enrolled, put};
     use crate::envelope::MessageRef;
     use crate::event::Event;
-    use crate::message::{Body, MessageKey};
+    use crate::message::{Body, MessageKey, Recipient};
     use crate::output::Output;
 
     fn user(name: &str) -> UserId {
@@ -367,6 +368,18 @@ mod tests {
         let mut engine = enrolled("ann");
         let talk = engine.conversations().start(&user("bea"), NOW).unwrap();
         (engine, talk)
+    }
+
+    #[test]
+    fn r23_the_first_word_of_each_instant_holds_and_reading_is_not_before_delivery() {
+        let recipients = vec![Recipient { user: user("bea"), delivered: None, read: None }];
+        let mut row = MessageRow { recipients, ..MessageRow::new(user("ann"), NOW, Body::Text("here".into())) };
+        let mut told = |mark, at| {
+            note(&mut row, &user("bea"), mark, Time::from_ms(at));
+            (row.recipients[0].delivered.map(Time::as_ms), row.recipients[0].read.map(Time::as_ms))
+        };
+        assert_eq!([500, 400, 600].map(|at| told(Mark::Delivered, at)), [(Some(500), None); 3]);
+        assert_eq!([499, 450, 700].map(|at| told(Mark::Read, at)), [(Some(500), Some(500)); 3]);
     }
 
     fn owe_delivered(engine: &mut Engine, talk: ConversationId, number: u64, now: Time) {

@@ -35,6 +35,11 @@ pub(crate) struct Staged {
     pub effects: Vec<Effect>,
 }
 
+/// Rows of the store that a value of so many bytes comes to.
+pub(crate) const fn weight(bytes: usize) -> usize {
+    1 + bytes / INLINE
+}
+
 impl<'e> Tx<'e> {
     pub fn new(vault: &'e Vault) -> Tx<'e> {
         Tx { vault, rows: RefCell::default(), changes: VecDeque::new(), outputs: Vec::new(), effects: Vec::new() }
@@ -120,8 +125,8 @@ impl<'e> Tx<'e> {
 
     /// Rows of the store that are staged so far: a long value takes several.
     pub fn rows(&self) -> usize {
-        let pieces = |value: &Option<Zeroizing<Vec<u8>>>| 1 + value.as_ref().map_or(0, |v| v.len() / INLINE);
-        self.rows.borrow().values().map(pieces).sum()
+        let weighs = |value: &Option<Zeroizing<Vec<u8>>>| weight(value.as_ref().map_or(0, |v| v.len()));
+        self.rows.borrow().values().map(weighs).sum()
     }
 
     /// Ends the mutation: what is to be written and released.

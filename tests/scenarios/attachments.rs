@@ -512,6 +512,46 @@ fn a_kind_of_attachment_that_the_rules_forbid_is_refused_by_sender_and_receiver(
     assert_eq!(world.texts(bea, talk), ["hello"]);
 }
 
+// R9 R27 R35
+#[test]
+fn a_file_is_not_forwarded_by_who_may_send_none() {
+    fn no_files_of_escorts() -> Policy {
+        let preset = include_str!("../../core/src/policy/companion.toml");
+        let all = "plural = \"escorts\"\nattachments = [\"image\", \"video\", \"voice\", \"file\"]";
+        assert!(preset.contains(all));
+        Policy::from_toml(&preset.replace(all, "plural = \"escorts\"\nattachments = [\"image\"]")).unwrap()
+    }
+    let mut world = World::new(410);
+    world.policy = no_files_of_escorts;
+    let (ann, bea, talk) = world.acquaint();
+    let sue = world.device("sue", "support");
+    world.settle();
+    let other = world.start(sue, bea);
+    world.send(sue, other, "hello");
+    let mut storage = Storage::default();
+    let message = send_whole(&mut world, &mut storage, ann, talk, b"a file");
+    world.settle();
+    assert!(get(&mut world, bea, talk, &message).is_ok(), "a client may send it");
+    let sent = world.wire.len();
+    for (to, reason) in
+        [(talk, "escorts cannot send files to a client"), (other, "escorts cannot send files to a support agent")]
+    {
+        let refused = world.call(bea, |engine, now| engine.messages().forward(talk, &message, to, now));
+        let Err(Error::Denied(denied)) = refused else { panic!("{refused:?}") };
+        assert_eq!(denied.to_string(), reason);
+    }
+    world.settle();
+    assert_eq!(world.wire[sent..].iter().filter(|(ix, _)| *ix == bea).count(), 0);
+    assert_eq!(world.messages(bea, other).len(), 1);
+    // What she may send she may pass on.
+    let hello = world.messages(bea, talk).remove(0);
+    let hello = MessageRef { author: hello.author, id: hello.key.id };
+    world.call(bea, |engine, now| engine.messages().forward(talk, &hello, other, now)).unwrap();
+    world.settle();
+    assert_eq!(world.texts(sue, other).len(), 2);
+    world.check();
+}
+
 // R2 R14
 #[test]
 fn what_cannot_be_an_attachment_is_refused_before_anything_is_stored() {

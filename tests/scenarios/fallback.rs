@@ -532,3 +532,19 @@ fn a_clock_that_jumps_asks_neither_too_early_nor_never() {
     assert_eq!(asked(&mut world, ann).len(), 1);
     world.check();
 }
+
+// R32
+#[test]
+fn a_clock_that_is_set_by_less_than_an_hour_asks_no_earlier_once_the_relay_was_heard() {
+    let (mut world, ann, bea, talk) = after_an_hour(777);
+    world.disconnect(bea);
+    world.send(ann, talk, "wait for it");
+    world.run(MINUTE);
+    world.set_clock(ann, 40 * MINUTE as i64);
+    world.send(ann, talk, "and the relay says what time it is");
+    world.run(58 * MINUTE);
+    assert_eq!(asked(&mut world, ann), [], "59 minutes");
+    world.run(2 * MINUTE);
+    assert_eq!(asked(&mut world, ann).len(), 1);
+    world.check();
+}

@@ -4,7 +4,8 @@ use undertone::envelope::{Envelope, EnvelopeKind, MessageRef};
 use undertone::error::{Error, PeerFault};
 use undertone::event::Event;
 use undertone::id::{ConversationId, EnvelopeId};
-use undertone::input::Delivery;
+use undertone::input::{Delivery, Refusal, TransmitId, TransmitResult};
+use undertone::limits;
 use undertone::message::{MessageContent, SendState};
 use undertone::time::{DAY, HOUR, MINUTE, SECOND};
 use undertone_tests::sim::net::{Body, Packet, ToDevice, ToRelay};
@@ -110,6 +111,43 @@ fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
     assert_eq!(world.texts(bea, talk)[..3], ["first", "lost on the way", "day 0"], "in its own place");
     assert_eq!(world.unread(bea, talk), unread);
     assert!(world.messages(ann, talk).iter().all(|m| m.state == SendState::Delivered));
+}
+
+// R13
+#[test]
+fn more_messages_than_are_asked_for_in_a_day_heal_later() {
+    let mut world = World::new(78);
+    world.update_after = DAY;
+    world.period = -1;
+    let (ann, bea, talk) = world.acquaint();
+    hold(&mut world, bea, EnvelopeKind::Message);
+    let a_day = limits::UNDECRYPTABLE;
+    for n in 0..2 * a_day + 5 {
+        world.send(ann, talk, &format!("late {n}"));
+        world.run(SECOND);
+    }
+    world.tap = None;
+    let held = std::mem::take(&mut world.held);
+    assert_eq!(held.len(), 2 * a_day + 5);
+    for n in 0..8 {
+        world.run(2 * DAY);
+        world.send(ann, talk, &format!("day {n}"));
+        world.settle();
+    }
+    for packet in held {
+        let Body::Down(ToDevice::Deliver(delivery)) = packet.body else { panic!("a delivery") };
+        world.call(bea, |engine, now| engine.receive(&delivery, now)).unwrap();
+    }
+    let late = |world: &mut World| world.texts(bea, talk).iter().filter(|text| text.starts_with("late")).count();
+    for healed in [a_day, 2 * a_day, 2 * a_day + 5] {
+        world.settle();
+        assert_eq!((late(&mut world), encrypted(&mut world, bea, talk)), (healed, 0));
+        // What waits is not forgotten by a process that ends.
+        world.crash(bea, usize::MAX);
+        world.restart(bea);
+        world.run(DAY + MINUTE);
+    }
+    world.check();
 }
 
 // R24 R13
@@ -328,4 +366,98 @@ fn what_the_other_phone_had_sent_is_asked_for_though_those_it_was_for_at_first_a
         assert_eq!(world.texts(ix, talk), ["one", "two", "three"]);
     }
     world.check();
+}
+
+/// Whether a packet is a commit of a device, on its way to the relay.
+fn is_commit_of(packet: &Packet, device: DeviceIx) -> bool {
+    matches!(&packet.body, Body::Up(ToRelay::Submit(_, bundle))
+        if packet.device == device && Envelope::decode(&bundle[0]).unwrap().kind == EnvelopeKind::Commit)
+}
+
+/// The transmit of the one commit that is held.
+fn commit_held(world: &World) -> TransmitId {
+    let Body::Up(ToRelay::Submit(id, _)) = &world.held[0].body else { panic!("a commit") };
+    *id
+}
+
+/// How many sessions were begun with a device.
+fn welcomes_to(world: &World, ix: DeviceIx) -> usize {
+    let to = world.devices[ix].id;
+    let envelopes = world.wire.iter().filter_map(|(_, bytes)| Envelope::decode(bytes).ok());
+    let welcomes = envelopes.filter(|e| e.kind == EnvelopeKind::Welcome && e.recipients.contains(&to));
+    welcomes.map(|e| e.tag).collect::<std::collections::BTreeSet<_>>().len()
+}
+
+fn refuse(world: &mut World, ix: DeviceIx, transmit: TransmitId) {
+    let refused = TransmitResult::Refused(Refusal::Malformed);
+    world.call(ix, |engine, now| engine.transmit_done(transmit, refused, now)).unwrap();
+}
+
+// R12 R14
+#[test]
+fn what_is_said_of_a_commit_that_was_given_up_does_not_touch_the_next_one() {
+    let mut world = World::new(76);
+    let (ann, bea, talk) = world.acquaint();
+    world.tap = Some(Box::new(move |packet| if is_commit_of(packet, ann) { Fate::Hold } else { Fate::Pass }));
+    // Bea is faster in letting the tablet in: ann's commit is given up, but its transmit is still under way.
+    let tablet = world.another(ann);
+    world.run(10 * MINUTE);
+    assert_eq!(welcomes_to(&world, tablet), 1);
+    let given_up = commit_held(&world);
+    world.held.clear();
+    // The relay gets ann's next commit, and its answer is lost.
+    world.tap = Some(Box::new(move |packet| match &packet.body {
+        Body::Down(ToDevice::Done(..)) if packet.device == ann => Fate::Drop,
+        Body::Up(_) if packet.device == tablet => Fate::Hold,
+        _ => Fate::Pass,
+    }));
+    let phone = world.another(ann);
+    world.run(SECOND);
+    assert_eq!(welcomes_to(&world, phone), 1);
+    refuse(&mut world, ann, given_up);
+    world.release();
+    world.run(10 * MINUTE);
+    world.send(ann, talk, "and on");
+    world.run(SECOND);
+    world.send(bea, talk, "we go");
+    world.settle();
+    world.check();
+    for ix in [tablet, phone] {
+        assert_eq!(world.texts(ix, talk), ["and on", "we go"]);
+        assert_eq!(welcomes_to(&world, ix), 1);
+    }
+    assert_eq!(welcomes_to(&world, bea), 1, "the first session is still the one");
+}
+
+// R12 R14
+#[test]
+fn a_commit_that_holds_its_slot_though_the_relay_refused_it_parts_nobody() {
+    let mut world = World::new(77);
+    let (ann, bea, talk) = world.acquaint();
+    world.tap = Some(Box::new(move |packet| match &packet.body {
+        Body::Down(ToDevice::Done(..)) if packet.device == ann => Fate::Drop,
+        _ if is_commit_of(packet, ann) => Fate::Hold,
+        _ => Fate::Pass,
+    }));
+    let tablet = world.another(ann);
+    while world.held.is_empty() {
+        world.run(1);
+    }
+    let refused = commit_held(&world);
+    let Body::Up(ToRelay::Submit(_, bundle)) = world.held[0].body.clone() else { panic!("a commit") };
+    let (id, now) = (world.devices[ann].id, world.now);
+    let taken = world.relay.submit(id, &bundle, now);
+    assert!(matches!(taken, TransmitResult::Accepted { .. }));
+    world.held.clear();
+    world.tap = None;
+    refuse(&mut world, ann, refused);
+    world.run(10 * MINUTE);
+    world.send(ann, talk, "and on");
+    world.run(SECOND);
+    world.send(bea, talk, "we go");
+    world.settle();
+    world.check();
+    assert_eq!(world.texts(bea, talk), ["first", "and on", "we go"]);
+    assert_eq!(world.texts(ann, talk), ["first", "and on", "we go"]);
+    assert_eq!(world.texts(tablet, talk), ["and on", "we go"]);
 }

@@ -161,9 +161,17 @@ fn only_members_leave_encrypted_messages_behind_and_only_so_many_a_day() {
     }
     assert_eq!(encrypted(&mut world, bea, talk), limits::UNDECRYPTABLE);
     world.run(2 * DAY);
-    let later = forged(&world, ann, ann, [0x66; 16]);
-    world.smuggle(bea, later).unwrap();
-    assert_eq!(encrypted(&mut world, bea, talk), limits::UNDECRYPTABLE + 1, "they do not count for ever");
+    assert_eq!(encrypted(&mut world, bea, talk), 30, "they do not count for ever, and what waited has its turn");
+    for n in 100..250 {
+        let made_up = forged(&world, ann, ann, [n; 16]);
+        world.smuggle(bea, made_up).unwrap();
+    }
+    for day in 1..4 {
+        assert_eq!(encrypted(&mut world, bea, talk), 30 + day * limits::UNDECRYPTABLE, "day {day}");
+        world.run(DAY + MINUTE);
+    }
+    world.run(3 * DAY);
+    assert_eq!(encrypted(&mut world, bea, talk), 30 + limits::UNDECRYPTABLE + limits::PARKED, "no more than may wait");
     world.check();
 }
 

@@ -475,3 +475,81 @@ fn what_was_decided_before_the_first_conversation_is_told_in_it() {
     assert_eq!(world.call(tablet, |engine, _| engine.privacy().settings()).unwrap(), secretive);
     world.check();
 }
+
+/// Ann, Bea with a phone that is off and on which she has decided `often`, and her new tablet, which has heard of nothing.
+fn a_new_device(
+    seed: u64,
+    decide: impl Fn(&mut World, DeviceIx, ConversationId),
+) -> (World, DeviceIx, DeviceIx, DeviceIx, ConversationId) {
+    let mut world = World::new(seed);
+    let (ann, bea, talk) = world.acquaint();
+    world.send(ann, talk, "hello");
+    world.settle();
+    decide(&mut world, bea, talk);
+    world.run(MINUTE);
+    world.disconnect(bea);
+    let tablet = world.another(bea);
+    world.settle();
+    assert!(world.devices[tablet].engine().conversations().get(talk, world.now).is_ok(), "Ann has let it in");
+    (world, ann, bea, tablet, talk)
+}
+
+// R23, R26
+#[test]
+fn what_is_decided_on_a_new_device_is_not_undone_by_what_older_ones_decided_before() {
+    let (mut world, ann, bea, tablet, talk) = a_new_device(33, |world, bea, talk| {
+        let ann = world.user(0);
+        for on in [true, false, true, false] {
+            world.call(bea, |engine, now| engine.privacy().block(&ann, on, now)).unwrap();
+            world.call(bea, |engine, now| engine.conversations().archive(talk, on, now)).unwrap();
+            let settings = Privacy { typing: !on, ..Privacy::default() };
+            world.call(bea, |engine, now| engine.privacy().set(settings, now)).unwrap();
+        }
+    });
+    let user = world.user(ann);
+    let secretive = Privacy { read_receipts: false, typing: false };
+    world.call(tablet, |engine, now| engine.privacy().block(&user, true, now)).unwrap();
+    world.call(tablet, |engine, now| engine.conversations().archive(talk, true, now)).unwrap();
+    world.call(tablet, |engine, now| engine.privacy().set(secretive, now)).unwrap();
+    world.settle();
+    world.connect(bea);
+    world.settle();
+    for ix in [tablet, bea] {
+        assert_eq!(world.devices[ix].engine().privacy().is_blocked(&user), Ok(true), "device {ix}");
+        assert!(world.conversation(ix, talk).archived, "device {ix}");
+        assert_eq!(world.devices[ix].engine().privacy().settings(), Ok(secretive), "device {ix}");
+    }
+    // What is decided from then on holds as before, though a clock is behind.
+    world.set_clock(bea, -(HOUR as i64));
+    world.call(bea, |engine, now| engine.privacy().block(&user, false, now)).unwrap();
+    world.call(bea, |engine, now| engine.privacy().set(Privacy::default(), now)).unwrap();
+    world.settle();
+    for ix in [tablet, bea] {
+        assert_eq!(world.devices[ix].engine().privacy().is_blocked(&user), Ok(false), "device {ix}");
+        assert_eq!(world.devices[ix].engine().privacy().settings(), Ok(Privacy::default()), "device {ix}");
+    }
+    world.check();
+}
+
+// R23, R24
+#[test]
+fn a_new_device_that_turns_one_switch_off_turns_no_other_on() {
+    let (mut world, _, bea, tablet, _) = a_new_device(34, |world, bea, _| {
+        let settings = Privacy { read_receipts: false, ..Privacy::default() };
+        world.call(bea, |engine, now| engine.privacy().set(settings, now)).unwrap();
+    });
+    let settings = Privacy { typing: false, ..Privacy::default() };
+    world.call(tablet, |engine, now| engine.privacy().set(settings, now)).unwrap();
+    world.settle();
+    world.connect(bea);
+    world.settle();
+    let both = Privacy { read_receipts: false, typing: false };
+    let told = [tablet, bea].map(|ix| world.devices[ix].engine().privacy().settings());
+    assert_eq!(told, [Ok(both), Ok(both)]);
+    // Turned on again by who knows of both.
+    world.call(tablet, |engine, now| engine.privacy().set(Privacy::default(), now)).unwrap();
+    world.settle();
+    let told = [tablet, bea].map(|ix| world.devices[ix].engine().privacy().settings());
+    assert_eq!(told, [Ok(Privacy::default()), Ok(Privacy::default())]);
+    world.check();
+}

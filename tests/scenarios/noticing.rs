@@ -3,8 +3,8 @@
 use undertone::Time;
 use undertone::call::{CallStatus, Stage};
 use undertone::conversation::Conversation;
-use undertone::engine::Draft;
-use undertone::envelope::{Kind, MessageRef};
+use undertone::engine::{Draft, Engine};
+use undertone::envelope::{EnvelopeKind, Kind, MessageRef};
 use undertone::error::{Error, Misuse};
 use undertone::hint::{About, Hint, Sound};
 use undertone::id::{ConversationId, UserId};
@@ -12,8 +12,10 @@ use undertone::limits;
 use undertone::message::{Cursor, Mention, MessageContent, SendState};
 use undertone::policy::CallKind;
 use undertone::subscription::{SubscriptionId, Topic, Update};
-use undertone::time::{DAY, HOUR, MINUTE};
+use undertone::time::{DAY, HOUR, MINUTE, SECOND};
 use undertone_tests::sim::{DeviceIx, World};
+
+use crate::hostile_member::{self, committed, content};
 
 fn open(world: &mut World, ix: DeviceIx, topic: Topic) -> SubscriptionId {
     world.call(ix, |engine, _| engine.subscriptions().open(topic)).unwrap()
@@ -362,6 +364,34 @@ fn unread_messages_make_one_hint_a_conversation_that_sounds_once() {
     assert_eq!((messages(&again[0]).2, again[0].sound), (3, Some(Sound::Message)));
     world.read_all(bea, talk);
     assert!(hints(&mut world, bea).is_empty());
+    world.check();
+}
+
+// R31
+#[test]
+fn a_message_whose_author_lets_it_make_no_notification_makes_no_hint() {
+    let mut world = World::new(749);
+    let (ann, bea, talk) = world.acquaint();
+    world.read_all(bea, talk);
+    let say = |world: &mut World, id, notifies| {
+        let now = world.now;
+        let mut content = content(Kind::TEXT, id, Engine::text("hush").unwrap(), now);
+        content.head.notifies = notifies;
+        hostile_member::say(world, ann, talk, EnvelopeKind::Message, &content, committed(&content));
+        world.messages(bea, talk).pop().unwrap().key
+    };
+    say(&mut world, 1, false);
+    assert_eq!(world.unread(bea, talk), 1);
+    assert!(hints(&mut world, bea).is_empty());
+    let loud = say(&mut world, 2, true);
+    world.run(SECOND);
+    say(&mut world, 3, false);
+    let shown = hints(&mut world, bea);
+    let (newest, _, count, _) = messages(&shown[0]);
+    assert_eq!((newest, count, shown[0].sound), (loud, 3, Some(Sound::Message)));
+    world.call(bea, |engine, now| engine.notifications().shown(talk, newest, now)).unwrap();
+    say(&mut world, 4, false);
+    assert_eq!(hints(&mut world, bea)[0].sound, None, "nothing new may sound");
     world.check();
 }
 

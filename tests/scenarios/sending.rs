@@ -6,6 +6,7 @@ use undertone::envelope::{Envelope, EnvelopeKind, Kind, MessageRef};
 use undertone::error::{Error, Misuse};
 use undertone::event::Event;
 use undertone::id::{ConversationId, MessageId};
+use undertone::limits;
 use undertone::message::{FailedReason, SendState};
 use undertone::time::{DAY, HOUR, MINUTE, SECOND};
 use undertone_relay::logic::Limits;
@@ -283,4 +284,50 @@ pub fn forgotten(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
     let now = world.now;
     world.relay.logic().handle_timeout(now).expect("a store in memory works");
     (world, ann, bea, talk)
+}
+
+// R23
+#[test]
+fn when_a_message_was_delivered_and_read_is_told_to_the_millisecond_by_the_readers_clock() {
+    let (mut world, ann, bea, talk) = acquainted(94);
+    let tablet = world.another(bea);
+    world.settle();
+    world.disconnect(tablet);
+    world.set_clock(bea, 30_000);
+    let told = |world: &mut World, id| {
+        let message = world.messages(ann, talk).into_iter().find(|message| message.key.id == id).unwrap();
+        let [recipient] = &message.recipients[..] else { panic!("{} recipients", message.recipients.len()) };
+        assert_eq!(recipient.user, world.user(bea));
+        (recipient.delivered, recipient.read)
+    };
+    let id = world.send(ann, talk, "when?");
+    assert_eq!(told(&mut world, id), (None, None));
+    while world.texts(bea, talk).len() < 2 {
+        world.run(1);
+    }
+    // Receipts gather for so long, and say when they were told.
+    let delivered = Some(world.devices[bea].clock(world.now).plus(limits::RECEIPT_DELAY));
+    world.settle();
+    assert_eq!(told(&mut world, id), (delivered, None));
+    let read = Some(world.devices[bea].clock(world.now).plus(limits::RECEIPT_DELAY));
+    world.read_all(bea, talk);
+    world.settle();
+    assert_eq!(told(&mut world, id), (delivered, read));
+    // What another device says later, by a clock that is behind, changes neither.
+    world.set_clock(tablet, -(HOUR as i64));
+    world.connect(tablet);
+    world.settle();
+    world.read_all(tablet, talk);
+    world.settle();
+    assert_eq!(told(&mut world, id), (delivered, read));
+    // Nor was anything read before it came.
+    let id = world.send(ann, talk, "and now?");
+    world.settle();
+    let (delivered, none) = told(&mut world, id);
+    assert!(delivered.is_some() && none.is_none());
+    world.set_clock(bea, -(HOUR as i64));
+    world.read_all(bea, talk);
+    world.settle();
+    assert_eq!(told(&mut world, id), (delivered, delivered));
+    world.check();
 }

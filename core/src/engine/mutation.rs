@@ -79,6 +79,7 @@ impl Engine {
                 }
             }
         }
+        let relay_ahead = self.memory.relay_ahead;
         for effect in effects {
             match effect {
                 Effect::Enrolled(certificate) => {
@@ -88,6 +89,7 @@ impl Engine {
                 other => self.memory.apply(other),
             }
         }
+        self.memory.relay_was_ahead(relay_ahead);
         for output in outputs {
             match output {
                 Output::Event(event) => self.push_event(event),

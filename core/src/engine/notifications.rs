@@ -15,7 +15,7 @@ pub struct Notifications<'e>(pub(super) &'e mut Engine);
 
 impl Notifications<'_> {
     /// What asks for attention now: calls that ring, then unread messages, one hint a conversation in the order of the
-    /// list. Archived and muted conversations make none for messages. At most [`limits::HINTS`](crate::limits::HINTS), of
+    /// list. Archived and muted conversations make none for messages, and neither do messages whose author says so. At most [`limits::HINTS`](crate::limits::HINTS), of
     /// the first [`limits::HINTS_SOUGHT`](crate::limits::HINTS_SOUGHT) conversations.
     ///
     /// # Errors

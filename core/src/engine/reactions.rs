@@ -8,6 +8,7 @@ use crate::erase;
 use crate::error::Result;
 use crate::expiry;
 use crate::fallback;
+use crate::gone;
 use crate::limits;
 use crate::message;
 use crate::search;
@@ -44,6 +45,7 @@ pub(super) fn react(ctx: &mut Ctx<'_>) -> Result<()> {
                 erase::soon(ctx)?;
             }
             Change::Removed(conversation, place, message) => {
+                gone::note(ctx, conversation, place, &message)?;
                 message::forget_edit(ctx, &message)?;
                 erase::soon(ctx)?;
                 attachment::removed(ctx, conversation, place, &message);

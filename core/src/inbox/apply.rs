@@ -13,6 +13,7 @@ use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::{Again, Content, Envelope, Kind};
 use crate::error::{Error, PeerFault, Result};
+use crate::gone;
 use crate::id::{ConversationId, DeviceId, EnvelopeId, MessageId, SessionId, UserId};
 use crate::input::Delivery;
 use crate::limits;
@@ -190,7 +191,9 @@ pub(super) fn insert(
         return Ok(());
     }
     // It came in another envelope before, and has gone since: it was read, or deleted.
-    if !carrier.again && dedup::came_again(ctx, sender.device(), carrier.envelope)? {
+    let over =
+        gone::is_gone(ctx, conversation, &author, id)? || dedup::came_again(ctx, sender.device(), carrier.envelope)?;
+    if over && !carrier.again {
         return Ok(());
     }
     if !carrier.again && is_dropped(ctx, &author)? {
@@ -216,6 +219,7 @@ pub(super) fn insert(
         counts: content.head.counts,
         recipients: if own { row.recipients() } else { Vec::new() },
         unread: !own && content.head.counts,
+        silent: !content.head.notifies,
         marks,
         envelope: Some(carrier.envelope),
         opening: content.opening,
@@ -294,7 +298,7 @@ fn unmarked(ctx: &Ctx<'_>, kind: Kind, bytes: &[u8]) -> Result<(Body, bool)> {
 }
 
 /// A row for what cannot be read, at most [`limits::UNDECRYPTABLE`] of a device and session in a day: a relay can make
-/// up such envelopes, and must not use up for ever what is there for the true ones.
+/// up such envelopes, and must not use up for ever what is there for the true ones. What is more waits, parked.
 pub(super) fn unreadable(
     ctx: &mut Ctx<'_>,
     session: &SessionRow,
@@ -307,8 +311,9 @@ pub(super) fn unreadable(
     if message::find(&ctx.tx, session.conversation, sender.user(), id)?.is_some() {
         return Ok(Verdict::Repeat);
     }
-    let Some(label) = free_slot(ctx, UNREADABLE, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
-    dedup::note_said(ctx, &label, sender.device(), session.id, ctx.now.plus(UNREADABLE_COUNTS))?;
+    if !take_slot(ctx, UNREADABLE, sender.device(), session.id)? {
+        return Ok(Verdict::Park);
+    }
     // Nothing is shown of who is blocked. It is asked for all the same: they cannot tell.
     if !is_dropped(ctx, sender.user())? {
         stand_in(ctx, session.conversation, sender.user().clone(), sender.device(), envelope.id, delivery, cause)?;
@@ -318,20 +323,25 @@ pub(super) fn unreadable(
 
 /// Whether what engines say to each other, which cannot be read, is asked for: as often as rows are made for messages.
 pub(super) fn unseen(ctx: &mut Ctx<'_>, session: &SessionRow, sender: &Certificate) -> Result<Verdict> {
-    let Some(label) = free_slot(ctx, UNSEEN, sender.device(), session.id)? else { return Ok(Verdict::Repeat) };
-    dedup::note_said(ctx, &label, sender.device(), session.id, ctx.now.plus(UNREADABLE_COUNTS))?;
-    Ok(Verdict::Done)
+    let taken = take_slot(ctx, UNSEEN, sender.device(), session.id)?;
+    Ok(if taken { Verdict::Done } else { Verdict::Park })
 }
 
-/// The label of a slot that no row of a device and session takes up now.
-fn free_slot(ctx: &Ctx<'_>, what: &[u8], device: DeviceId, session: SessionId) -> Result<Option<Vec<u8>>> {
+/// Takes up a slot of a device and session, if one is free. If none is, what waits is tried again when the first will be.
+fn take_slot(ctx: &mut Ctx<'_>, what: &[u8], device: DeviceId, session: SessionId) -> Result<bool> {
+    let mut free_at = Time::NEVER;
     for slot in 0..limits::UNDECRYPTABLE as u32 {
         let label = [what, &slot.to_be_bytes()].concat();
-        if dedup::said(ctx, &label, device, session)?.is_none_or(|until| until <= ctx.now) {
-            return Ok(Some(label));
+        match dedup::said(ctx, &label, device, session)? {
+            Some(until) if until > ctx.now => free_at = free_at.min(until),
+            Some(_) | None => {
+                dedup::note_said(ctx, &label, device, session, ctx.now.plus(UNREADABLE_COUNTS))?;
+                return Ok(true);
+            }
         }
     }
-    Ok(None)
+    missing::wait(ctx, session, device, free_at)?;
+    Ok(false)
 }
 
 fn stand_in(

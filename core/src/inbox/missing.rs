@@ -16,6 +16,7 @@ use crate::id::{ConversationId, DeviceId, EnvelopeId, SessionId};
 use crate::intent::{self, Intent};
 use crate::limits;
 use crate::member;
+use crate::memory::Effect;
 use crate::outbox::{self, Carried, Item, Purpose};
 use crate::output::Wake;
 use crate::session;
@@ -47,7 +48,7 @@ pub(super) fn note_unknown(ctx: &mut Ctx<'_>, envelope: &Envelope) -> Result<()>
 }
 
 /// Wakes for a tag and device at `at`, or before: one timer for both, however many envelopes come.
-fn wait(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, at: Time) -> Result<()> {
+pub(super) fn wait(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, at: Time) -> Result<()> {
     let reference = [&tag.as_bytes()[..], device.as_bytes()].concat();
     if let Some(set) = dedup::said(ctx, WAITING, device, tag)?.filter(|set| *set > ctx.now) {
         if set <= at {
@@ -59,7 +60,8 @@ fn wait(ctx: &Ctx<'_>, tag: SessionId, device: DeviceId, at: Time) -> Result<()>
     dedup::note_said(ctx, WAITING, device, tag, at)
 }
 
-/// The patience is over: says that there are no keys, unless they have come, or it was said within the hour.
+/// The patience is over: says that there are no keys, unless it was said within the hour. If they have come, what waits is
+/// tried again.
 pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
     if let Some(behind) = SessionId::from_slice(reference) {
         return session::catch_up(ctx, behind);
@@ -70,6 +72,12 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
         return Ok(());
     };
     if session::load(&ctx.tx, tag)?.is_some() {
+        // What waits had no slot to be asked for: there is one now.
+        ctx.tx.effect(Effect::Unpark(tag));
+        return Ok(());
+    }
+    // Who makes up tags is answered no more often than what they sent is kept.
+    if !parked::any(ctx, tag, device)? {
         return Ok(());
     }
     let heeded = ask_for_parked(ctx, tag, device)?;
@@ -212,6 +220,7 @@ mod tests {
     use crate::engine::Engine;
     use crate::engine::testing::NOW;
     use crate::inbox::testing::{begun, envelope};
+    use crate::input::Delivery;
     use crate::store::Table;
     use crate::time::SECOND;
 
@@ -239,9 +248,29 @@ mod tests {
         engine.mutate(now, |ctx| Ok(ctx.memory.flights.len())).unwrap()
     }
 
+    /// The device sent something under the tag, which waits.
+    fn something_waits(engine: &mut Engine) {
+        let (envelope, delivery) = envelope();
+        let envelope = Envelope { tag: TAG, sender: DEVICE, recipients: vec![DEVICE], body: vec![1], ..envelope };
+        let delivery = Delivery { envelope: envelope.encode().unwrap(), ..delivery };
+        engine.mutate(NOW, |ctx| parked::park(ctx, &envelope, &delivery)).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_tag_under_which_nothing_is_kept() {
+        let (mut engine, ..) = begun();
+        let reference = [*TAG.as_bytes(), *DEVICE.as_bytes()].concat();
+        for said in [0, 1] {
+            engine.mutate(NOW, |ctx| due(ctx, &reference)).unwrap();
+            assert_eq!(flights(&mut engine, NOW), said);
+            something_waits(&mut engine);
+        }
+    }
+
     #[test]
     fn that_there_are_no_keys_is_said_once_an_hour() {
         let (mut engine, ..) = begun();
+        something_waits(&mut engine);
         let reference = [*TAG.as_bytes(), *DEVICE.as_bytes()].concat();
         let mut said = |later| {
             engine.mutate(NOW.plus(later), |ctx| due(ctx, &reference)).unwrap();

@@ -141,6 +141,16 @@ pub(super) fn waits(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Resu
     Ok(false)
 }
 
+/// Whether anything at all that a device sent under a tag is kept here.
+pub(super) fn any(ctx: &Ctx<'_>, session: SessionId, device: DeviceId) -> Result<bool> {
+    for class in [COMMITS, OTHERS, RECEIPTS] {
+        if !ctx.tx.scan_prefix(Table::Parked, &prefix_of(session, class, device), 1)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Whom a device talks with under a tag, besides this user: itself, or for another device of this user one of those whom
 /// it addresses. Of some nothing may be known here, if they are gone: then whoever else speaks under the tag, or is
 /// addressed there. Nothing but a hint, for headers prove nothing.

@@ -182,20 +182,23 @@ pub(crate) fn count_unread(tx: &Tx<'_>, conversation: ConversationId, hidden: Ti
     Ok(u32::try_from(there).unwrap_or(u32::MAX))
 }
 
-/// The newest unread message that did not go by `hidden`.
+/// The newest unread message that may make a notification and did not go by `hidden`, of as many as are looked at.
 pub(crate) fn newest_unread(
     tx: &Tx<'_>,
     conversation: ConversationId,
     hidden: Time,
 ) -> Result<Option<(MessageKey, MessageRow)>> {
-    let mut to = Vec::new();
+    let (mut to, mut looked_at) = (Vec::new(), 0);
     loop {
         let range = KeyRange { from: conversation.as_bytes(), to: &to };
         let rows = tx.scan(Table::Unread, range, Direction::Backward, limits::PAGE)?;
         for (key, goes_at) in &rows {
             let Some(place) = MessageKey::from_row(key).filter(|_| !went(goes_at, hidden)) else { continue };
             let row = super::row::load(tx, conversation, place)?;
-            return Ok(row.map(|row| (place, row)));
+            looked_at += 1;
+            if row.as_ref().is_none_or(|row| !row.silent) || looked_at == limits::HINTS_LOOKED_AT {
+                return Ok(row.filter(|row| !row.silent).map(|row| (place, row)));
+            }
         }
         match rows.last().and_then(|(key, _)| MessageKey::from_row(key)) {
             Some(last) if rows.len() == limits::PAGE => to = last.row(conversation),

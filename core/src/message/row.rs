@@ -38,6 +38,8 @@ pub(crate) struct MessageRow {
     pub recipients: Vec<Recipient>,
     /// For messages of others.
     pub unread: bool,
+    /// Whether its author says that it makes no notification.
+    pub silent: bool,
     /// When it was read by all whose reading counts, if its time depends on that; and who has read a message of this user.
     pub read: Option<Time>,
     pub readers: Vec<(UserId, Time)>,
@@ -73,6 +75,7 @@ impl MessageRow {
             state: SendState::Sent,
             recipients: Vec::new(),
             unread: false,
+            silent: false,
             read: None,
             readers: Vec::new(),
             edits: Decided::NEVER,
@@ -134,7 +137,7 @@ impl MessageRow {
             Body::Attachment(_) | Body::Structured(_) => limits::CONTENT_BODY,
             Body::Encrypted(_) | Body::System(_) => 0,
         };
-        1 + text / INLINE + self.evidence.weight()
+        2 + text / INLINE + self.evidence.weight()
     }
 
     /// What says when it goes.

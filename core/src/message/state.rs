@@ -40,7 +40,7 @@ pub struct Recipient {
     pub user: UserId,
     /// When a device of theirs had it, by their clock.
     pub delivered: Option<Time>,
-    /// When they had read it, by their clock.
+    /// When they had read it, by their clock; not before it was delivered.
     pub read: Option<Time>,
 }
 

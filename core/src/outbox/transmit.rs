@@ -267,7 +267,7 @@ fn sent(ctx: &mut Ctx<'_>, conversation: ConversationId, id: MessageId, at: Time
 fn refused(ctx: &mut Ctx<'_>, id: TransmitId, row: &TransmitRow, refusal: Refusal) -> Result<()> {
     match &row.purpose {
         Purpose::Open(_, session) => session::refused(ctx, *session, refusal),
-        Purpose::Commit(_, session) => session::commit_refused(ctx, *session, refusal),
+        Purpose::Commit(_, session) => session::commit_refused(ctx, *session, id, refusal),
         Purpose::Message(conversation, _) | Purpose::Act(conversation, _) | Purpose::Control(conversation)
             if refusal == Refusal::NotMember =>
         {

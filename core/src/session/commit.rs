@@ -138,12 +138,15 @@ pub(crate) fn shut_out(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
     }
 }
 
-/// The relay refused our commit for good: it never was.
-pub(crate) fn commit_refused(ctx: &mut Ctx<'_>, id: SessionId, refusal: Refusal) -> Result<()> {
+/// The relay refused our commit for good: it never was. One that was given up before says nothing about the next.
+pub(crate) fn commit_refused(ctx: &mut Ctx<'_>, id: SessionId, transmit: TransmitId, refusal: Refusal) -> Result<()> {
     if refusal == Refusal::NotMember {
         return shut_out(ctx, id);
     }
     let Some(mut session) = row::load(&ctx.tx, id)? else { return Ok(()) };
+    if session.pending != Some(transmit) {
+        return Ok(());
+    }
     session.pending = None;
     row::store(&ctx.tx, &session)?;
     ctx.with_group(id, |group, provider, _| group.clear_pending(provider))?;
@@ -217,6 +220,8 @@ fn take(ctx: &mut Ctx<'_>, envelope: &Envelope, bytes: &[u8], word: Word) -> Res
             ctx.tx.event(Event::Refused(PeerFault::Commit));
             replace(ctx, session).map(|()| Verdict::Done)
         }
+        // A commit of ours that was given up: the others have gone on with it, and its secrets are gone.
+        Some(Ok(Received::Own)) if word == Word::Relay => replace(ctx, session).map(|()| Verdict::Done),
         Some(Ok(_) | Err(_)) | None => invalid(ctx, session, bytes, word),
     }
 }

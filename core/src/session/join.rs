@@ -12,7 +12,7 @@ use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind};
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
-use crate::id::{ConversationId, UserId};
+use crate::id::UserId;
 use crate::inbox::Verdict;
 use crate::intent::{self, Intent};
 use crate::limits;
@@ -98,7 +98,8 @@ fn admit(
     let good = not_revoked(ctx, &proven)?;
     let roles = roles(ctx, facts, &good)?;
     let role_of = |user: &UserId| roles.get(user).map(|(_, role)| role.clone());
-    if facts.generation > highest_generation(ctx, facts.conversation)? {
+    // One that nobody reaches by replacing sessions would only pin the choice to itself.
+    if facts.generation > accepted_at.as_ms() / limits::GENERATION_EVERY {
         return Err(PeerFault::Malformed("generation").into());
     }
     let judged = authorize::invitation(&Invitation {
@@ -161,13 +162,6 @@ fn roles(ctx: &Ctx<'_>, facts: &Facts, good: &[Certificate]) -> Result<BTreeMap<
         }
     }
     Ok(roles)
-}
-
-/// The highest generation that a session of a conversation may have: one that nobody reaches by replacing sessions would
-/// only pin the choice to itself.
-fn highest_generation(ctx: &Ctx<'_>, conversation: ConversationId) -> Result<u64> {
-    let known = row::of_conversation(&ctx.tx, conversation)?.iter().map(|s| s.generation).max().unwrap_or(0);
-    Ok(known.saturating_add(limits::GENERATION_STEP).max(limits::GENERATION))
 }
 
 /// Deletes the key package of a welcome that was refused: its private keys must not open another one. The last resort

@@ -17,7 +17,8 @@ pub(super) fn complete(sim: &mut Sim, ix: DeviceIx, pair: Pair, messages: &[Mess
     let absent: Vec<usize> = (0..sim.model.lines.len()).filter(absent).collect();
     let went = |at: usize| {
         let line = &sim.model.lines[at];
-        line.is_taken_from(ix) || expiry::may_have_gone(sim, ix, line)
+        // Who could not read it asks the device that wrote it, which may have taken it from itself.
+        line.is_taken_from(ix) || line.is_taken_from(line.device) || expiry::may_have_gone(sim, ix, line)
     };
     let owed = |line: &Line| sim.model.must_show(line, ix);
     let missing: Vec<String> = absent

@@ -1,6 +1,6 @@
 //! Welcomes that must not be accepted, and what is left of them.
 
-use super::{Stage, identity, user};
+use super::{BEGIN, Stage, identity, user};
 use crate::error::{Error, PeerFault};
 use crate::limits;
 use crate::session::facts::Facts;
@@ -41,17 +41,25 @@ fn a_direct_conversation_has_no_admins_and_no_name() {
 fn a_generation_that_nobody_reaches_is_refused() {
     let fault = Error::Peer(PeerFault::Malformed("generation"));
     assert_eq!(refused(|facts| Facts { generation: u64::MAX, ..facts.clone() }), fault);
-    assert_eq!(refused(|facts| Facts { generation: limits::GENERATION + 1, ..facts.clone() }), fault);
+    assert_eq!(refused(|facts| Facts { generation: highest_generation() + 1, ..facts.clone() }), fault);
+}
+
+/// The highest generation of a session that a relay accepts at the beginning.
+fn highest_generation() -> u64 {
+    BEGIN.as_ms() / limits::GENERATION_EVERY
 }
 
 #[test]
-fn who_missed_many_generations_still_joins() {
-    let mut stage = Stage::new();
-    let mut eve = stage.eve();
-    let facts = Facts { generation: limits::GENERATION, ..stage.facts(&eve) };
-    let package = stage.packages.pop().unwrap();
-    stage.welcome(&mut eve, &facts, vec![package]).unwrap();
-    assert_eq!(stage.session().unwrap().generation, limits::GENERATION);
+fn who_claims_the_highest_generation_keeps_nobody_out() {
+    for more in [0, 1] {
+        let mut stage = Stage::new();
+        let mut eve = stage.eve();
+        let facts = Facts { generation: highest_generation() + more, ..stage.facts(&eve) };
+        stage.now = BEGIN.plus(more * limits::GENERATION_EVERY);
+        let package = stage.packages.pop().unwrap();
+        stage.welcome(&mut eve, &facts, vec![package]).unwrap();
+        assert_eq!(stage.session().unwrap().generation, facts.generation);
+    }
 }
 
 #[test]

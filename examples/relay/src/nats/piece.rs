@@ -177,8 +177,8 @@ impl PieceReader {
         self.left = part;
     }
 
-    /// The next bytes; none at the end.
-    pub(crate) async fn read(&mut self) -> io::Result<Bytes> {
+    /// The next bytes, so many at most; none at the end.
+    pub(crate) async fn read(&mut self, most: u64) -> io::Result<Bytes> {
         if self.left.is_empty() {
             return Ok(Bytes::new());
         }
@@ -187,7 +187,7 @@ impl PieceReader {
             self.held = Some(self.find(at).await?);
         }
         let Some((_, piece)) = &self.held else { return Err(ErrorKind::UnexpectedEof.into()) };
-        let end = self.left.end.min(piece.end());
+        let end = self.left.end.min(piece.end()).min(at.saturating_add(most));
         self.left.start = end;
         Ok(piece.bytes.slice((at - piece.offset) as usize..(end - piece.offset) as usize))
     }

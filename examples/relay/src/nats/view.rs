@@ -9,8 +9,8 @@ use undertone::id::DeviceId;
 use super::cell::{Cell, Rows};
 use super::claim::Read;
 use super::place::{Name, Place, blobs_of, counter, inner, place};
-use crate::logic::row::{self, CopyRow, CounterRow, MailRow};
 use crate::logic;
+use crate::logic::row::{self, CopyRow, CounterRow, MailRow};
 use crate::logic::tx::decode;
 use crate::store::{Op, RelayStore, Row, StoreError, Table};
 
@@ -231,12 +231,9 @@ impl RelayStore for View {
         let (name, first) = match place(table, from) {
             Place::Cell(name, inner) => (name, inner),
             Place::Mail if table == Table::Mailbox => return self.mailbox(from, limit),
-            Place::Record(_)
-            | Place::Counter
-            | Place::Mail
-            | Place::Blob(_)
-            | Place::BlobTotal
-            | Place::Nowhere => return Ok(Vec::new()),
+            Place::Record(_) | Place::Counter | Place::Mail | Place::Blob(_) | Place::BlobTotal | Place::Nowhere => {
+                return Ok(Vec::new());
+            }
         };
         // All rows of a table in a cell have the same beginning: that of the key, less what is inside the cell.
         let outer = from.get(..from.len().saturating_sub(first.len() - 1)).unwrap_or_default();

@@ -135,6 +135,7 @@ section! {
         address_connections: usize = PlaceLimits::default().address_connections,
         address_new_connections: RateSetting = PlaceLimits::default().address_new.into(),
         address_requests: RateSetting = PlaceLimits::default().address_requests.into(),
+        address_downloads: RateSetting = PlaceLimits::default().address_downloads.into(),
         address_unauthenticated: usize = GuardLimits::default().unauthenticated,
         address_refused_logins: RateSetting = GuardLimits::default().refusals.into(),
         address_frames: RateSetting = GuardLimits::default().address_frames.into(),
@@ -324,6 +325,7 @@ impl LimitsSection {
             address_connections: self.address_connections,
             address_new: self.address_new_connections.into(),
             address_requests: self.address_requests.into(),
+            address_downloads: self.address_downloads.into(),
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct PlaceLimits {
     pub address_new: Rate,
     /// Requests about encrypted files, of one address.
     pub address_requests: Rate,
+    /// Bytes of encrypted files that one address fetches.
+    pub address_downloads: Rate,
 }
 
 impl Default for PlaceLimits {
@@ -31,6 +33,7 @@ impl Default for PlaceLimits {
             address_connections: 1_000,
             address_new: Rate { burst: 2_000, per_minute: 2_000 },
             address_requests: Rate { burst: 6_000, per_minute: 6_000 },
+            address_downloads: Rate { burst: 8 << 30, per_minute: 2 << 30 },
         }
     }
 }
@@ -46,6 +49,7 @@ struct Taken {
     by_address: BTreeMap<Network, usize>,
     new: Buckets<Network>,
     requests: Buckets<Network>,
+    downloads: Buckets<Network>,
     refused: u64,
     /// Cloned into every place: its receiver hears the end when all are gone.
     alive: Option<mpsc::Sender<()>>,
@@ -65,7 +69,9 @@ impl Places {
         let (alive, gone) = mpsc::channel(1);
         let new = Buckets::new(limits.address_new);
         let requests = Buckets::new(limits.address_requests);
-        let taken = Taken { all: 0, by_address: BTreeMap::new(), new, requests, refused: 0, alive: Some(alive) };
+        let downloads = Buckets::new(limits.address_downloads);
+        let by_address = BTreeMap::new();
+        let taken = Taken { all: 0, by_address, new, requests, downloads, refused: 0, alive: Some(alive) };
         (Arc::new(Places { limits, taken: Mutex::new(taken) }), gone)
     }
 
@@ -82,6 +88,16 @@ impl Places {
     /// Whether another request from an address is taken.
     pub(super) fn request(&self, address: Network, now: Time) -> bool {
         self.taken().requests.take(address, 1, now)
+    }
+
+    /// Whether an address may fetch so many bytes now.
+    pub(super) fn may_download(&self, address: Network, bytes: u64, now: Time) -> bool {
+        self.taken().downloads.has(&address, bytes, now)
+    }
+
+    /// Counts what an address fetches; `false` when it is too much.
+    pub(super) fn download(&self, address: Network, bytes: usize, now: Time) -> bool {
+        self.taken().downloads.take(address, bytes as u64, now)
     }
 
     /// How many connections there are, and how many found no room.

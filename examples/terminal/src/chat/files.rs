@@ -9,7 +9,7 @@ use undertone::engine::Draft;
 use undertone::limits;
 use undertone_host::{BlobError, FileError};
 
-use super::Chat;
+use super::{Chat, film};
 use crate::command::FileKind;
 
 /// Values of a voice message's wave.
@@ -105,6 +105,10 @@ fn describe(kind: FileKind, path: PathBuf) -> Result<(Attachment, Ready), String
         FileKind::Voice => {
             let details = voice(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             (Attachment::new(details, media_type("audio/wav")?, size), Ready::Own(path))
+        }
+        FileKind::Film => {
+            let details = film::details(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            (Attachment::new(details, media_type("video/mp4")?, size), Ready::Own(path))
         }
     };
     Ok((Attachment { name, ..attachment }, ready))

@@ -2,6 +2,7 @@
 
 mod calls;
 mod files;
+mod film;
 mod messages;
 mod people;
 mod settings;

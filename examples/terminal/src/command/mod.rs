@@ -27,6 +27,8 @@ pub enum FileKind {
     Hidden,
     /// A recording in a WAV file, as a voice message.
     Voice,
+    /// An MP4 file, as a video.
+    Film,
 }
 
 /// A typed line.
@@ -115,6 +117,7 @@ Files and calls
 /file PATH [CAPTION]          send a file; quotes around a path with spaces
 /image PATH [CAPTION]         send a picture, made small and without place and camera; /hidden PATH until it is tapped
 /voice PATH [CAPTION]         send a recording (WAV) as a voice message
+/film PATH [CAPTION]          send a video (MP4); /video is a call
 /save N PATH                  save the file of message N
 /call  /video                 call the other: it rings, though a terminal has no sound
 /accept  /reject  /hangup     answer the call that rings, do not, or end the one that goes on
@@ -183,6 +186,7 @@ fn parse_file(verb: &str, rest: &str) -> Option<Result<Command, &'static str>> {
         "image" => file(FileKind::Image, rest).ok_or("which? /image PATH"),
         "hidden" => file(FileKind::Hidden, rest).ok_or("which? /hidden PATH"),
         "voice" => file(FileKind::Voice, rest).ok_or("which? /voice PATH"),
+        "film" => file(FileKind::Film, rest).ok_or("which? /film PATH"),
         "save" => {
             let (number, rest) = cut(rest);
             let named = path(rest).filter(|(_, behind)| behind.is_empty());
@@ -282,6 +286,7 @@ mod tests {
         assert_eq!(parse("/image a.png me"), file(FileKind::Image, "a.png", "me"));
         assert_eq!(parse("/hidden a.png"), file(FileKind::Hidden, "a.png", ""));
         assert_eq!(parse("/voice a.wav"), file(FileKind::Voice, "a.wav", ""));
+        assert_eq!(parse("/film a.mp4 the waves"), file(FileKind::Film, "a.mp4", "the waves"));
         assert_eq!(parse("/once 5 the code is 17"), Command::Once(5, "the code is 17".into()));
         assert_eq!(parse("/name Bea Bloom"), Command::Name("Bea Bloom".into()));
         assert_eq!(parse("/find bloom"), Command::Find("bloom".into()));
@@ -292,6 +297,7 @@ mod tests {
             "/file",
             "/file \"open",
             "/image",
+            "/film",
             "/once 5",
             "/once -1 x",
             "/once x",
@@ -315,7 +321,7 @@ mod tests {
     #[test]
     fn every_order_is_in_the_help_and_says_how_it_is_used() {
         let orders = "start chats find name history search typing reply react unreact forward edit delete hide once report \
-                      place contact image hidden voice qr scan \
+                      place contact image hidden voice film qr scan \
                       event pay paid decline confirm cancel timer mute unmute archive unarchive pin unpin block \
                       unblock safety verify unverify trust draft file save call video accept reject hangup calls \
                       privacy quiet loud offline online diagnose logout help quit";

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod files;
+mod film;
 mod kit;
 mod people;
 

@@ -13,7 +13,7 @@ use crate::logic::{BlobName, Upload};
 use crate::nats::{PieceReader, PieceWriter, Pieces};
 
 /// Bytes read of a file at a time.
-const STEP: u64 = 64 * 1024;
+pub(super) const STEP: u64 = 64 * 1024;
 
 pub(in crate::shell) enum Files {
     Folder(Folder),
@@ -157,7 +157,7 @@ impl Reader {
                 Ok(bytes.into())
             }
             #[cfg(feature = "nats")]
-            Reader::Nats(reader) => reader.read().await,
+            Reader::Nats(reader) => reader.read(STEP).await,
         }
     }
 }

@@ -373,6 +373,25 @@ async fn one_address_asks_so_often() {
 }
 
 #[tokio::test]
+async fn one_address_fetches_so_much() {
+    let mut scene = Scene::set("[limits]\naddress_downloads = { burst = 100000, per_minute = 1 }\n").await;
+    let (small, large) = (path(&scene.store(b"sealed").await), path(&scene.store(&[7; 150_000]).await));
+    let address = scene.process.address;
+    let from = |from: IpAddr, name: &str, range: &str| {
+        let (name, range) = (name.to_owned(), range.to_owned());
+        async move { http(address, from, "GET", &name, &[("range", &range)], b"").await }
+    };
+    // What goes beyond breaks off: nobody takes a part for the whole.
+    let cut = from(ELSEWHERE, &large, "bytes=0-").await;
+    assert!(cut.status == 206 && cut.head.contains("content-length: 150000"), "{}", cut.head);
+    assert_eq!(cut.body.len(), 65_536);
+    assert_eq!(from(ELSEWHERE, &large, "bytes=65536-").await.status, 429, "later");
+    assert_eq!(from(ELSEWHERE, &small, "").await.body, b"sealed", "there is room for it");
+    assert_eq!(from(HERE, &large, "bytes=65536-").await.body.len(), 84_464, "another address");
+    scene.process.end(&["status=429"]).await;
+}
+
+#[tokio::test]
 async fn who_was_revoked_uploads_nothing_more() {
     let mut scene = Scene::set("revocations = \"revoked\"\n").await;
     let name = scene.begin(6).await;

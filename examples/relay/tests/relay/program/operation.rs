@@ -56,6 +56,22 @@ async fn a_relay_that_ends_says_goodbye_and_lets_transfers_finish() {
 }
 
 #[tokio::test]
+async fn a_log_for_machines_is_one_object_a_line() {
+    let mut process = Process::start("[log]\nformat = \"json\"\n");
+    let (ann, bea, mut a, _b, tag) = two(&mut process).await;
+    a.transmit(ann.message(tag, &[&bea]).encode().unwrap()).await.unwrap();
+    assert_eq!(http(process.address, HERE, "GET", "/v1/blobs/0", &[], b"").await.status, 404);
+    let log = process.end(&[]).await;
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    for line in &lines {
+        for field in ["timestamp", "level", "target", "message"] {
+            assert!(line[field].is_string(), "{field} of {line}");
+        }
+    }
+    assert!(lines.iter().any(|line| line["status"] == 404), "{log}");
+}
+
+#[tokio::test]
 async fn what_was_accepted_survives_the_plug_being_pulled() {
     let mut process = Process::start("");
     let (ann, bea, mut a, b, tag) = two(&mut process).await;

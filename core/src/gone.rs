@@ -1,0 +1,76 @@
+//! Messages that were here and have gone. What comes of one later, be it the message itself in another envelope, a
+//! receipt or an edit, finds that it is over.
+
+use sha2::{Digest, Sha256};
+
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::limits;
+use crate::message::{Body, MessageKey, MessageRow};
+use crate::store::Table;
+use crate::time::Time;
+
+const LABEL: &[u8] = b"gone";
+/// After its acceptance a message may come for so long: in its envelope, or asked for once more.
+const MAY_COME: u64 = limits::MAILBOX_AGE + limits::PARKED_AGE;
+
+/// Remembers of a message that goes that it was here, for as long as it may come again. A row that stands for what could
+/// not be read says nothing about its message.
+pub(crate) fn note(ctx: &Ctx<'_>, conversation: ConversationId, place: MessageKey, row: &MessageRow) -> Result<()> {
+    if matches!(row.body, Body::Encrypted(_) | Body::System(_)) {
+        return Ok(());
+    }
+    let until: Option<Time> = row.accepted.map(|accepted| accepted.min(ctx.now).plus(MAY_COME));
+    match until.filter(|until| *until > ctx.now) {
+        Some(until) => ctx.tx.put_row(Table::Seen, key(conversation, &row.author, place.id), &until),
+        None => Ok(()),
+    }
+}
+
+/// Whether a message that is not here was.
+pub(crate) fn is_gone(ctx: &Ctx<'_>, conversation: ConversationId, author: &UserId, id: MessageId) -> Result<bool> {
+    Ok(ctx.tx.get(Table::Seen, &key(conversation, author, id))?.is_some())
+}
+
+/// Nobody can tell from it which message it was.
+fn key(conversation: ConversationId, author: &UserId, id: MessageId) -> Vec<u8> {
+    let parts = [LABEL, conversation.as_bytes(), id.as_bytes(), author.as_str().as_bytes()];
+    parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    //! R25.
+
+    use super::*;
+    use crate::engine::testing::{NOW, certified, enrolled};
+    use crate::message::Cause;
+
+    const TALK: ConversationId = ConversationId::from_bytes([1; 16]);
+
+    /// For how long it counts that a message went at `NOW`, which was accepted `ago` before.
+    fn counts_for(body: Body, ago: Option<u64>) -> Option<u64> {
+        let (mut engine, author) = (enrolled("ann"), certified("bea", 1).user().clone());
+        let place = MessageKey { at: NOW, device: certified("bea", 1).device(), id: MessageId::from_bytes([2; 16]) };
+        let accepted = ago.map(|ago| Time::from_ms(NOW.as_ms() - ago));
+        let row = MessageRow { accepted, ..MessageRow::new(author.clone(), NOW, body) };
+        engine.mutate(NOW, |ctx| note(ctx, TALK, place, &row)).unwrap();
+        let rows = engine.read().unwrap().scan_prefix(Table::Seen, &[], 2).unwrap();
+        let other = MessageId::from_bytes([3; 16]);
+        let mut is_gone = |id| engine.mutate(NOW, |ctx| is_gone(ctx, TALK, &author, id)).unwrap();
+        assert_eq!((is_gone(place.id), is_gone(other)), (!rows.is_empty(), false));
+        let until = rows.first().map(|(_, row)| crate::codec::decode_row::<Time>(row, "seen").unwrap());
+        until.map(|until| until.since(NOW))
+    }
+
+    #[test]
+    fn that_a_message_has_gone_counts_for_as_long_as_it_may_come_again() {
+        let text = || Body::Text("said".into());
+        assert_eq!(counts_for(text(), Some(0)), Some(MAY_COME));
+        assert_eq!(counts_for(text(), Some(MAY_COME - 1)), Some(1));
+        assert_eq!(counts_for(text(), Some(MAY_COME)), None);
+        assert_eq!(counts_for(text(), None), None, "it was never sent");
+        assert_eq!(counts_for(Body::Encrypted(Cause::TooOld), Some(0)), None, "its message may come");
+    }
+}
