@@ -184,6 +184,10 @@ impl Link {
 
     /// What is at that place, and in whose mailbox.
     pub(super) async fn at(&self, sequence: u64) -> Result<Option<(String, Item)>, StoreError> {
+        // Places begin at 1. Devices say what they like, and asked for another the server fails as if it were in trouble.
+        if sequence == 0 {
+            return Ok(None);
+        }
         let found = self
             .again(|| async {
                 match self.mail.get_raw_message(sequence).await {
@@ -308,7 +312,10 @@ impl Link {
     }
 
     /// Tries until it works, or has not for long. What it does must be good to do again.
-    pub(super) async fn again<T, F: Future<Output = Result<T, String>>>(&self, work: impl Fn() -> F) -> Result<T, StoreError> {
+    pub(super) async fn again<T, F: Future<Output = Result<T, String>>>(
+        &self,
+        work: impl Fn() -> F,
+    ) -> Result<T, StoreError> {
         let mut tries = self.tries();
         loop {
             match work().await {

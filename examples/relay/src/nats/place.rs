@@ -27,15 +27,8 @@ pub(super) enum Bucket {
 }
 
 impl Bucket {
-    pub(super) const ALL: [Bucket; 7] = [
-        Bucket::State,
-        Bucket::Tags,
-        Bucket::Seen,
-        Bucket::Slots,
-        Bucket::Watches,
-        Bucket::Claims,
-        Bucket::Blobs,
-    ];
+    pub(super) const ALL: [Bucket; 7] =
+        [Bucket::State, Bucket::Tags, Bucket::Seen, Bucket::Slots, Bucket::Watches, Bucket::Claims, Bucket::Blobs];
 
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -134,7 +134,11 @@ fn put(hub: &Arc<Hub>, ask: Ask) {
             });
         }
         Ask::Standing(answer) => {
-            let _ = answer.send(Standing { counts: hub.gateway.lock().counts(), blob_bytes: hub.room.bytes(), store_bytes: 0 });
+            let _ = answer.send(Standing {
+                counts: hub.gateway.lock().counts(),
+                blob_bytes: hub.room.bytes(),
+                store_bytes: 0,
+            });
         }
         Ask::GoAway(answer) => {
             hub.with(Gateway::shut_down);

@@ -11,7 +11,9 @@ mod kit;
 mod program {
     mod blobs;
     mod http;
+    mod intruders;
     mod process;
+    mod scene;
     mod server;
     mod several;
     mod wire;

@@ -3,9 +3,11 @@
 mod blobs;
 mod hostile;
 mod http;
+mod intruders;
 mod operation;
 mod process;
 mod push;
+mod scene;
 #[cfg(feature = "nats")]
 mod server;
 mod tls;

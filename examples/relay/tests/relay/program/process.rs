@@ -49,6 +49,7 @@ impl Process {
 
     /// Another relay for the same platform, with the same settings.
     #[cfg(feature = "nats")]
+    #[allow(dead_code, reason = "only several relays on NATS are")]
     pub fn start_another(&self) -> Process {
         Process::start_with(tempfile::tempdir().unwrap(), &self.settings, self.server.clone())
     }

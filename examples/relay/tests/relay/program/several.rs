@@ -28,7 +28,8 @@ async fn an_upload_goes_on_at_another_relay_after_its_own_has_died() {
     }
     scene.process = another;
     assert!(scene.get(&name, &[]).await.body == file);
-    for (first, last) in [(0, 0), (1, 1), (299_999, 300_001), (262_143, 262_145), (562_144, 824_289), (999_999, 1_499_999)]
+    for (first, last) in
+        [(0, 0), (1, 1), (299_999, 300_001), (262_143, 262_145), (562_144, 824_289), (999_999, 1_499_999)]
     {
         let part = scene.get(&name, &[("range", &format!("bytes={first}-{last}"))]).await;
         assert!(part.status == 206 && part.body == file[first..=last], "{first}-{last}");
