@@ -26,10 +26,18 @@ pub fn suite() -> Step {
     Step::built("debug", "relay-suite")
 }
 
-/// `cargo xtask relay [TEST…]`.
+/// Runs what depends on where the program keeps things, with NATS.
+pub fn on_nats() -> Step {
+    Step::cargo("test --locked --workspace --all-features --test nats")
+}
+
+/// `cargo xtask relay [TEST…]`. Without the name of one, all.
 pub fn run(args: &[String]) -> Result<(), String> {
     servers()?;
     build().run()?;
+    if args.is_empty() {
+        on_nats().run()?;
+    }
     suite().args(args).run()
 }
 

@@ -143,7 +143,7 @@ fn stages(tier: Tier) -> Vec<Stage> {
         Stage {
             name: "relay",
             needs: vec![Need::CCompiler, Need::Linux, Need::Servers],
-            steps: vec![relay::build(), relays(tier)],
+            steps: vec![relay::build(), relay::on_nats(), relays(tier)],
         },
         Stage { name: "requirements", needs: vec![Need::CCompiler, Need::Linux], steps: vec![count()] },
     ]

@@ -23,7 +23,7 @@ use crate::store::{RelayStore, StoreError, Table};
 pub(super) const KEY: &[u8] = b"upload key";
 const LABEL: &[u8] = b"undertone relay upload v1";
 /// The row with the bytes of all blobs.
-const TOTAL: &[u8] = b"blob bytes";
+pub(super) const TOTAL: &[u8] = b"blob bytes";
 /// A token's bytes: device, end, mark.
 const TOKEN: usize = DeviceId::LEN + 8 + 32;
 
@@ -36,6 +36,8 @@ pub struct BlobLimits {
     pub user: u64,
     /// Blobs that one user uploads at once.
     pub user_uploads: u64,
+    /// Blobs of one user at most, those being uploaded included.
+    pub user_blobs: u64,
     /// Bytes of all blobs at most.
     pub total: u64,
     /// Bytes that one user begins to upload.
@@ -54,6 +56,7 @@ impl Default for BlobLimits {
             size: 256 << 20,
             user: 4 << 30,
             user_uploads: 32,
+            user_blobs: 10_000,
             total: 256 << 30,
             bytes: Rate { burst: 2 << 30, per_minute: 64 << 20 },
             token_age: HOUR,
@@ -71,6 +74,12 @@ impl BlobName {
     /// From text. Exactly what [`BlobName::to_text`] gives is a name, and nothing else: no path, no other case.
     pub fn parse(text: &str) -> Option<BlobName> {
         let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
+        bytes.try_into().ok().map(BlobName)
+    }
+
+    /// From its bytes.
+    #[cfg(feature = "nats")]
+    pub(crate) fn from_slice(bytes: &[u8]) -> Option<BlobName> {
         bytes.try_into().ok().map(BlobName)
     }
 
@@ -166,6 +175,9 @@ struct BlobRow {
 struct UseRow {
     bytes: u64,
     uploads: u64,
+    /// Not counted by versions that knew no limit of it: what they stored goes with its age.
+    #[serde(default)]
+    blobs: u64,
 }
 
 impl<S: RelayStore> Relay<S> {
@@ -232,6 +244,19 @@ impl<S: RelayStore> Relay<S> {
         })
     }
 
+    /// Removes a blob that has expired, and says how many bytes it had. Only for a store that does not keep what expires when.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub fn expire_blob(&mut self, name: BlobName, now: Time) -> Result<Option<u64>, StoreError> {
+        self.input(|tx, desk| {
+            let row: Option<BlobRow> = tx.read(Table::Blob, &name.0)?;
+            let Some(row) = row.filter(|row| row.expires_at <= now) else { return Ok(None) };
+            remove(tx, desk, &name.0)?;
+            Ok(Some(row.size))
+        })
+    }
+
     /// Whether there is such a blob, complete or not: for whoever looks for bytes that a crash has left behind.
     ///
     /// # Errors
@@ -247,6 +272,24 @@ impl<S: RelayStore> Relay<S> {
     pub fn blob_bytes(&self) -> Result<u64, StoreError> {
         total(&Tx::new(&self.store))
     }
+}
+
+/// Whose a blob is, by its row.
+#[cfg(feature = "nats")]
+pub(crate) fn owner(row: &[u8]) -> Result<[u8; 32], StoreError> {
+    super::tx::decode::<BlobRow>(row).map(|row| row.user)
+}
+
+/// When a blob expires, by its row.
+#[cfg(feature = "nats")]
+pub(crate) fn end(row: &[u8]) -> Result<Time, StoreError> {
+    super::tx::decode::<BlobRow>(row).map(|row| row.expires_at)
+}
+
+/// Bytes of all blobs of a user, by the row about them.
+#[cfg(feature = "nats")]
+pub(crate) fn used(row: &[u8]) -> Result<u64, StoreError> {
+    super::tx::decode::<UseRow>(row).map(|row| row.bytes)
 }
 
 impl Desk {
@@ -265,7 +308,7 @@ impl Desk {
         }
         let user = row::user_hash(&row.user);
         let used: UseRow = tx.read(Table::BlobUse, &user)?.unwrap_or_default();
-        if used.bytes.saturating_add(size) > limits.user {
+        if used.bytes.saturating_add(size) > limits.user || used.blobs >= limits.user_blobs {
             return Err(BlobRefused::UserFull.into());
         }
         let all = total(tx)?.saturating_add(size);
@@ -282,6 +325,7 @@ impl Desk {
         change_use(tx, &user, |used| {
             used.bytes += size;
             used.uploads += 1;
+            used.blobs += 1;
         })?;
         tx.write(Table::Meta, TOTAL.to_vec(), &all)?;
         self.see(now, || SightEvent::Upload { device, size });
@@ -327,6 +371,7 @@ pub(super) fn remove(tx: &mut Tx<'_>, desk: &mut Desk, name: &[u8]) -> Result<()
     change_use(tx, &row.user, |used| {
         used.bytes = used.bytes.saturating_sub(row.size);
         used.uploads = used.uploads.saturating_sub(u64::from(!row.complete));
+        used.blobs = used.blobs.saturating_sub(1);
     })?;
     let left = total(tx)?.saturating_sub(row.size);
     tx.write(Table::Meta, TOTAL.to_vec(), &left)?;

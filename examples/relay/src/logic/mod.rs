@@ -7,7 +7,7 @@
 //! There is no clock, thread or socket here: the deterministic simulator runs this very code.
 
 mod admission;
-mod blob;
+pub(crate) mod blob;
 mod directory;
 mod ephemeral;
 mod frank;
@@ -376,6 +376,12 @@ impl Desk {
 #[cfg(feature = "nats")]
 pub(crate) fn meta_names(authorities: &[[u8; 32]]) -> Vec<Vec<u8>> {
     authorities.iter().map(revocation::name).chain([frank::KEY.to_vec(), blob::KEY.to_vec()]).collect()
+}
+
+/// Whether a row is the one with the bytes of all blobs.
+#[cfg(feature = "nats")]
+pub(crate) fn is_blob_total(table: Table, key: &[u8]) -> bool {
+    table == Table::Meta && key == blob::TOTAL
 }
 
 /// The relay's own row of this name.

@@ -77,8 +77,9 @@ impl Hub {
 
 /// Earlier ones may be written and a later one not.
 fn rank(name: &Name) -> usize {
-    // published, notices, watches, device, pair, sessions of a device, session, users, key packages, counters, the rest
-    "pnwdagtukc".find(|letter| name.key.starts_with(letter)).unwrap_or(usize::MAX)
+    // published, notices, watches, device, pair, sessions of a device, session, users, key packages, counters, whose a file
+    // is, files of a user, the rest
+    "pnwdagtukcbf".find(|letter| name.key.starts_with(letter)).unwrap_or(usize::MAX)
 }
 
 /// What is to be done for a bundle that was accepted, and the name of its record.

@@ -11,6 +11,8 @@ pub struct NatsConfig {
     pub replicas: Option<usize>,
     /// As whom to connect, if NATS wants to know.
     pub login: Option<NatsLogin>,
+    /// Whether encrypted files are kept.
+    pub files: bool,
 }
 
 /// A user of NATS and its password.
@@ -33,6 +35,6 @@ impl NatsConfig {
     /// On these servers, separated by commas, under the prefix `undertone`.
     pub fn new(urls: &str) -> NatsConfig {
         let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty()).map(Into::into).collect();
-        NatsConfig { urls, prefix: "undertone".into(), replicas: None, login: None }
+        NatsConfig { urls, prefix: "undertone".into(), replicas: None, login: None, files: true }
     }
 }

@@ -102,7 +102,7 @@ impl Hub {
         let mut row = |table, key: &[u8]| match place(table, key) {
             Place::Cell(name, _) => drop(needs.insert(Need::Cell(name))),
             Place::Record(name) => drop(needs.insert(Need::Record(name))),
-            Place::Counter | Place::Mail | Place::Nowhere => {}
+            Place::Counter | Place::Mail | Place::Blob(_) | Place::BlobTotal | Place::Nowhere => {}
         };
         if let Some(own) = &view.own {
             row(Table::Device, own.as_bytes());

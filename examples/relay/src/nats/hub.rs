@@ -17,6 +17,7 @@ use super::commit::Committed;
 use super::fetch::Memory;
 use super::link::Link;
 use super::place::{Bucket, Name};
+use super::room::Room;
 use super::view::View;
 use super::wire::Word;
 use crate::answer::{RefusedReason, TransmitResult};
@@ -37,6 +38,9 @@ const DELETIONS: usize = 32;
 pub(crate) struct Hub {
     pub(super) link: Link,
     pub(super) memory: Memory,
+    pub(super) room: Room,
+    /// A random name, by which this relay knows its own words.
+    pub(super) name: [u8; 16],
     pub(super) gateway: Mutex<Gateway<View>>,
     /// Whose certificates and lists count.
     pub(super) authorities: Vec<[u8; 32]>,
@@ -67,6 +71,8 @@ impl Hub {
         Arc::new_cyclic(|this| Hub {
             link,
             memory: Memory::default(),
+            room: Room::default(),
+            name: random(),
             gateway: Mutex::new(gateway),
             authorities,
             outlets: Mutex::default(),
@@ -264,10 +270,7 @@ impl Hub {
 
     /// Bytes that name an attempt.
     pub(super) fn random(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        // Without randomness there is no relay: it could not have been opened.
-        let _ = getrandom::fill(&mut bytes);
-        bytes
+        random()
     }
 
     /// Raises the relay's clock to what another has accepted.
@@ -291,6 +294,13 @@ impl Hub {
         let (Some(hub), Some(word)) = (self.this.upgrade(), word.encode()) else { return };
         tokio::spawn(async move { hub.link.tell(&device, word).await });
     }
+}
+
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    // Without randomness there is no relay: it could not have been opened.
+    let _ = getrandom::fill(&mut bytes);
+    bytes
 }
 
 /// Whether an answer says that something is not known here.

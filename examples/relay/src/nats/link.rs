@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{
-    self, DiscardPolicy, LastRawMessageErrorKind, RawMessageErrorKind, StorageType, Stream,
-};
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, RawMessageErrorKind, Stream};
 use async_nats::jetstream::{self, Context, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, HeaderMap, RequestErrorKind, Subscriber, header};
 use futures_util::TryStreamExt;
@@ -19,19 +17,16 @@ use undertone::id::DeviceId;
 use super::config::{NatsConfig, NatsLogin};
 use super::place::{Bucket, Name, hex};
 use super::record::Stored;
+use super::stream::{bucket_config, mail_config, make, pieces_config};
 use crate::logic::Limits;
 use crate::store::StoreError;
 
 /// How long NATS may take to answer once.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// How long something is tried again before it has failed: longer than a cluster takes to find new leaders.
-const TRY_FOR: Duration = Duration::from_secs(40);
+pub(super) const TRY_FOR: Duration = Duration::from_secs(40);
 /// A message of NATS must hold a full bundle and what is around it.
 const PAYLOAD: usize = crate::frame::UP_MAX + 256 * 1024;
-/// How long the stream knows a copy by its id.
-const DUPLICATES: Duration = Duration::from_secs(5 * 60);
-/// How long a claim is kept once its version is in place.
-const CLAIMS: Duration = Duration::from_secs(60 * 60);
 
 /// A message of a mailbox.
 pub(super) struct Item {
@@ -54,6 +49,8 @@ pub(super) struct Link {
     prefix: String,
     buckets: Vec<Stream>,
     mail: Stream,
+    /// The bytes of files, if these relays keep any.
+    pieces: Option<Stream>,
     /// When something last had to be tried again: then leaders may have changed, and know less for a moment.
     trouble: Mutex<Option<Instant>>,
 }
@@ -96,17 +93,25 @@ impl Link {
             buckets.push(make(&context, bucket_config(&config.prefix, bucket, limits, replicas)).await?);
         }
         let mail = make(&context, mail_config(&config.prefix, limits, replicas)).await?;
+        let pieces = match config.files {
+            true => Some(make(&context, pieces_config(&config.prefix, &limits.blobs, replicas)).await?),
+            false => None,
+        };
         let prefix = config.prefix.clone();
-        Ok(Link { client, context, prefix, buckets, mail, trouble: Mutex::new(None) })
+        Ok(Link { client, context, prefix, buckets, mail, pieces, trouble: Mutex::new(None) })
     }
 
     /// What is under a name: its place in the bucket, and its bytes. Asks the leader.
     pub(super) async fn get(&self, name: &Name) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
-        let subject = self.subject(name);
-        let bucket = self.bucket(name.bucket)?;
+        let message = self.last_on(self.bucket(name.bucket)?, &self.subject(name)).await?;
+        Ok(message.map(|message| (message.sequence, message.payload.to_vec())))
+    }
+
+    /// The last message on a subject.
+    pub(super) async fn last_on(&self, stream: &Stream, subject: &str) -> Result<Option<StreamMessage>, StoreError> {
         self.again(|| async {
-            match bucket.get_last_raw_message_by_subject(&subject).await {
-                Ok(message) => Ok(Some((message.sequence, message.payload.to_vec()))),
+            match stream.get_last_raw_message_by_subject(subject).await {
+                Ok(message) => Ok(Some(message)),
                 Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
                 Err(error) => Err(error.to_string()),
             }
@@ -128,10 +133,15 @@ impl Link {
     /// Writes over what is at that place in the bucket. On a cluster before NATS 2.12 two that are under way together may
     /// both be told that they have: only what is not there yet (0) is for one alone.
     pub(super) async fn put_at(&self, name: &Name, bytes: &[u8], place: u64) -> Result<Created, StoreError> {
+        self.put_on(&self.subject(name), bytes, place).await
+    }
+
+    /// The same, on any subject.
+    pub(super) async fn put_on(&self, subject: &str, bytes: &[u8], place: u64) -> Result<Created, StoreError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, place.to_string().as_str());
         self.again(|| async {
-            match self.publish(self.subject(name), headers.clone(), bytes.to_vec()).await {
+            match self.publish(subject.to_owned(), headers.clone(), bytes.to_vec()).await {
                 Ok(_) => Ok(Created::Yes),
                 Err((PublishErrorKind::WrongLastSequence, _)) => Ok(Created::Before),
                 Err((_, why)) => Err(why),
@@ -174,6 +184,10 @@ impl Link {
 
     /// What is at that place, and in whose mailbox.
     pub(super) async fn at(&self, sequence: u64) -> Result<Option<(String, Item)>, StoreError> {
+        // Places begin at 1. Devices say what they like, and asked for another the server fails as if it were in trouble.
+        if sequence == 0 {
+            return Ok(None);
+        }
         let found = self
             .again(|| async {
                 match self.mail.get_raw_message(sequence).await {
@@ -253,6 +267,22 @@ impl Link {
         self.bucket(Bucket::Seen)
     }
 
+    /// The stream behind the bucket of the books of files.
+    pub(super) fn books(&self) -> Result<&Stream, StoreError> {
+        self.bucket(Bucket::Blobs)
+    }
+
+    /// The subjects of what each user's files are.
+    pub(super) fn books_of_users(&self) -> String {
+        format!("$KV.{}_{}.f.*", self.prefix, Bucket::Blobs.name())
+    }
+
+    /// The stream with the bytes of files, and what its subjects begin with.
+    pub(super) fn pieces(&self) -> Result<(&Stream, String), StoreError> {
+        let pieces = self.pieces.as_ref().ok_or(StoreError::Closed)?;
+        Ok((pieces, format!("{}.piece", self.prefix)))
+    }
+
     /// Whether something had to be tried again in these last seconds.
     pub(super) fn had_trouble(&self) -> bool {
         self.trouble.lock().is_some_and(|at| at.elapsed() < Duration::from_secs(10))
@@ -282,7 +312,10 @@ impl Link {
     }
 
     /// Tries until it works, or has not for long. What it does must be good to do again.
-    async fn again<T, F: Future<Output = Result<T, String>>>(&self, work: impl Fn() -> F) -> Result<T, StoreError> {
+    pub(super) async fn again<T, F: Future<Output = Result<T, String>>>(
+        &self,
+        work: impl Fn() -> F,
+    ) -> Result<T, StoreError> {
         let mut tries = self.tries();
         loop {
             match work().await {
@@ -321,62 +354,4 @@ impl Tries<'_> {
 
 fn item(message: StreamMessage) -> Result<Item, StoreError> {
     Ok(Item { sequence: message.sequence, stored: Stored::decode(&message.payload)? })
-}
-
-/// The stream of a bucket, as the key-value stores of NATS's clients are, so that its tools read it. The client's own way to
-/// make one wants to know of the account what servers before 2.10 do not tell.
-fn bucket_config(prefix: &str, bucket: Bucket, limits: &Limits, replicas: usize) -> stream::Config {
-    let max_age = match bucket {
-        Bucket::State => Duration::ZERO,
-        Bucket::Tags => Duration::from_millis(limits.tag_age),
-        Bucket::Seen => Duration::from_millis(limits.seen_age),
-        Bucket::Slots => Duration::from_millis(limits.slot_age),
-        Bucket::Watches => Duration::from_millis(limits.mailbox_age),
-        Bucket::Claims => CLAIMS,
-    };
-    let name = format!("{prefix}_{}", bucket.name());
-    stream::Config {
-        subjects: vec![format!("$KV.{name}.>")],
-        name: format!("KV_{name}"),
-        max_messages_per_subject: 1,
-        discard: DiscardPolicy::New,
-        allow_rollup: true,
-        deny_delete: true,
-        max_age,
-        storage: StorageType::File,
-        num_replicas: replicas,
-        ..stream::Config::default()
-    }
-}
-
-fn mail_config(prefix: &str, limits: &Limits, replicas: usize) -> stream::Config {
-    stream::Config {
-        name: format!("{prefix}_mail"),
-        subjects: vec![format!("{prefix}.mail.*")],
-        discard: DiscardPolicy::Old,
-        max_age: Duration::from_millis(limits.mailbox_age),
-        storage: StorageType::File,
-        num_replicas: replicas,
-        duplicate_window: DUPLICATES.min(Duration::from_millis(limits.mailbox_age)),
-        ..stream::Config::default()
-    }
-}
-
-/// A cluster that has just started has no room for replicas yet: waits for it.
-async fn make(context: &Context, config: stream::Config) -> Result<Stream, StoreError> {
-    let start = Instant::now();
-    loop {
-        match context.get_or_create_stream(config.clone()).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) if start.elapsed() > TRY_FOR => return Err(unmade(&config.name, &error)),
-            Err(_) => sleep(Duration::from_millis(300)).await,
-        }
-    }
-}
-
-fn unmade(what: &str, error: &dyn std::error::Error) -> StoreError {
-    let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    StoreError::Io(format!(
-        "NATS has no `{what}` and makes none (is JetStream on, with a server for each replica?): {why}"
-    ))
 }

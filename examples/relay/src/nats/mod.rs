@@ -9,7 +9,8 @@
 //! - `record` is a bundle that was taken in, with all that is still to be done for it; `finish` does it, by whichever
 //!   relay comes upon it; `repair` looks for those whose relay is gone.
 //! - `session` is one connection: its frames in order, and its mailbox.
-//! - `link` speaks with NATS, `wire` is what relays tell each other.
+//! - `ledger` keeps the books of files with `room`, what all of them come to; `piece` are their bytes.
+//! - `link` speaks with NATS, `stream` is how that keeps what, `wire` is what relays tell each other.
 //!
 //! `docs/decisions/0029-relays-share-rows-and-claim-versions.md` says why, and what a crash between any two writes leaves.
 
@@ -20,14 +21,19 @@ mod config;
 mod fetch;
 mod finish;
 mod hub;
+mod ledger;
 mod link;
+mod piece;
 mod place;
 mod record;
 mod repair;
+mod room;
 mod run;
 mod session;
+mod stream;
 mod view;
 mod wire;
 
 pub use config::{NatsConfig, NatsLogin};
+pub(crate) use piece::{PieceReader, PieceWriter, Pieces};
 pub(crate) use run::{open, run};

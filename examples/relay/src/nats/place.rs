@@ -22,11 +22,13 @@ pub(super) enum Bucket {
     Watches = 4,
     /// Claims to the next version of a cell: until that is surely in its place.
     Claims = 5,
+    /// The books of files: until the last of a user's is gone.
+    Blobs = 6,
 }
 
 impl Bucket {
-    pub(super) const ALL: [Bucket; 6] =
-        [Bucket::State, Bucket::Tags, Bucket::Seen, Bucket::Slots, Bucket::Watches, Bucket::Claims];
+    pub(super) const ALL: [Bucket; 7] =
+        [Bucket::State, Bucket::Tags, Bucket::Seen, Bucket::Slots, Bucket::Watches, Bucket::Claims, Bucket::Blobs];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -36,6 +38,7 @@ impl Bucket {
             Bucket::Slots => "slots",
             Bucket::Watches => "watches",
             Bucket::Claims => "claims",
+            Bucket::Blobs => "blobs",
         }
     }
 
@@ -72,6 +75,10 @@ pub(super) enum Place {
     Counter,
     /// Mailboxes are a stream.
     Mail,
+    /// In the cell of whose file it is; this cell says whose.
+    Blob(Name),
+    /// The bytes of all files, which every relay adds up by itself.
+    BlobTotal,
     /// Not kept: NATS drops by age by itself, and times of acceptance are kept beside what was accepted. Reads as nothing.
     Nowhere,
 }
@@ -79,8 +86,11 @@ pub(super) enum Place {
 /// Where a row lies.
 pub(super) fn place(table: Table, key: &[u8]) -> Place {
     let (bucket, letter, length) = match table {
-        // Relays that share their rows keep no files, and mailboxes are counted by the stream, which knows no senders.
-        Table::Expiry | Table::Blob | Table::BlobUse | Table::Share => return Place::Nowhere,
+        // Mailboxes are counted by the stream, which knows no senders.
+        Table::Expiry | Table::Share => return Place::Nowhere,
+        Table::Blob => return Place::Blob(Name { bucket: Bucket::Blobs, key: name('b', key) }),
+        Table::BlobUse => (Bucket::Blobs, 'f', usize::MAX),
+        Table::Meta if crate::logic::is_blob_total(table, key) => return Place::BlobTotal,
         Table::Meta if key == b"last accepted" => return Place::Nowhere,
         Table::Mail | Table::Copies | Table::Mailbox => return Place::Mail,
         Table::Counter => return Place::Counter,
@@ -104,6 +114,11 @@ pub(super) fn place(table: Table, key: &[u8]) -> Place {
 /// The key of a row inside its cell.
 pub(super) fn inner(table: Table, suffix: &[u8]) -> Vec<u8> {
     [&[table.number()][..], suffix].concat()
+}
+
+/// The cell with all files of a user, and with what they come to: so that both change at once.
+pub(super) fn blobs_of(user: &[u8]) -> Name {
+    Name { bucket: Bucket::Blobs, key: name('f', user) }
 }
 
 /// Where a device's counters are.

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::frame::CloseReason;
 use crate::gateway::{ConnectionId, Gateway};
 use crate::guard::GuardLimits;
-use crate::logic::{BlobRefused, Config, Fault, Relay, RevocationRefused};
+use crate::logic::{Config, Fault, Relay, RevocationRefused};
 use crate::shell::actor::Input;
 use crate::shell::ask::{Ask, Standing};
 use crate::shell::effects::Effects;
@@ -76,6 +76,9 @@ pub(crate) async fn run(hub: Arc<Hub>, mut queue: mpsc::Receiver<Input>) -> Resu
     let mut tasks = JoinSet::new();
     tasks.spawn(super::repair::run(hub.clone()));
     tasks.spawn(listen(hub.clone()));
+    if hub.link.pieces().is_ok() {
+        tasks.spawn(super::ledger::run(hub.clone()));
+    }
     let mut connections: HashMap<ConnectionId, Connection> = HashMap::new();
     while let Some(input) = queue.recv().await {
         match input {
@@ -97,7 +100,11 @@ pub(crate) async fn run(hub: Arc<Hub>, mut queue: mpsc::Receiver<Input>) -> Resu
             Input::Disconnect { connection } => drop(connections.remove(&connection)),
             Input::Revoke { list, answer } => {
                 let hub = hub.clone();
-                tokio::spawn(async move { answer.send(revoke(&hub, &list).await) });
+                tokio::spawn(async move {
+                    let result = revoke(&hub, &list).await;
+                    tracing::info!(in_force = result.is_ok(), "revocation list");
+                    answer.send(result)
+                });
             }
             Input::View { seen, answer } => {
                 let gateway = hub.gateway.lock();
@@ -114,7 +121,7 @@ pub(crate) async fn run(hub: Arc<Hub>, mut queue: mpsc::Receiver<Input>) -> Resu
     Ok(())
 }
 
-/// A question from beside the connections. There are no blobs here.
+/// A question from beside the connections.
 fn put(hub: &Arc<Hub>, ask: Ask) {
     match ask {
         Ask::Ready(answer) => {
@@ -127,15 +134,27 @@ fn put(hub: &Arc<Hub>, ask: Ask) {
             });
         }
         Ask::Standing(answer) => {
-            let _ = answer.send(Standing { counts: hub.gateway.lock().counts(), blob_bytes: 0, store_bytes: 0 });
+            let _ = answer.send(Standing {
+                counts: hub.gateway.lock().counts(),
+                blob_bytes: hub.room.bytes(),
+                store_bytes: 0,
+            });
         }
         Ask::GoAway(answer) => {
             hub.with(Gateway::shut_down);
             let _ = answer.send(());
         }
-        Ask::Blob(_, answer) => {
-            let _ = answer.send(Err(BlobRefused::Full));
+        Ask::Blob(ask, answer) => {
+            let hub = hub.clone();
+            tokio::spawn(async move {
+                match hub.ask_blob(&ask).await {
+                    Ok(result) => drop(answer.send(result)),
+                    // Without an answer whoever asked comes again.
+                    Err(error) => tracing::warn!(%error, "a question about a blob"),
+                }
+            });
         }
+        // Nothing is left behind for long: bytes that nothing names go with their age.
         Ask::Strays(_, answer) => {
             let _ = answer.send(Vec::new());
         }

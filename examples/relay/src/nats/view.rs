@@ -8,7 +8,8 @@ use undertone::id::DeviceId;
 
 use super::cell::{Cell, Rows};
 use super::claim::Read;
-use super::place::{Name, Place, counter, inner, place};
+use super::place::{Name, Place, blobs_of, counter, inner, place};
+use crate::logic;
 use crate::logic::row::{self, CopyRow, CounterRow, MailRow};
 use crate::logic::tx::decode;
 use crate::store::{Op, RelayStore, Row, StoreError, Table};
@@ -60,6 +61,8 @@ pub(super) struct View {
     pub(super) mailbox: Option<Part>,
     /// Single places of the own mailbox; `None` where there is nothing of it.
     pub(super) items: BTreeMap<u64, bool>,
+    /// Bytes of all files, as far as this relay knows.
+    pub(super) blob_bytes: u64,
     /// What was lacking.
     pub(super) needs: Mutex<BTreeSet<Need>>,
     /// What the input wrote.
@@ -161,6 +164,28 @@ impl View {
         rows.map(|(sequence, (copy, _))| Ok((row::numbered_key(&device, *sequence), encode(copy)?))).collect()
     }
 
+    /// A file's row is with the others of its user, so that its name leads there by way of whose it is.
+    fn blob(&self, owner: &Name, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(user) = self.cell(owner)?.rows.get(Bytes::new(&inner(Table::Blob, b""))) else { return Ok(None) };
+        let rows = &self.cell(&blobs_of(user))?.rows;
+        Ok(rows.get(Bytes::new(&inner(Table::Blob, key))).map(|value| value.clone().into_vec()))
+    }
+
+    fn write_blob(&mut self, owner: Name, op: &Op) -> Result<(), StoreError> {
+        let row = inner(Table::Blob, b"");
+        let user = match &op.value {
+            Some(value) => logic::blob::owner(value)?.to_vec(),
+            None => match self.cell(&owner)?.rows.get(Bytes::new(&row)) {
+                Some(user) => user.clone().into_vec(),
+                None => return Ok(()),
+            },
+        };
+        // A name was just drawn, or was read before: nobody else makes its cell.
+        let names = self.cells.entry(owner).or_insert_with(|| Held::new(Read::default(), true));
+        names.rows.insert(ByteBuf::from(row), ByteBuf::from(user.clone()));
+        self.put(&blobs_of(&user), inner(Table::Blob, &op.key), op.value.as_ref())
+    }
+
     /// Writes a row into the cell that it is of.
     fn write(&mut self, op: &Op) -> Result<(), StoreError> {
         let (name, inner) = match place(op.table, &op.key) {
@@ -168,13 +193,15 @@ impl View {
             Place::Counter if self.own.as_ref().is_some_and(|own| own.as_bytes()[..] == op.key) => {
                 (counter(&row::device_at(&op.key, 0)?), inner(Table::Counter, b""))
             }
-            Place::Counter | Place::Record(_) | Place::Mail | Place::Nowhere => return Ok(()),
+            Place::Blob(owner) => return self.write_blob(owner, op),
+            Place::Counter | Place::Record(_) | Place::Mail | Place::BlobTotal | Place::Nowhere => return Ok(()),
         };
-        if !self.cells.contains_key(&name) {
-            return self.lack(Need::Cell(name));
-        }
-        let Some(held) = self.cells.get_mut(&name) else { return Ok(()) };
-        match &op.value {
+        self.put(&name, inner, op.value.as_ref())
+    }
+
+    fn put(&mut self, name: &Name, inner: Vec<u8>, value: Option<&Vec<u8>>) -> Result<(), StoreError> {
+        let Some(held) = self.cells.get_mut(name) else { return self.lack(Need::Cell(name.clone())) };
+        match value {
             Some(value) => held.rows.insert(ByteBuf::from(inner), ByteBuf::from(value.clone())),
             None => held.rows.remove(Bytes::new(&inner)),
         };
@@ -194,6 +221,8 @@ impl RelayStore for View {
             },
             Place::Counter => self.counters(&row::device_at(key, 0)?),
             Place::Mail => self.mail(table, key),
+            Place::Blob(owner) => self.blob(&owner, key),
+            Place::BlobTotal => encode(&self.blob_bytes).map(Some),
             Place::Nowhere => Ok(None),
         }
     }
@@ -202,7 +231,9 @@ impl RelayStore for View {
         let (name, first) = match place(table, from) {
             Place::Cell(name, inner) => (name, inner),
             Place::Mail if table == Table::Mailbox => return self.mailbox(from, limit),
-            Place::Record(_) | Place::Counter | Place::Mail | Place::Nowhere => return Ok(Vec::new()),
+            Place::Record(_) | Place::Counter | Place::Mail | Place::Blob(_) | Place::BlobTotal | Place::Nowhere => {
+                return Ok(Vec::new());
+            }
         };
         // All rows of a table in a cell have the same beginning: that of the key, less what is inside the cell.
         let outer = from.get(..from.len().saturating_sub(first.len() - 1)).unwrap_or_default();

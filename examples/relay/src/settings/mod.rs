@@ -82,7 +82,7 @@ impl Settings {
     /// Looks into everything that the settings name; makes nothing if it is to look only.
     fn options(self, only_look: bool) -> Result<Options, String> {
         let mut authorities = self.authorities.iter().map(|text| key(text)).collect::<Result<Vec<_>, _>>()?;
-        let store = match self.nats.store()? {
+        let store = match self.nats.store(self.blobs.enabled)? {
             Some(shared) => shared,
             None if self.memory => StoreKind::Memory,
             None => StoreKind::Sqlite(self.data.join("relay.sqlite")),

@@ -119,6 +119,7 @@ section! {
         size_bytes: u64 = BlobLimits::default().size,
         user_bytes: u64 = BlobLimits::default().user,
         user_uploads: u64 = BlobLimits::default().user_uploads,
+        user_files: u64 = BlobLimits::default().user_blobs,
         total_bytes: u64 = BlobLimits::default().total,
         upload_bytes: RateSetting = BlobLimits::default().bytes.into(),
         token_age_ms: u64 = BlobLimits::default().token_age,
@@ -176,11 +177,12 @@ section! {
 impl NatsSection {
     /// Where everything is kept instead, if the relay shares it with others.
     #[cfg(feature = "nats")]
-    pub(super) fn store(&self) -> Result<Option<StoreKind>, String> {
+    pub(super) fn store(&self, files: bool) -> Result<Option<StoreKind>, String> {
         let Some(urls) = &self.url else { return Ok(None) };
         let config = undertone_relay::nats::NatsConfig {
             prefix: self.prefix.clone(),
             login: self.login()?,
+            files,
             ..undertone_relay::nats::NatsConfig::new(urls)
         };
         if config.urls.is_empty() {
@@ -211,7 +213,7 @@ impl NatsSection {
 
     /// Nowhere.
     #[cfg(not(feature = "nats"))]
-    pub(super) fn store(&self) -> Result<Option<StoreKind>, String> {
+    pub(super) fn store(&self, _files: bool) -> Result<Option<StoreKind>, String> {
         match &self.url {
             Some(_) => Err(format!(
                 "nats.url (prefix {}): this relay was built without NATS: build it with --features nats",
@@ -269,6 +271,7 @@ impl BlobsSection {
             size: self.size_bytes,
             user: self.user_bytes,
             user_uploads: self.user_uploads,
+            user_blobs: self.user_files,
             total: self.total_bytes,
             bytes: self.upload_bytes.into(),
             token_age: self.token_age_ms,

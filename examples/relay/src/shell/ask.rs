@@ -93,15 +93,20 @@ impl Ask {
 }
 
 impl BlobAsk {
-    fn put_to<S: RelayStore>(self, gateway: &mut Gateway<S>, now: Time) -> Result<Upload, Fault<BlobRefused>> {
+    /// Does what is asked.
+    pub(crate) fn put_to<S: RelayStore>(
+        &self,
+        gateway: &mut Gateway<S>,
+        now: Time,
+    ) -> Result<Upload, Fault<BlobRefused>> {
         let relay = gateway.relay_mut();
         match self {
-            BlobAsk::Begin { token, size } => relay.begin_upload(&token, size, now),
-            BlobAsk::Upload { token, name } => relay.upload(&token, name, now),
-            BlobAsk::Finish { name } => relay.finish_upload(name, now),
+            BlobAsk::Begin { token, size } => relay.begin_upload(token, *size, now),
+            BlobAsk::Upload { token, name } => relay.upload(token, *name, now),
+            BlobAsk::Finish { name } => relay.finish_upload(*name, now),
             BlobAsk::Remove { token, name } => {
-                let upload = relay.upload(&token, name, now)?;
-                relay.remove_blob(&token, name, now)?;
+                let upload = relay.upload(token, *name, now)?;
+                relay.remove_blob(token, *name, now)?;
                 Ok(upload)
             }
         }

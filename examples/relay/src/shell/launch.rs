@@ -37,15 +37,17 @@ pub(super) fn alone<S: RelayStore + 'static>(
     Ok(end)
 }
 
-/// Opens a relay that shares its platform with others: its store does not block, and needs no thread.
+/// Opens a relay that shares its platform with others: its store does not block, and needs no thread. Says where the bytes of
+/// files are as well.
 #[cfg(feature = "nats")]
 pub(super) async fn shared(
     config: Config,
     nats: &crate::nats::NatsConfig,
     (queue, guard, effects, clock): Parts,
-) -> Result<oneshot::Receiver<Result<(), StoreError>>, ServeError> {
+) -> Result<(oneshot::Receiver<Result<(), StoreError>>, Option<crate::nats::Pieces>), ServeError> {
     let hub = crate::nats::open(config, nats, guard, effects, clock).await?;
     let (ended, end) = oneshot::channel();
+    let pieces = nats.files.then(|| crate::nats::Pieces::new(hub.clone()));
     tokio::spawn(async move { ended.send(crate::nats::run(hub, queue).await) });
-    Ok(end)
+    Ok((end, pieces))
 }

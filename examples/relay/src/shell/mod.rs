@@ -44,6 +44,8 @@ use crate::store::{MemoryStore, SqliteStore, StoreError};
 use actor::Input;
 use ask::{Ask, ask};
 use blob::Blobs;
+use blob::files::Files;
+use blob::folder::Folder;
 use effects::Effects;
 use metrics::Tally;
 use places::Places;
@@ -81,7 +83,7 @@ pub struct ServerConfig {
     pub proxies: Vec<Block>,
     /// A certificate, if the server itself is to speak TLS.
     pub tls: Option<TlsFiles>,
-    /// A folder for encrypted files, made if need be; without one, none are stored.
+    /// A folder for encrypted files, made if need be; without one, none are stored. Relays on NATS keep them there instead.
     pub blobs: Option<PathBuf>,
     /// Where figures for Prometheus are served, if anywhere.
     pub metrics: Option<SocketAddr>,
@@ -137,7 +139,7 @@ impl ServerConfig {
     pub fn check(&self) -> Result<(), ServeError> {
         #[cfg(feature = "nats")]
         if let (StoreKind::Nats(_), Some(folder)) = (&self.store, &self.blobs) {
-            let why = std::io::Error::other("relays on NATS keep no files");
+            let why = std::io::Error::other("relays on NATS keep files there, and in no folder");
             return Err(ServeError::Blobs(folder.clone(), why));
         }
         self.tls.clone().map(Tls::open).transpose()?;
@@ -215,17 +217,24 @@ pub async fn serve(config: ServerConfig) -> Result<Server, ServeError> {
     let mut effects = Effects::default();
     let hook = config.push.map(|push| Hook::open(push, config.clock.clone())).transpose()?;
     effects.hook.clone_from(&hook);
-    let blobs = config.blobs.map(|folder| Blobs::open(folder, &mut effects)).transpose()?;
+    let (sender, removed) = mpsc::unbounded_channel();
+    effects.removed = Some(sender);
+    let folder = config.blobs.map(|path| Folder::at(&path).map_err(|error| ServeError::Blobs(path, error)));
+    let folder = folder.transpose()?.map(Files::Folder);
     let logic =
         Config { authorities: config.authorities, policy: config.policy, limits: config.limits, sights: config.sights };
     let (inputs, queue) = mpsc::channel(INPUTS);
     let actor = (queue, config.guard, effects, config.clock.clone());
-    let ended = match config.store {
-        StoreKind::Memory => launch::alone(logic, MemoryStore::default(), actor)?,
-        StoreKind::Sqlite(path) => launch::alone(logic, open_file(&path)?, actor)?,
+    let (ended, files) = match config.store {
+        StoreKind::Memory => (launch::alone(logic, MemoryStore::default(), actor)?, folder),
+        StoreKind::Sqlite(path) => (launch::alone(logic, open_file(&path)?, actor)?, folder),
         #[cfg(feature = "nats")]
-        StoreKind::Nats(nats) => launch::shared(logic, &nats, actor).await?,
+        StoreKind::Nats(nats) => {
+            let (ended, pieces) = launch::shared(logic, &nats, actor).await?;
+            (ended, pieces.map(Files::Nats))
+        }
     };
+    let blobs = files.map(|files| Blobs::new(files, removed));
     let (stop, stopped) = watch::channel(false);
     let (places, gone) = Places::new(config.places);
     let shared = Arc::new(Shared {

@@ -1,26 +1,21 @@
 //! Downloads, whole or by one range. The name is all that is asked for, and nobody writes down who asked.
 
-use std::io::SeekFrom;
 use std::ops::Range;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use super::files::{Reader, STEP};
 use super::{Failure, admit, answer, name_of};
 use crate::network::Network;
 use crate::range::{Wanted, wanted};
 use crate::shell::Shared;
 use crate::shell::listener::Caller;
-
-/// Bytes read at a time.
-const STEP: u64 = 64 * 1024;
 
 /// Gives a blob, or the part of it that is wanted.
 pub(super) async fn get(
@@ -33,7 +28,7 @@ pub(super) async fn get(
         let blobs = admit(&shared, &caller, &headers)?;
         let address = caller.network(&shared, &headers);
         let name = name_of(&name)?;
-        let (file, size) = blobs.folder.open(name).await?.ok_or_else(Failure::unknown)?;
+        let (file, size) = blobs.files.open(name).await?.ok_or_else(Failure::unknown)?;
         // A blob never changes, so that its name says which one it is.
         let tag = format!("\"{}\"", name.to_text());
         let range = match headers.get(header::IF_RANGE) {
@@ -72,7 +67,7 @@ pub(super) async fn get(
 
 async fn part(
     (shared, address): (&Arc<Shared>, Network),
-    mut file: File,
+    mut file: Reader,
     range: Range<u64>,
     status: StatusCode,
 ) -> Result<Response, Failure> {
@@ -80,26 +75,24 @@ async fn part(
     if !shared.places.may_download(address, length.min(STEP), shared.clock.now()) {
         return Err(Failure::new(StatusCode::TOO_MANY_REQUESTS, "too much was fetched from there: go on later"));
     }
-    file.seek(SeekFrom::Start(range.start)).await?;
+    file.seek(range).await?;
     let body =
         Body::from_stream(stream::unfold((shared.clone(), file, length), move |(shared, mut file, left)| async move {
             if left == 0 {
                 return None;
             }
-            let mut bytes = Vec::with_capacity(usize::try_from(left.min(STEP)).unwrap_or(0));
-            let read = (&mut file).take(left.min(STEP)).read_to_end(&mut bytes).await;
-            let step = match read {
+            let step = match file.read().await {
                 // Shorter than it was a moment ago: the connection breaks, so that nobody takes it for all.
-                Ok(0) => Err(std::io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) if shared.places.download(address, read, shared.clock.now()) => {
-                    shared.tally.downloaded(read);
-                    Ok(Bytes::from(bytes))
+                Ok(bytes) if bytes.is_empty() => Err(std::io::ErrorKind::UnexpectedEof.into()),
+                Ok(bytes) if shared.places.download(address, bytes.len(), shared.clock.now()) => {
+                    shared.tally.downloaded(bytes.len());
+                    Ok(bytes)
                 }
                 // It goes on by a range, when the address may fetch more.
                 Ok(_) => Err(std::io::ErrorKind::ConnectionAborted.into()),
                 Err(error) => Err(error),
             };
-            let left = step.as_ref().map_or(0, |bytes: &Bytes| left - bytes.len() as u64);
+            let left = step.as_ref().map_or(0, |bytes| left.saturating_sub(bytes.len() as u64));
             Some((step, (shared, file, left)))
         }));
     Ok((status, [(header::CONTENT_LENGTH, length.to_string())], body).into_response())

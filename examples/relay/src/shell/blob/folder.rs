@@ -11,11 +11,11 @@ use crate::shell::private_folder;
 /// What is behind the name of a file that is not complete.
 const PART: &str = ".part";
 
-pub(super) struct Folder(PathBuf);
+pub(in crate::shell) struct Folder(PathBuf);
 
 impl Folder {
     /// Uses a folder, which is made if need be.
-    pub(super) fn at(path: &Path) -> io::Result<Folder> {
+    pub(in crate::shell) fn at(path: &Path) -> io::Result<Folder> {
         private_folder(path)?;
         Ok(Folder(path.into()))
     }

@@ -4,11 +4,12 @@
 //! [`BlobName`] or nothing, so that it leads nowhere else.
 
 mod download;
-mod folder;
+pub(super) mod files;
+pub(super) mod folder;
 mod upload;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -19,12 +20,11 @@ use axum::routing::{get, post};
 use tokio::sync::mpsc;
 
 use super::ask::{Ask, BlobAsk, ask};
-use super::effects::Effects;
 use super::listener::Caller;
 use super::{ServeError, Shared};
 use crate::frame::BLOBS_PATH;
 use crate::logic::{BlobName, BlobRefused, Upload};
-use folder::Folder;
+use files::Files;
 
 /// Files whose fate is asked for at once.
 const TOGETHER: usize = 256;
@@ -34,7 +34,7 @@ const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 
 /// Where the bytes are, and which of them are just being written.
 pub(super) struct Blobs {
-    folder: Folder,
+    files: Files,
     under_way: Mutex<BTreeSet<BlobName>>,
     removed: Mutex<Option<mpsc::UnboundedReceiver<BlobName>>>,
 }
@@ -46,12 +46,9 @@ struct Writing<'b> {
 }
 
 impl Blobs {
-    /// Uses a folder, and hears from the relay which blobs go.
-    pub(super) fn open(path: PathBuf, effects: &mut Effects) -> Result<Blobs, ServeError> {
-        let folder = Folder::at(&path).map_err(|error| ServeError::Blobs(path, error))?;
-        let (sender, removed) = mpsc::unbounded_channel();
-        effects.removed = Some(sender);
-        Ok(Blobs { folder, under_way: Mutex::default(), removed: Mutex::new(Some(removed)) })
+    /// Keeps files there, and hears from the relay which blobs go.
+    pub(super) fn new(files: Files, removed: mpsc::UnboundedReceiver<BlobName>) -> Blobs {
+        Blobs { files, under_way: Mutex::default(), removed: Mutex::new(Some(removed)) }
     }
 
     /// Lets nobody else write to a blob; `None` when somebody does.
@@ -83,7 +80,7 @@ pub(super) async fn tidy(shared: Arc<Shared>) {
     let Some(blobs) = &shared.blobs else { return };
     let removed = blobs.removed.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut removed) = removed else { return };
-    let names = blobs.folder.names().await.unwrap_or_else(|error| {
+    let names = blobs.files.names().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "cannot look for files that were left behind");
         Vec::new()
     });
@@ -99,7 +96,7 @@ pub(super) async fn tidy(shared: Arc<Shared>) {
 }
 
 async fn remove(blobs: &Blobs, name: BlobName) {
-    if let Err(error) = blobs.folder.remove(name).await {
+    if let Err(error) = blobs.files.remove(name).await {
         tracing::warn!(%error, "cannot remove a file");
     }
 }
@@ -142,11 +139,25 @@ impl From<ServeError> for Failure {
 }
 
 impl From<std::io::Error> for Failure {
-    /// The disk's fault. Its message names a file, and goes to the log only by its kind.
+    /// Another relay writes to it or has removed it; else the disk's fault. Its message names a file, and goes to the log only
+    /// by its kind.
     fn from(error: std::io::Error) -> Failure {
+        match error.kind() {
+            ErrorKind::NotFound => return Failure::unknown(),
+            ErrorKind::ResourceBusy => return busy(),
+            ErrorKind::QuotaExceeded => {
+                let why = "it came in too many small pieces: begin again, with more in each request";
+                return Failure::new(StatusCode::TOO_MANY_REQUESTS, why);
+            }
+            _ => {}
+        }
         tracing::error!(kind = ?error.kind(), "a file cannot be read or written");
         Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "the relay cannot keep or read the file")
     }
+}
+
+fn busy() -> Failure {
+    Failure::new(StatusCode::LOCKED, "another request writes to it: try again")
 }
 
 /// Answers, and counts and logs what was refused.

@@ -9,10 +9,9 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use super::{BlobAsk, Blobs, Failure, TUS, TUS_RESUMABLE, admit, answer, ask_relay, download, name_of};
+use super::{BlobAsk, Blobs, Failure, TUS, TUS_RESUMABLE, admit, answer, ask_relay, busy, download, name_of};
 use crate::logic::Upload;
 use crate::shell::Shared;
 use crate::shell::listener::Caller;
@@ -118,7 +117,7 @@ pub(super) async fn remove(
         let _writing = blobs.write(name).ok_or_else(busy)?;
         ask_relay(&shared, BlobAsk::Remove { token, name }).await?;
         // Whoever asks from now on gets nothing, so it does not wait for its turn among what else is removed.
-        blobs.folder.remove(name).await?;
+        blobs.files.remove(name).await?;
         Ok((StatusCode::NO_CONTENT, [(TUS_RESUMABLE, TUS)]).into_response())
     };
     answer(&shared, work.await)
@@ -130,11 +129,11 @@ async fn progress(shared: &Shared, blobs: &Blobs, upload: Upload) -> Result<(Upl
     if upload.complete {
         return Ok((upload, upload.size));
     }
-    if blobs.folder.is_complete(upload.name).await? {
+    if blobs.files.is_complete(upload.name).await? {
         let upload = ask_relay(shared, BlobAsk::Finish { name: upload.name }).await?;
         return Ok((upload, upload.size));
     }
-    Ok((upload, blobs.folder.length(upload.name).await?))
+    Ok((upload, blobs.files.length(upload.name).await?))
 }
 
 /// Writes what comes, as it comes. What was written is kept when it breaks off, and is durable before it is said. Past the
@@ -142,20 +141,20 @@ async fn progress(shared: &Shared, blobs: &Blobs, upload: Upload) -> Result<(Upl
 async fn take(shared: &Shared, blobs: &Blobs, upload: Upload, from: u64, body: Body) -> Result<(Upload, u64), Failure> {
     let taken = write(shared, blobs, &upload, from, body).await;
     if shared.clock.now() >= upload.expires_at {
-        blobs.folder.remove(upload.name).await?;
+        blobs.files.remove(upload.name).await?;
         return Err(Failure::unknown());
     }
     let offset = taken?;
     if offset < upload.size {
         return Ok((upload, offset));
     }
-    blobs.folder.finish(upload.name).await?;
+    blobs.files.finish(&upload).await?;
     match ask_relay(shared, BlobAsk::Finish { name: upload.name }).await {
         Ok(upload) => Ok((upload, offset)),
         Err(failure) => {
             // It expired just now, or the relay goes away: then the next run finds it.
             if failure.status == StatusCode::NOT_FOUND {
-                blobs.folder.remove(upload.name).await?;
+                blobs.files.remove(upload.name).await?;
             }
             Err(failure)
         }
@@ -164,7 +163,7 @@ async fn take(shared: &Shared, blobs: &Blobs, upload: Upload, from: u64, body: B
 
 /// The offset behind what came, at the upload's end at the latest.
 async fn write(shared: &Shared, blobs: &Blobs, upload: &Upload, from: u64, body: Body) -> Result<u64, Failure> {
-    let mut file = blobs.folder.append(upload.name).await?;
+    let mut file = blobs.files.append(upload, from).await?;
     let mut body = body.into_data_stream();
     let mut offset = from;
     let broken = loop {
@@ -181,15 +180,14 @@ async fn write(shared: &Shared, blobs: &Blobs, upload: &Upload, from: u64, body:
         };
         if bytes.len() as u64 > upload.size.saturating_sub(offset) {
             // Nothing of a request that lies is kept.
-            file.set_len(from).await?;
+            file.undo(from).await?;
             return Err(too_much());
         }
-        file.write_all(&bytes).await?;
+        file.write(&bytes).await?;
         offset += bytes.len() as u64;
         shared.tally.uploaded(bytes.len());
     };
-    file.flush().await?;
-    file.sync_all().await?;
+    file.keep().await?;
     broken.map_or(Ok(offset), Err)
 }
 
@@ -225,10 +223,6 @@ fn number(headers: &HeaderMap, name: &HeaderName) -> Result<u64, Failure> {
     let digits = given.filter(|text| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit()));
     let number = digits.and_then(|text| text.parse().ok());
     number.ok_or_else(|| Failure::new(StatusCode::BAD_REQUEST, format!("{name} must be a number of bytes")))
-}
-
-fn busy() -> Failure {
-    Failure::new(StatusCode::LOCKED, "another request writes to it: try again")
 }
 
 fn too_much() -> Failure {

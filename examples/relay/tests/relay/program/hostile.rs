@@ -5,63 +5,15 @@ use std::net::IpAddr;
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message;
 use undertone::authority::{Authority, EnrolmentRequest};
-use undertone::envelope::Envelope;
-use undertone::id::SessionId;
 use undertone::time::{DAY, HOUR};
-use undertone_relay::answer::{DeliveryId, RefusedReason, TransmitResult};
+use undertone_relay::answer::DeliveryId;
 use undertone_relay::frame::{CloseReason, Down, UP_MAX, Up};
 use undertone_relay::logic::LoginRefused;
 
 use super::process::{ELSEWHERE, HERE, Process};
+use super::scene::Scene;
 use super::wire::Wire;
 use crate::kit::{Phone, role};
-
-const ANN: &str = "annabel-7f3c";
-const BEA: &str = "beatrix-9d1e";
-const EVE: &str = "evelina-5b2a";
-const REFUSED: fn(RefusedReason) -> Down = |why| Down::Transmitted { id: 3, result: TransmitResult::Refused(why) };
-
-/// Two who talk, and somebody who means them harm.
-struct Scene {
-    process: Process,
-    ann: Phone,
-    bea: Phone,
-    eve: Phone,
-    a: Wire,
-    b: Wire,
-    tag: SessionId,
-}
-
-impl Scene {
-    async fn set(settings: &str) -> Scene {
-        let mut process = Process::start(settings);
-        let (ann, bea) = (process.phone(ANN, "client"), process.phone(BEA, "escort"));
-        let eve = process.phone(EVE, "client");
-        let (mut a, mut b) = (Wire::log_in(&process, &ann).await, Wire::log_in(&process, &bea).await);
-        a.settle(&ann).await;
-        b.settle(&bea).await;
-        let tag = a.start(&mut process.platform, &ann, &bea).await;
-        assert!(matches!(b.next().await, Some(Down::Delivered(_))));
-        Scene { process, ann, bea, eve, a, b, tag }
-    }
-
-    /// Ann and Bea still reach each other.
-    async fn is_unharmed(&mut self) {
-        let message = self.ann.message(self.tag, &[&self.bea]);
-        self.process.never_logs(&message.body);
-        self.process.never_logs(message.tag.as_bytes());
-        let bytes = message.encode().unwrap();
-        self.a.transmit(bytes.clone()).await.unwrap();
-        let Some(Down::Delivered(delivery)) = self.b.next().await else { panic!("a delivery") };
-        assert!(delivery.envelope == bytes);
-        self.b.send(&Up::Acknowledge { ids: vec![delivery.id] }).await;
-    }
-
-    async fn end(mut self, said: &[&str]) {
-        self.is_unharmed().await;
-        self.process.end(said).await;
-    }
-}
 
 async fn refused_login(process: &Process, certificate: &[u8], signer: &Phone) -> Down {
     let mut wire = Wire::dial(process, HERE).await.unwrap();
@@ -112,23 +64,6 @@ async fn a_login_that_was_listened_to_is_worth_nothing() {
     assert!(matches!(heard.ask(&Up::Revocations { request: 1 }).await, Down::Revocations { .. }));
     scene.is_unharmed().await;
     scene.end(&["login refused", "reason=\"signature\""]).await;
-}
-
-#[tokio::test]
-async fn envelopes_that_are_sent_again_are_delivered_once() {
-    let mut scene = Scene::set("").await;
-    let message = scene.ann.message(scene.tag, &[&scene.bea]).encode().unwrap();
-    let first = scene.a.transmit(message.clone()).await.unwrap();
-    assert_eq!(scene.a.transmit(message.clone()).await.unwrap(), first, "the answer of the first time");
-    assert!(matches!(scene.b.next().await, Some(Down::Delivered(delivery)) if delivery.envelope == message));
-    // Somebody else cannot send it at all, and nobody can send its id with other bytes.
-    let mut e = Wire::log_in(&scene.process, &scene.eve).await;
-    assert_eq!(e.transmit(message.clone()).await.unwrap_err(), REFUSED(RefusedReason::Malformed));
-    let mut other = Envelope::decode(&message).unwrap();
-    other.body = b"other words".to_vec();
-    assert_eq!(scene.a.transmit(other.encode().unwrap()).await.unwrap_err(), REFUSED(RefusedReason::Malformed));
-    assert_eq!(scene.b.fetch().await.len(), 2, "the welcome and one message");
-    scene.end(&["refused", "reason=\"malformed\""]).await;
 }
 
 #[tokio::test]
@@ -244,32 +179,6 @@ async fn a_frame_that_is_too_large_ends_its_connection() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_costs_no_memory_and_loses_nothing() {
-    let mut scene = Scene::set("[timeouts]\ntake_ms = 2000\n").await;
-    let cleo = scene.process.phone("cleopatra-3a3a", "escort");
-    let mut c = Wire::log_in(&scene.process, &cleo).await;
-    c.settle(&cleo).await;
-    let tag = scene.a.start(&mut scene.process.platform, &scene.ann, &cleo).await;
-    assert!(matches!(c.next().await, Some(Down::Delivered(_))));
-    let before = scene.process.peak_memory();
-    // She reads nothing of 36 MB from now on.
-    let count = 600;
-    for _ in 0..count {
-        let message = Envelope { body: vec![7; 60_000], ..scene.ann.message(tag, &[&cleo]) };
-        scene.a.transmit(message.encode().unwrap()).await.unwrap();
-    }
-    scene.process.counts("devices", 2).await;
-    let grown = scene.process.peak_memory().saturating_sub(before);
-    assert!(grown < 48 << 20, "{grown} bytes of memory for one who does not read");
-    scene.is_unharmed().await;
-    drop(c);
-    let mut c = Wire::log_in(&scene.process, &cleo).await;
-    assert_eq!(c.fetch().await.len(), count + 1, "everything waits for her");
-    let log = scene.process.end(&[]).await;
-    assert!(log.contains("does not keep up") || log.contains("does not read"), "{log}");
-}
-
-#[tokio::test]
 async fn half_open_connections_end() {
     let settings = "[timeouts]\nping_ms = 200\nsilence_ms = 1500\nheader_ms = 800\n";
     let mut scene = Scene::set(settings).await;
@@ -292,67 +201,6 @@ async fn half_open_connections_end() {
     assert_eq!(scene.process.figure("devices").await, 2);
     drop(gone);
     scene.end(&["is silent: ended"]).await;
-}
-
-#[tokio::test]
-async fn nobody_gets_at_the_inbox_of_somebody_else() {
-    let mut scene = Scene::set("").await;
-    let mut e = Wire::log_in(&scene.process, &scene.eve).await;
-    e.settle(&scene.eve).await;
-    let message = scene.ann.message(scene.tag, &[&scene.bea]).encode().unwrap();
-    scene.a.transmit(message.clone()).await.unwrap();
-    let Some(Down::Delivered(delivery)) = scene.b.next().await else { panic!("a delivery") };
-    assert!(e.fetch().await.is_empty());
-    e.send(&Up::Acknowledge { ids: (0..=delivery.id.0 + 5).map(DeliveryId).collect() }).await;
-    assert!(e.fetch().await.is_empty());
-    let waiting = scene.b.fetch().await;
-    assert!(waiting.iter().any(|waiting| waiting.envelope == message), "it still waits for Bea");
-    // Nor does she put anything in: she is no member.
-    let forged = scene.eve.message(scene.tag, &[&scene.bea]).encode().unwrap();
-    assert_eq!(e.transmit(forged).await.unwrap_err(), REFUSED(RefusedReason::NotMember));
-    scene.end(&["refused", "reason=\"not_member\""]).await;
-}
-
-#[tokio::test]
-async fn what_was_not_received_cannot_be_acknowledged() {
-    let mut scene = Scene::set("").await;
-    drop(scene.b);
-    scene.process.counts("devices", 1).await;
-    let message = scene.ann.message(scene.tag, &[&scene.bea]).encode().unwrap();
-    scene.a.transmit(message.clone()).await.unwrap();
-    // Before she has fetched anything, of what is there and of what is to come.
-    scene.b = Wire::log_in(&scene.process, &scene.bea).await;
-    scene.b.send(&Up::Acknowledge { ids: (0..1_000).map(DeliveryId).collect() }).await;
-    let waiting = scene.b.fetch().await;
-    assert!(waiting.iter().any(|waiting| waiting.envelope == message));
-    scene.process.counts("not_given_total", 999).await;
-    scene.b.send(&Up::Acknowledge { ids: (0..1_000).map(DeliveryId).collect() }).await;
-    assert!(scene.b.fetch().await.is_empty(), "now she has received it");
-    scene.is_unharmed().await;
-    scene.end(&["acknowledged what it was not given", "count=999"]).await;
-}
-
-#[tokio::test]
-async fn a_slot_is_not_for_squatters() {
-    let mut scene = Scene::set("").await;
-    let mut e = Wire::log_in(&scene.process, &scene.eve).await;
-    e.settle(&scene.eve).await;
-    let squat = scene.eve.commit(scene.tag, &[&scene.bea], 5);
-    scene.process.never_logs(squat.slot.unwrap().as_bytes());
-    assert_eq!(e.transmit(squat.encode().unwrap()).await.unwrap_err(), REFUSED(RefusedReason::NotMember));
-    let elsewhere = scene.eve.commit(scene.process.platform.tag(), &[&scene.bea], 5);
-    assert_eq!(e.transmit(elsewhere.encode().unwrap()).await.unwrap_err(), REFUSED(RefusedReason::UnknownTag));
-    // The slot is free for who belongs there; who comes second gets the first one's commit.
-    let ours = scene.ann.commit(scene.tag, &[&scene.bea], 5).encode().unwrap();
-    scene.a.transmit(ours.clone()).await.unwrap();
-    assert!(matches!(scene.b.next().await, Some(Down::Delivered(_))));
-    let late = scene.bea.commit(scene.tag, &[&scene.ann], 5).encode().unwrap();
-    let answer = scene.b.transmit(late).await.unwrap_err();
-    let Down::Transmitted { result: TransmitResult::Conflict { winner, .. }, .. } = answer else {
-        panic!("{answer:?}")
-    };
-    assert!(winner == ours);
-    scene.end(&["refused", "reason=\"not_member\"", "reason=\"unknown_tag\""]).await;
 }
 
 #[tokio::test]

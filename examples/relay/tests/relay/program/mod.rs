@@ -3,8 +3,12 @@
 mod blobs;
 mod hostile;
 mod http;
+mod intruders;
 mod operation;
 mod process;
 mod push;
+mod scene;
+#[cfg(feature = "nats")]
+mod server;
 mod tls;
 mod wire;

@@ -59,9 +59,17 @@ async fn a_relay_that_ends_says_goodbye_and_lets_transfers_finish() {
 async fn a_log_for_machines_is_one_object_a_line() {
     let mut process = Process::start("[log]\nformat = \"json\"\n");
     let (ann, bea, mut a, _b, tag) = two(&mut process).await;
-    a.transmit(ann.message(tag, &[&bea]).encode().unwrap()).await.unwrap();
+    let message = ann.message(tag, &[&bea]);
+    process.never_logs(tag.as_bytes());
+    process.never_logs(&message.body);
+    process.never_logs_text(&String::from_utf8(message.body.clone()).unwrap());
+    a.transmit(message.encode().unwrap()).await.unwrap();
+    // Refusals are what is logged most: of what is no member's, and of a file.
+    let strange = ann.message(process.platform.tag(), &[&bea]);
+    process.never_logs(strange.tag.as_bytes());
+    a.transmit(strange.encode().unwrap()).await.unwrap_err();
     assert_eq!(http(process.address, HERE, "GET", "/v1/blobs/0", &[], b"").await.status, 404);
-    let log = process.end(&[]).await;
+    let log = process.end(&["\"reason\":\"unknown_tag\""]).await;
     let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     for line in &lines {
         for field in ["timestamp", "level", "target", "message"] {
@@ -194,7 +202,7 @@ fn settings_that_cannot_be_are_told_before_anything_starts() {
         #[cfg(feature = "nats")]
         (&key, &["--nats", "nats://127.0.0.1:1", "--set", "nats.user=relay"], None, "belong together"),
         #[cfg(feature = "nats")]
-        (&key, &["--nats", "nats://127.0.0.1:1", "--set", "blobs.folder=blobs"], None, "keep no files"),
+        (&key, &["--nats", "nats://127.0.0.1:1", "--set", "blobs.folder=blobs"], None, "and in no folder"),
     ] {
         let (code, said) = run(text, flags, variable);
         assert!(code == Some(2) && said.contains(word), "{text}{flags:?}: {said}");

@@ -14,6 +14,8 @@ use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use undertone::time::Time;
 
 use super::http::http;
+#[cfg(feature = "nats")]
+use super::server::Server;
 use crate::kit::{Phone, Platform};
 
 /// Where most clients come from.
@@ -34,6 +36,9 @@ pub struct Process {
     readers: Vec<JoinHandle<()>>,
     /// What must never be in the log.
     secrets: Vec<String>,
+    /// Where it keeps everything, if not in its folder.
+    #[cfg(feature = "nats")]
+    server: Option<Arc<Server>>,
 }
 
 impl Process {
@@ -42,8 +47,34 @@ impl Process {
         Process::start_beside(tempfile::tempdir().unwrap(), settings)
     }
 
+    /// Another relay for the same platform, with the same settings.
+    #[cfg(feature = "nats")]
+    #[allow(dead_code, reason = "only several relays on NATS are")]
+    pub fn start_another(&self) -> Process {
+        Process::start_with(tempfile::tempdir().unwrap(), &self.settings, self.server.clone())
+    }
+
     /// Starts one in a folder that holds what the settings name.
     pub fn start_beside(folder: tempfile::TempDir, settings: &str) -> Process {
+        #[cfg(feature = "nats")]
+        if crate::ON_NATS {
+            let server = Server::start();
+            let settings = format!("{settings}\n[nats]\nurl = {:?}\n", server.url());
+            return Process::start_with(folder, &settings, Some(Arc::new(server)));
+        }
+        Process::start_with(
+            folder,
+            settings,
+            #[cfg(feature = "nats")]
+            None,
+        )
+    }
+
+    fn start_with(
+        folder: tempfile::TempDir,
+        settings: &str,
+        #[cfg(feature = "nats")] server: Option<Arc<Server>>,
+    ) -> Process {
         let mut platform = Platform::new();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         platform.now = Time::from_unix_ms(now.as_millis() as i64).unwrap();
@@ -61,9 +92,21 @@ impl Process {
             log,
             readers,
             secrets: vec![ELSEWHERE.to_string()],
+            #[cfg(feature = "nats")]
+            server,
         };
         process.hear(&said);
         process
+    }
+
+    /// How many encrypted files there are bytes of, complete or not.
+    pub async fn files(&self) -> usize {
+        #[cfg(feature = "nats")]
+        if let Some(server) = &self.server {
+            return server.files().await;
+        }
+        let shelves = std::fs::read_dir(self.folder.path().join("data/blobs")).unwrap();
+        shelves.map(|shelf| std::fs::read_dir(shelf.unwrap().path()).unwrap().count()).sum()
     }
 
     /// Its address as devices want it.
