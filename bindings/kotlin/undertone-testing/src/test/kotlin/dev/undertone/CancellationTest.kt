@@ -1,12 +1,16 @@
 package dev.undertone
 
+import dev.undertone.testing.FolderBlobs
 import dev.undertone.testing.Network
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -100,8 +104,80 @@ class CancellationTest {
         }
     }
 
+    @Test
+    fun `logging out may be cancelled at any moment`(@TempDir folder: Path) = runBlocking {
+        repeat(ROUNDS) { round ->
+            val store = Store.Sled(folder.resolve("$round").toString())
+            Engines.open(store).shutDown()
+            Undertone.open(Engines.config, store, Engines.KEY).use { ann ->
+                if (cancelled(round) { ann.wipe(loseUnsent = true) }) return@use
+                try {
+                    ann.conversations.start(UserId("bea"))
+                    ann.wipe(loseUnsent = true)
+                } catch (error: UndertoneException) {
+                    // It came to its end.
+                    assertEquals("misuse.closed", error.code)
+                }
+            }
+            Undertone.open(Engines.config, store, ByteArray(32) { 1 }).use { new ->
+                assertEquals(CertificateState.Unenrolled, new.diagnose().certificate)
+            }
+        }
+    }
+
+    @Test
+    fun `disconnecting may be cancelled at any moment`() = acquainted {
+        repeat(ROUNDS) { round ->
+            cancelled(round) { ann.disconnect() }
+            ann.connect()
+            assertReaches("$round")
+        }
+        assertTrue(ann.online.value)
+    }
+
+    @Test
+    fun `listening may be cancelled at any moment`() = acquainted {
+        repeat(ROUNDS) { round ->
+            val flows = listOf(bea.messages(talk), bea.incoming(), bea.updates(Topic.Conversations), bea.events)
+            ann.send(talk, "$round")
+            flows.forEach { flow -> cancelled(round) { flow.collect {} } }
+        }
+        network.settle()
+        assertEquals(listOf("Hello, Bea") + List(ROUNDS) { "$it" }, bea.incoming().take(ROUNDS + 1).toList().map { it.text })
+        assertReaches("at last")
+    }
+
+    @Test
+    fun `sending and saving a file may be cancelled at any moment`(@TempDir folder: Path) {
+        val content = ByteArray(PIECES) { (it * 31 % 251).toByte() }
+        val file = Files.write(folder.resolve("file"), content)
+        val plain = Attachment(Details.File, "text/plain", size = content.size.toULong())
+        acquainted(FolderBlobs(folder.resolve("blobs"))) {
+            repeat(ROUNDS) { round ->
+                cancelled(round * SLOWER) { ann.sendFile(talk, plain, file) }
+                ann.attachments.transfers().forEach { ann.upload(talk, it.message.id, file) }
+            }
+            network.settle()
+            val sent = bea.messages.page(talk, Cursor.Newest, 50u).messages.filter { it.content is MessageContent.Attachment }
+            sent.forEachIndexed { number, message ->
+                val saved = folder.resolve("saved $number")
+                cancelled(number * SLOWER) { bea.saveFile(talk, message.reference, saved) }
+                bea.saveFile(talk, message.reference, saved)
+                assertArrayEquals(content, Files.readAllBytes(saved))
+            }
+            assertTrue(sent.isNotEmpty())
+            assertEquals(emptyList<Transfer>(), ann.attachments.transfers() + bea.attachments.transfers())
+        }
+    }
+
     private companion object {
         const val ROUNDS = 12
+
+        /** Two pieces. */
+        const val PIECES = 3 shl 19
+
+        /** So many times as long as other calls take those of whole files. */
+        const val SLOWER = 25
         const val FILE = 1_000
         const val KEPT = "kept"
     }

@@ -11,6 +11,7 @@ import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
@@ -151,6 +152,8 @@ class ChatTest {
         val asleep = assertThrows<UndertoneException.Misuse> { runBlocking { ann.send(talk, "asleep") } }
         assertEquals("misuse.suspended", asleep.code)
         bea.send(talk, "while she sleeps")
+        // Who sleeps has nothing to do.
+        withTimeout(60_000) { network.advance(Duration.ofMinutes(1)) }
         ann.resume()
         ann.resume()
         ann.online.first { it }
@@ -182,6 +185,23 @@ class ChatTest {
             val closed = assertThrows<UndertoneException.Misuse> { runBlocking { chat.conversations.page() } }
             assertEquals("misuse.closed", closed.code)
         }
+    }
+
+    @Test
+    fun `a text that ends within a character is an error with a code and harms nothing`() = acquainted {
+        val half = "half of a pair: \ud83d"
+        val calls = listOf<suspend () -> Unit>(
+            { ann.send(talk, half) },
+            { ann.conversations.start(UserId(half)) },
+            { ann.conversations.setDraft(talk, half) },
+            { ann.run { privacy().setDisplayName(bea.user, half) } },
+            { ann.messages(ConversationId(half)).toList() },
+        )
+        for (call in calls) {
+            val error = assertThrows<UndertoneException.Misuse> { runBlocking { call() } }
+            assertEquals("misuse.type", error.code)
+        }
+        assertReaches("whole")
     }
 
     @Test

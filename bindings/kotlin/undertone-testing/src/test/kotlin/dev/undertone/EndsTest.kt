@@ -1,11 +1,15 @@
 package dev.undertone
 
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.yield
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import org.junit.jupiter.params.ParameterizedTest
 import org.junit.jupiter.params.provider.EnumSource
+import java.lang.ref.WeakReference
 import java.nio.file.Path
 import java.time.Duration
 import java.time.Instant
@@ -56,6 +60,28 @@ class EndsTest {
         engine.messages().send(talk, Draft("before"))
         assertEquals(1, engine.texts(talk).size)
         return talk
+    }
+
+    @Test
+    fun `a chat that was closed is collected`() {
+        val chat = closed()
+        val end = Instant.now() + Duration.ofMinutes(1)
+        while (chat.get() != null) {
+            assertTrue(Instant.now() < end) { "it is still there" }
+            System.gc()
+            Thread.sleep(10)
+        }
+    }
+
+    /** A chat that did something and was listened to, and is not kept. */
+    private fun closed(): WeakReference<Undertone> = runBlocking {
+        val store = Store.Memory(MemoryDisk())
+        val chat = Undertone.open(Engines.config, store, Engines.KEY, services = Services(certify = Engines::certify))
+        chat.send(chat.conversations.start(UserId("bea")), "before")
+        for (flow in listOf(chat.events, chat.incoming())) launch { runCatching { flow.collect {} } }
+        yield()
+        chat.close()
+        WeakReference(chat)
     }
 
     @ParameterizedTest

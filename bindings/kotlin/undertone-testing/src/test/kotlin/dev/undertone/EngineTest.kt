@@ -10,6 +10,7 @@ import org.junit.jupiter.api.io.TempDir
 import java.lang.reflect.InvocationTargetException
 import java.nio.charset.CharacterCodingException
 import java.nio.file.Path
+import java.time.Duration
 import java.time.Instant
 
 /** The engine without coroutines: bad input, and stores (R41). */
@@ -66,9 +67,21 @@ class EngineTest {
     }
 
     @Test
-    fun `a text that ends within a character is told before anything happens`() {
+    fun `a text that ends within a character is told by the engine itself as Java tells it, before anything happens`() {
         assertThrows<CharacterCodingException> { messages.send(talk, Draft("half of a pair: \ud83d")) }
         assertThrows<CharacterCodingException> { engine.conversations().start(UserId("\ud83d")) }
+        assertUnharmed()
+    }
+
+    @Test
+    fun `times that cannot be counted are errors with a code and harm nothing`() {
+        for (time in listOf(Instant.MAX, Instant.MIN, Instant.EPOCH.minusMillis(1))) {
+            assertEquals("misuse.clock", codeOf { engine.conversations().mute(talk, time) })
+        }
+        for (span in listOf(Duration.ofMillis(-1), Duration.ofSeconds(Long.MAX_VALUE), Duration.ofSeconds(Long.MIN_VALUE))) {
+            val config = Engines.config.run { Config(user, authorities = authorities, fallbackAfter = span) }
+            assertEquals("misuse.duration", codeOf { Engine.open(config, Store.Memory(MemoryDisk()), Engines.KEY) })
+        }
         assertUnharmed()
     }
 

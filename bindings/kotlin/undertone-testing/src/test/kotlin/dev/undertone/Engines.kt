@@ -20,12 +20,15 @@ internal object Engines {
     }
 
     private fun enrol(engine: Engine) {
-        val identity = engine.identity()
-        val from = Instant.now() - Duration.ofMinutes(1)
-        val request = identity.enrolmentRequest()
-        identity.enrol(authority.issue(request, Role("client"), 1uL, from, from + Duration.ofDays(90)))
+        engine.identity().run { enrol(certify(enrolmentRequest())) }
         // It is durable from here on.
         engine.drain(1u)
+    }
+
+    /** A client's certificate. */
+    fun certify(request: ByteArray): ByteArray {
+        val from = Instant.now() - Duration.ofMinutes(1)
+        return authority.issue(request, Role("client"), 1uL, from, from + Duration.ofDays(90))
     }
 }
 

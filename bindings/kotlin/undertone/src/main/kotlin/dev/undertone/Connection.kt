@@ -18,6 +18,7 @@ internal class Connection(
     private val worker: Worker,
     private val identity: ChatIdentity,
     private val transport: Transport,
+    private val certifier: Certifier?,
     private val news: News,
     private val scope: CoroutineScope,
 ) {
@@ -28,10 +29,19 @@ internal class Connection(
     var connected = false
         private set
 
+    /** Whether this device is connected, or tries to be. */
+    val isConnecting: Boolean get() = connecting?.isActive == true
+
     /** Connects, and connects anew whenever the connection ends. */
     @Synchronized
     fun connect() {
-        if (connecting?.isActive != true) connecting = scope.launch { stayConnected() }
+        if (isConnecting) return
+        val former = connecting
+        connecting = scope.launch {
+            // One that was told to end may still be about to: a transport is run once at a time.
+            former?.join()
+            stayConnected()
+        }
     }
 
     suspend fun disconnect() {
@@ -45,12 +55,15 @@ internal class Connection(
     private suspend fun stayConnected() {
         var wait = RETRY_FIRST
         while (true) {
+            val link = EngineLink()
             try {
-                transport.run(EngineLink())
+                transport.run(link)
             } catch (refused: RefusedException) {
                 log(Level.SEVERE, "the relay does not let this device in: ${refused.code}")
                 news.happened(Event.CertificateNeeded)
-                return
+                // Whatever it was refused for, another certificate is what a platform can do about it.
+                if (certifier == null) return
+                certifier.replace(link.shown)
             } catch (error: Exception) {
                 currentCoroutineContext().ensureActive()
                 log(Level.FINE, "the connection has ended", error)
@@ -68,7 +81,12 @@ internal class Connection(
     }
 
     private inner class EngineLink : Link {
-        override suspend fun certificate() = identity.certificate().bytes
+        /** The certificate that the relay was shown. */
+        @Volatile
+        var shown: ByteArray? = null
+            private set
+
+        override suspend fun certificate() = identity.certificate().bytes.also { shown = it }
 
         override suspend fun answerChallenge(challenge: ByteArray) = identity.answerChallenge(challenge)
 

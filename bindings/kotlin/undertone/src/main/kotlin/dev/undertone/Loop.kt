@@ -14,8 +14,8 @@ import java.util.logging.Level
 internal class Loop(
     private val engine: Engine,
     private val worker: Worker,
-    private val identity: ChatIdentity,
     private val services: Services,
+    private val certifier: Certifier?,
     private val transport: Transport?,
     private val connection: Connection?,
     private val news: News,
@@ -68,6 +68,7 @@ internal class Loop(
             if (subscribers.closed) return
             log(Level.SEVERE, "the engine has ended", error)
             subscribers.fail(error)
+            news.failed(error)
             connection?.cancel()
         }
     }
@@ -92,7 +93,7 @@ internal class Loop(
                 is Output.Event -> {
                     eventful = true
                     news.happened(output.event)
-                    if (output.event is Event.CertificateNeeded) services.certify?.let { scope.launch { certify(it) } }
+                    if (output.event is Event.CertificateNeeded) certifier?.let { scope.launch { it.replace() } }
                 }
             }
         }
@@ -128,10 +129,6 @@ internal class Loop(
         val page = transport?.fetch(request.since) ?: return null
         worker.run { engine.receive(page.deliveries) }
         return Answer.Fetched(page.next)
-    }
-
-    private suspend fun certify(certify: suspend (ByteArray) -> ByteArray) {
-        attempt("a certification") { identity.enrol(certify(identity.enrolmentRequest())) }
     }
 
     private fun now(): Instant = clock?.now() ?: Instant.now()

@@ -2,6 +2,7 @@ package dev.undertone
 
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.receiveAsFlow
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.sync.Mutex
@@ -34,13 +35,13 @@ public class Demo(address: String) {
     private val path = URI("${address.trimEnd('/')}/demo/enrol")
 
     /** What an engine must trust. */
-    public suspend fun publicKey(): ByteArray = talk { _, listener -> listener.frames.receive() }
+    public suspend fun publicKey(): ByteArray = talk { webSocket, listener -> listener.next(webSocket) }
 
     /** A certificate for a device in a role. */
     public suspend fun certify(role: Role, request: ByteArray): ByteArray = talk { webSocket, listener ->
-        listener.frames.receive()
+        listener.next(webSocket)
         webSocket.sendBinary(ByteBuffer.wrap(demoWish(role, request)), true).await()
-        listener.frames.receive()
+        listener.next(webSocket)
     }
 
     private suspend fun talk(words: suspend (WebSocket, Listener) -> ByteArray): ByteArray {
@@ -62,21 +63,28 @@ private class JdkSocket(private val webSocket: WebSocket, listener: Listener) : 
         turn.withLock { webSocket.sendBinary(ByteBuffer.wrap(frame), true).await() }
     }
 
-    override val frames: Flow<ByteArray> = listener.frames.receiveAsFlow()
+    override val frames: Flow<ByteArray> = listener.frames.receiveAsFlow().onEach { webSocket.request(1) }
 }
 
 private class Listener : WebSocket.Listener {
-    val frames = Channel<ByteArray>(Channel.UNLIMITED)
+    /** At most one: whoever takes it asks for the next, so that no relay fills the memory. */
+    val frames = Channel<ByteArray>(1)
     private val parts = ByteArrayOutputStream()
 
+    suspend fun next(webSocket: WebSocket): ByteArray = frames.receive().also { webSocket.request(1) }
+
     override fun onBinary(webSocket: WebSocket, data: ByteBuffer, last: Boolean): CompletionStage<*>? {
-        val bytes = ByteArray(data.remaining()).also { data.get(it) }
-        parts.write(bytes)
+        if (parts.size() + data.remaining() > LONGEST) {
+            frames.close(IOException("the relay sends a frame that is too long"))
+            return null
+        }
+        parts.write(ByteArray(data.remaining()).also { data.get(it) })
         if (last) {
             frames.trySend(parts.toByteArray())
             parts.reset()
+        } else {
+            webSocket.request(1)
         }
-        webSocket.request(1)
         return null
     }
 
@@ -87,5 +95,10 @@ private class Listener : WebSocket.Listener {
 
     override fun onError(webSocket: WebSocket, error: Throwable) {
         frames.close(IOException("the connection has ended", error))
+    }
+
+    private companion object {
+        /** Bytes of a frame: in other languages it may be as long. */
+        const val LONGEST = 32 shl 20
     }
 }

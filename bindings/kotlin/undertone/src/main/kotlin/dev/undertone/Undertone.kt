@@ -7,9 +7,9 @@ import kotlinx.coroutines.cancel
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
-import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import java.nio.file.Path
@@ -62,26 +62,36 @@ public class Undertone private constructor(
     private val subscribers = Subscribers(engine, worker)
     private val streams = Streams(conversations, messages, subscribers)
     private val files = Files(user, device, attachments, messages, services.blobs)
-    private val connection = transport?.let { Connection(engine, worker, identity, it, news, scope) }
+    private val certifier = services.certify?.let { Certifier(identity, it) }
+    private val connection = transport?.let { Connection(engine, worker, identity, it, certifier, news, scope) }
     private val loop =
-        Loop(engine, worker, identity, services, transport, connection, news, subscribers, clock, scope)
+        Loop(engine, worker, services, certifier, transport, connection, news, subscribers, clock, scope)
 
     /** Held by whoever suspends, resumes or wipes the engine. */
     private val sleep = Mutex()
+
+    @Volatile
     private var asleep = false
 
     /** Whether there is a connection and this device is logged in. */
     public val online: StateFlow<Boolean> get() = news.online
 
-    /** What happens from now on. Who cannot keep up misses events, and reads everything anew. */
-    public val events: SharedFlow<Event> get() = news.events
+    /**
+     * What happens from now on, until the chat is closed. Who falls far behind is given [Event.Resync] instead of what was not
+     * taken yet, and reads everything anew.
+     */
+    public val events: Flow<Event> get() = news.events
 
     /** When the engine next wants to do something by itself; `null` for never. */
     public val wakeAt: Instant? get() = loop.wakeAt
 
-    private suspend fun enrolIfNew() {
-        if (services.certify == null || diagnose().certificate !is CertificateState.Unenrolled) return
-        identity.enrol(services.certify.invoke(identity.enrolmentRequest()))
+    /** A new device is of no use without a certificate; one whose certificate is of no use any more still shows what it has. */
+    private suspend fun certify(certifier: Certifier) {
+        when (diagnose().certificate) {
+            is CertificateState.Unenrolled -> certifier.enrol()
+            is CertificateState.Expired, is CertificateState.Revoked -> scope.launch { certifier.replace() }
+            else -> {}
+        }
     }
 
     private fun start() {
@@ -109,9 +119,8 @@ public class Undertone private constructor(
 
     /** Releases every lock and file, so that an operating system may freeze the process. It disconnects. */
     public suspend fun suspend() {
-        disconnect()
         sleep.withLock {
-            if (!asleep) loop.stopping { engine.suspend() }
+            stopping { if (!asleep) loop.stopping { engine.suspend() } }
             asleep = true
         }
     }
@@ -122,23 +131,38 @@ public class Undertone private constructor(
             if (asleep) worker.toItsEnd { engine.resume() }
             if (asleep) loop.goOn()
             asleep = false
+            connection?.connect()
         }
-        connection?.connect()
     }
 
     /** Logs the user out: wipes everything that this device keeps of them, and closes the chat. */
     public suspend fun wipe(loseUnsent: Boolean = false) {
-        disconnect()
         sleep.withLock {
-            if (asleep) worker.toItsEnd { engine.wipe(loseUnsent) } else loop.stopping { engine.wipe(loseUnsent) }
+            stopping {
+                if (asleep) worker.toItsEnd { engine.wipe(loseUnsent) } else loop.stopping { engine.wipe(loseUnsent) }
+            }
             close()
+            if (!asleep) loop.goOn()
+        }
+    }
+
+    /** Disconnects and does what stops the engine. If that fails, the chat goes on, and what waits to be sent with it. */
+    private suspend fun stopping(work: suspend () -> Unit) {
+        val wasConnecting = connection?.isConnecting == true
+        try {
+            disconnect()
+            work()
+        } catch (error: Throwable) {
+            if (wasConnecting) connection?.connect()
+            throw error
         }
     }
 
     /** Whether this chat has nothing to do but to wait, for time or for others: what a test looks at. */
     public fun isIdle(): Boolean =
-        subscribers.closed || subscribers.failure != null ||
-            (loop.isWaiting && !news.isBusy && !worker.isBusy && !engine.isReady())
+        subscribers.closed || subscribers.failure != null || (!news.isBusy && !worker.isBusy && (asleep || isDrained()))
+
+    private fun isDrained() = loop.isWaiting && !engine.isReady()
 
     /** Runs calls of the engine off the threads that show things: `chat.run { usage() }`. */
     public suspend fun <T> run(block: Engine.() -> T): T = worker.run { block(engine) }
@@ -194,6 +218,7 @@ public class Undertone private constructor(
         runCatching { engine.drain(1u) }
         engine.shutDown()
         subscribers.end()
+        news.end()
     }
 
     public companion object {
@@ -218,7 +243,7 @@ public class Undertone private constructor(
             val chat = Undertone(engine, worker, transport, services, clock)
             try {
                 currentCoroutineContext().ensureActive()
-                chat.enrolIfNew()
+                chat.certifier?.let { chat.certify(it) }
             } catch (error: Throwable) {
                 chat.close()
                 throw error

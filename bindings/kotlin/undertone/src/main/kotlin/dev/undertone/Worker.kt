@@ -6,6 +6,7 @@ import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.withContext
+import java.nio.charset.CharacterCodingException
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.logging.Level
 import kotlin.coroutines.ContinuationInterceptor
@@ -20,11 +21,16 @@ internal class Worker {
     /** Whether a call waits or runs. */
     val isBusy: Boolean get() = calls.get() > 0
 
-    /** A call that is cancelled while it runs still comes to its end. */
+    /**
+     * A call that is cancelled while it runs still comes to its end. What is called with a text that cannot be encoded, as one
+     * that ends within a character, is an error with a code like any other.
+     */
     suspend fun <T> run(call: () -> T): T {
         calls.incrementAndGet()
         try {
             return away { withContext(dispatcher) { call() } }
+        } catch (error: CharacterCodingException) {
+            throw UndertoneException.Misuse("misuse.type", "a text holds half a character").apply { initCause(error) }
         } finally {
             calls.decrementAndGet()
         }

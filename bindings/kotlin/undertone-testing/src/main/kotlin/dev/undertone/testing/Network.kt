@@ -61,7 +61,8 @@ public class Network(private val policy: Policy? = null, start: Instant = Instan
 
     /**
      * A device of a user, certified in a role, connected and settled. Give [identity] for a further device of the same user,
-     * change other fields with [config], and put faults between the device and the relay with [transport].
+     * change other fields with [config], and put faults between the device and the relay with [transport], and between the
+     * device and what certifies it with [certify].
      */
     public suspend fun join(
         user: String,
@@ -70,11 +71,13 @@ public class Network(private val policy: Policy? = null, start: Instant = Instan
         blobs: Blobs? = null,
         fallback: (suspend (Request.Fallback) -> Boolean)? = null,
         transport: (Transport) -> Transport = { it },
+        certify: suspend (issue: () -> ByteArray) -> ByteArray = { issue -> issue() },
         config: (Config) -> Config = { it },
     ): Undertone {
         val plain =
             Config(UserId(user), authorities = listOf(authority.publicKey()), policy = policy, identity = identity)
-        val services = Services(certify = { certify(it, Role(role)) }, blobs = blobs, fallback = fallback)
+        val issued: suspend (ByteArray) -> ByteArray = { request -> certify { issue(request, Role(role)) } }
+        val services = Services(certify = issued, blobs = blobs, fallback = fallback)
         return open(Seat(config(plain), services, MemoryDisk(), secret(), transport(FrameTransport(::dial))))
     }
 
@@ -132,7 +135,7 @@ public class Network(private val policy: Policy? = null, start: Instant = Instan
         return chat
     }
 
-    private fun certify(request: ByteArray, role: Role): ByteArray {
+    private fun issue(request: ByteArray, role: Role): ByteArray {
         val now = clock.now()
         val from = now - Duration.ofMinutes(1)
         return authority.issue(request, role, serial.incrementAndGet().toULong(), from, now + Duration.ofDays(90))
