@@ -71,8 +71,8 @@ export class RelayView {
     const time = h("time", { text: timeFormat.format(sight.at) });
     const line = (image, title, text, kind = "") => h("li", { class: `sight ${kind}` }, icon(image), h("div", { class: "sight-main" }, h("p", { class: "sight-title" }, title, time), text && h("p", { class: "sight-text" }, text)));
     switch (sight.kind) {
-      case "login": return line("door", `${who} logged in`, `${sight.role} · device ${sight.device.slice(0, 8)}`);
-      case "publish": return line("key", `${who} published keys`, `${plural(sight.packages, "key package")} for others to start with`);
+      case "login": return line("door", `${who} logged in`, `${sight.role} · device ${sight.device.slice(0, 8)} · certificate ${sight.serial}, until ${new Date(sight.not_after).toLocaleDateString()}`);
+      case "publish": return line("key", `${who} published keys`, `${plural(sight.packages, "key package")} for others to start with${sight.last_resort ? ", and one of last resort" : ""}`);
       case "look_up": return line("search", `${who} looked up ${sight.users.map((user) => this.names.get(user) ?? user).join(", ")}`, sight.key_packages ? "with key packages" : "");
       case "upload": return line("file", `${who} uploads a file`, `${size(sight.size)} sealed, under a random name`);
       case "push": return line("bell", `${who} is to be woken`, sight.hint === "call" ? "a call" : "a message");
@@ -91,7 +91,7 @@ export class RelayView {
       h("p", { class: "sight-title" }, `${title} `, h("span", { class: "route" }, who, " → ", to), time),
       h("details", { class: "fields" }, h("summary", {}, sealed, `${size(sight.body)} ${note}`, quiet(`: all that it sees of this ${title}`)), h("dl", {},
         field("tag", sight.tag), field("envelope", sight.id), field("count", String(sight.sequence)), field("body", `${sight.body} bytes`),
-        field("kept", `${left(sight.expires)} at most`), sight.push && field("push", `“${sight.push}”`), sight.commitment && field("commitment", `${sight.commitment}…`),
+        field("kept", `${left(sight.expires)} at most`), sight.push && field("push", `“${sight.push}”`), sight.commitment && field("commitment", sight.commitment), sight.slot && field("slot", sight.slot),
         sight.token !== null && field("start token", `${sight.token} bytes`)))));
   }
 }

@@ -66,9 +66,9 @@ fn envelope_view(envelope: &EnvelopeView) -> Value {
         "recipients": envelope.recipients.iter().map(|device| hex(device.as_bytes())).collect::<Vec<_>>(),
         "expires": envelope.expires_at.as_ms(),
         "push": push(envelope.push),
-        "slot": envelope.slot.is_some(),
+        "slot": envelope.slot.map(|slot| hex(slot.as_bytes())),
         "token": envelope.token,
-        "commitment": envelope.commitment.map(|commitment| hex(&commitment.as_bytes()[..8])),
+        "commitment": envelope.commitment.map(|commitment| hex(commitment.as_bytes())),
         "body": envelope.body,
     })
 }

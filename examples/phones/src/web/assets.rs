@@ -13,7 +13,7 @@ macro_rules! assets {
 }
 
 assets! {
-    "app.css", "app.js", "attach.js", "base.css", "bubble.js", "calls.js", "composer.js", "details.js", "dom.js",
+    "app.js", "attach.js", "base.css", "bubble.js", "calls.js", "composer.js", "details.js", "dom.js",
     "emoji.js", "format.js", "icon.svg", "icons.js", "link.js", "list.js", "media.js", "notify.js", "overlay.css",
     "people.js", "phone.css", "phone.js", "recorder.js", "relay-view.js", "search.js", "settings.js", "sheet.js",
     "sound.js", "stage.css", "store.js", "theme.js", "thread.css", "thread.js", "ticks.js", "timers.js",

@@ -76,8 +76,15 @@ def test_the_relay_sees_envelopes_and_no_text(table):
     expect(envelope).to_contain_text("Bea → Ann")
     envelope.locator("summary").click()
     expect(envelope.locator("dl")).to_contain_text("tag")
+    expect(envelope.locator("dl")).to_contain_text("commitment")
     assert "harbour" not in table.relay.inner_text()
     envelope.locator("summary").click()
+    # All of it is shown: also that a commit names a slot, and which certificate a device shows.
+    commit = table.relay.locator(".is-commit").first
+    commit.locator("summary").click()
+    expect(commit.locator("dl")).to_contain_text("slot")
+    commit.locator("summary").click()
+    expect(table.relay.get_by_text("certificate").first).to_contain_text("until")
 
 
 def test_typing_is_shown_and_goes(table):

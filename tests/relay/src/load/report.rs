@@ -80,10 +80,28 @@ impl Report {
         )
     }
 
-    /// Puts the table under its heading at the end of a page, in the place of an earlier one.
+    /// Puts the table under its heading in a page, in the place of an earlier one.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
         let page = std::fs::read_to_string(path)?;
-        let before = page.split_once(HEADING).map_or(page.as_str(), |(before, _)| before).trim_end();
-        std::fs::write(path, format!("{before}\n\n{HEADING}\n\n{}", self.text()))
+        std::fs::write(path, placed(&page, &self.text()))
+    }
+}
+
+/// The page with a text under the heading, up to the next heading; at the end when there is no such heading yet.
+fn placed(page: &str, text: &str) -> String {
+    let (before, old) = page.split_once(HEADING).unwrap_or((page, ""));
+    let after = old.find("\n## ").map_or("", |at| &old[at..]);
+    format!("{}\n\n{HEADING}\n\n{text}{after}", before.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_before_and_behind_the_table_stays() {
+        let page = format!("# Page\n\n{HEADING}\n\nold\n\n## Behind\n\nstays\n");
+        assert_eq!(placed(&page, "new\n"), format!("# Page\n\n{HEADING}\n\nnew\n\n## Behind\n\nstays\n"));
+        assert_eq!(placed("# Page\n", "new\n"), format!("# Page\n\n{HEADING}\n\nnew\n"));
     }
 }
