@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta, timezone
-from typing import Any, List
+from typing import Any, Dict, List, Optional
 
 import pytest
 
 from undertone import (
+    Answer,
     Authority,
     Config,
     ConversationId,
     Cursor,
+    DeliveryId,
     Engine,
+    Link,
+    MailboxPage,
     MemoryDisk,
     Message,
     MessageContent,
+    Request,
     Role,
     Store,
+    TransmitResult,
+    Transport,
     Undertone,
     UndertoneError,
     UserId,
@@ -67,9 +75,9 @@ def all_texts(engine: Engine, talk: ConversationId) -> List[str]:
         cursor = Cursor.BEFORE(key=page.messages[-1].key)
 
 
-async def acquainted(network: Network, **kwargs: Any) -> Any:
-    """Ann, a client, has written to Bea, an escort, who has read it."""
-    ann = await network.join("ann", "client", **kwargs)
+async def acquainted(network: Network, hers: Optional[Dict[str, Any]] = None, **kwargs: Any) -> Any:
+    """Ann, a client, has written to Bea, an escort, who has read it. What is hers is for Ann alone."""
+    ann = await network.join("ann", "client", **kwargs, **(hers or {}))
     bea = await network.join("bea", "escort", **kwargs)
     talk = await ann.conversations.start(bea.user)
     await ann.messages.send(talk, "Hello, Bea")
@@ -85,3 +93,53 @@ async def texts(chat: Undertone, talk: Any) -> List[str]:
 def text_of(message: Message) -> str:
     assert isinstance(message.content, MessageContent.TEXT)
     return message.content.text
+
+
+async def reaches(network: Network, sender: Undertone, reader: Undertone, talk: ConversationId, text: str) -> None:
+    """What is sent gets there."""
+    await sender.messages.send(talk, text)
+    await arrives(network, reader, talk, text)
+
+
+async def arrives(network: Network, chat: Undertone, talk: ConversationId, text: str) -> None:
+    """It gets there sooner or later: time passes until then."""
+    for _ in range(400):
+        if text in await texts(chat, talk):
+            return
+        await network.advance(timedelta(seconds=10))
+        # Connections are made anew by the time of the machine.
+        await asyncio.sleep(0.05)
+    pytest.fail(f"“{text}” never came")
+
+
+class Through:
+    """A transport that hands everything on to another one."""
+
+    def __init__(self, whole: Transport) -> None:
+        self._whole = whole
+
+    async def run(self, link: Link) -> None:
+        await self._whole.run(link)
+
+    async def send(self, envelopes: List[bytes]) -> TransmitResult:
+        return await self._whole.send(envelopes)
+
+    async def acknowledge(self, deliveries: List[DeliveryId]) -> None:
+        await self._whole.acknowledge(deliveries)
+
+    async def fetch(self, since: DeliveryId) -> MailboxPage:
+        return await self._whole.fetch(since)
+
+    async def directory(self, request: Request) -> Answer:
+        return await self._whole.directory(request)
+
+
+async def soon(work: Any) -> Any:
+    """What it gives, or a failure instead of a test that hangs."""
+    return await asyncio.wait_for(work, timeout=30)
+
+
+async def code_of(work: Any) -> str:
+    with pytest.raises(UndertoneError) as error:
+        await soon(work)
+    return str(error.value.code)

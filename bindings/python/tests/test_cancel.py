@@ -26,16 +26,18 @@ from undertone import (
     PaymentState,
     PrivacySettings,
     Scope,
+    Store,
     Structured,
     Topic,
     Undertone,
     UndertoneError,
+    UserId,
     Way,
     ref,
 )
 from undertone.testing import Network
 
-from helpers import acquainted, text_of, texts
+from helpers import KEY, acquainted, code, configured, opened, reaches, soon, text_of, texts
 
 
 def arguments(call: Any, given: Dict[str, Any]) -> Dict[str, Any]:
@@ -204,3 +206,121 @@ async def test_who_listens_may_be_cancelled_at_any_moment_and_leaves_nothing(str
             await ann.messages.send(talk, "after all of them")
             assert text_of(await anext(incoming)) == "after all of them"
         assert await texts(bea, talk) == ["Hello, Bea", "after all of them"]
+
+
+# Enough for every step of the calls below.
+TURNS = range(12)
+
+
+async def cancelled(turns: int, work: Any) -> bool:
+    """Begins some work, and cancels it after so many turns of the loop; whether it was cancelled before it had ended."""
+    task: asyncio.Future[Any] = asyncio.ensure_future(work)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=30)
+    assert task.done()
+    return task.cancelled()
+
+
+def on_disk(folder: Path) -> Any:
+    """A store that is refused at once while another has it."""
+    return Store.SQLITE(path=str(folder / "store"), lock_wait_ms=0)
+
+
+@pytest.mark.parametrize("turns", TURNS)
+async def test_opening_may_be_cancelled_at_any_moment(turns: int, tmp_path: Path) -> None:
+    store = on_disk(tmp_path)
+    opened(store).shut_down()
+    chat = Undertone(configured(), store, KEY)
+    if not await cancelled(turns, chat.__aenter__()):
+        await chat.close()
+    async with Undertone(configured(), store, KEY) as again:
+        await again.conversations.page()
+
+
+async def test_opening_may_be_cancelled_while_the_platform_certifies(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def silent(_: bytes) -> bytes:
+        asked.set()
+        await asyncio.Event().wait()
+        return b""
+
+    opening = asyncio.create_task(Undertone(configured(), on_disk(tmp_path), KEY, certify=silent).__aenter__())
+    await soon(asked.wait())
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await soon(opening)
+    opened(on_disk(tmp_path)).shut_down()
+
+
+@pytest.mark.parametrize("turns", TURNS)
+async def test_logging_out_may_be_cancelled_at_any_moment(turns: int, tmp_path: Path) -> None:
+    store = on_disk(tmp_path)
+    opened(store).shut_down()
+    async with Undertone(configured(), store, KEY) as chat:
+        if await cancelled(turns, chat.wipe(True)):
+            # It never began, or came to its end.
+            with contextlib.suppress(UndertoneError.Misuse):
+                await chat.wipe(True)
+        with pytest.raises(UndertoneError) as closed:
+            await chat.usage()
+        assert closed.value.code == "misuse.closed"
+    # With another key: nothing is left of what the first one opened.
+    async with Undertone(configured(), store, bytes([1] * 32)) as new:
+        state: Any = (await new.diagnose()).certificate
+        assert state.is_UNENROLLED()
+
+
+async def test_waiting_to_be_online_and_disconnecting_may_be_cancelled_at_any_moment() -> None:
+    async with Network() as network:
+        ann, bea, talk = await acquainted(network)
+        for turns in TURNS:
+            await cancelled(turns, ann.disconnect())
+            await cancelled(turns, ann.online())
+            ann.connect()
+            await cancelled(turns, ann.online())
+            await soon(ann.online())
+        await reaches(network, ann, bea, talk, "still here")
+
+
+@pytest.mark.parametrize("turns", TURNS)
+async def test_compacting_may_be_cancelled_at_any_moment(turns: int, tmp_path: Path) -> None:
+    store = on_disk(tmp_path)
+    opened(store).shut_down()
+    async with Undertone(configured(), store, KEY) as chat:
+        talk = await chat.conversations.start(UserId("bea"))
+        for number in range(20):
+            await chat.messages.send(talk, str(number))
+        await cancelled(turns, chat.compact(1))
+        await soon(chat.compact())
+        assert await texts(chat, talk) == [str(number) for number in range(20)]
+    opened(store).shut_down()
+
+
+@pytest.mark.parametrize("turns", TURNS)
+async def test_replacing_the_host_key_may_be_cancelled_at_any_moment(turns: int, tmp_path: Path) -> None:
+    store, new = on_disk(tmp_path), bytes([1] * 32)
+    opened(store).shut_down()
+    async with Undertone(configured(), store, KEY) as chat:
+        talk = await chat.conversations.start(UserId("bea"))
+        await chat.messages.send(talk, "kept")
+        was_cancelled = await cancelled(turns, chat.replace_host_key(KEY, new))
+        assert await texts(chat, talk) == ["kept"]
+    # One of the two opens it, and only one.
+    key, other = (new, KEY)
+    if was_cancelled and code_or_none(store, new) == "store.wrong_key":
+        key, other = KEY, new
+    assert code(opened, store, other) == "store.wrong_key"
+    async with Undertone(configured(), store, key) as chat:
+        assert await texts(chat, talk) == ["kept"]
+
+
+def code_or_none(store: Any, key: bytes) -> Optional[str]:
+    """Why a key does not open a store."""
+    try:
+        opened(store, key).shut_down()
+    except UndertoneError as error:
+        return str(error.code)
+    return None

@@ -23,6 +23,7 @@ from undertone import (
     Details,
     Draft,
     FolderBlobs,
+    MemoryDisk,
     MessageContent,
     MessageRef,
     PaymentRequest,
@@ -41,7 +42,7 @@ from undertone import (
 )
 from undertone.testing import Network
 
-from helpers import acquainted, text_of, texts
+from helpers import KEY, acquainted, configured, opened, soon, text_of, texts
 
 HOUR = timedelta(hours=1)
 
@@ -232,6 +233,8 @@ async def test_a_chat_sleeps_and_goes_on() -> None:
             await ann.messages.send(talk, "asleep")
         assert asleep.value.code == "misuse.suspended"
         await bea.messages.send(talk, "while she sleeps")
+        # Who sleeps has nothing to do, whatever time it gets.
+        await soon(network.advance(timedelta(minutes=1)))
         await ann.resume()
         await ann.online()
         await network.settle()
@@ -259,7 +262,8 @@ async def test_a_chat_sleeps_once_wakes_once_and_can_be_wiped_asleep() -> None:
         await network.settle()
         assert (await texts(bea, talk))[-1] == "awake"
         await ann.suspend()
-        await asyncio.wait_for(ann.wipe(True), timeout=30)
+        await soon(network.settle())
+        await soon(ann.wipe(True))
 
 
 async def test_what_comes_while_unread_messages_are_read_is_given_as_well() -> None:
@@ -290,3 +294,27 @@ async def test_what_was_sent_right_before_the_end_is_there_again(tmp_path: Path)
             await chat.messages.send(talk, "the last word")
         async with Undertone(config, store, bytes(32)) as chat:
             assert await texts(chat, talk) == ["the last word"]
+
+
+async def test_a_chat_is_entered_once_and_who_does_it_again_is_told_why_not() -> None:
+    store = Store.MEMORY(disk=MemoryDisk())
+    opened(store).shut_down()
+    async with Undertone(configured(), store, KEY) as chat:
+        with pytest.raises(RuntimeError, match="open already"):
+            await chat.__aenter__()
+        await chat.conversations.page()
+    with pytest.raises(RuntimeError, match="closed"):
+        await chat.__aenter__()
+
+
+async def test_a_chat_whose_store_was_locked_is_entered_once_it_is_not(tmp_path: Path) -> None:
+    store = Store.SQLITE(path=str(tmp_path / "store"), lock_wait_ms=0)
+    engine = opened(store)
+    chat = Undertone(configured(), store, KEY)
+    with pytest.raises(UndertoneError.Store) as locked:
+        await chat.__aenter__()
+    assert locked.value.code == "store.locked"
+    engine.shut_down()
+    async with chat:
+        await chat.conversations.page()
+    opened(store).shut_down()

@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -97,6 +97,20 @@ def test_wrong_types_are_told_before_anything_happens() -> None:
         assert code(messages.page, talk, Cursor.NEWEST(), number) == "misuse.type"
     assert code(messages.page) == "misuse.type"
     assert messages.page(talk, Cursor.NEWEST(), 50).messages == []
+
+
+@pytest.mark.parametrize("span", [timedelta(milliseconds=-1), timedelta(days=-1), timedelta.min])
+def test_a_negative_span_is_an_error_with_a_code(span: timedelta) -> None:
+    config = Config(user=UserId("ann"), authorities=[bytes(32)], fallback_after=span)
+    assert code(Engine.open, config, Store.MEMORY(disk=MemoryDisk()), KEY) == "misuse.duration"
+
+
+def test_a_time_that_cannot_be_counted_is_an_error_with_a_code_and_harms_nothing() -> None:
+    engine = opened()
+    talk = engine.conversations().start(UserId("bea"))
+    for time in (datetime(1969, 12, 31, tzinfo=timezone.utc), datetime.min.replace(tzinfo=timezone.utc)):
+        assert code(engine.conversations().mute, talk, time) == "misuse.clock"
+    assert engine.conversations().get(talk).id == talk
 
 
 def test_a_library_of_another_version_is_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from datetime import timedelta
 from typing import Any, List
 
@@ -10,7 +12,7 @@ import pytest
 from undertone import Answer, Delivery, DeliveryId, Link, MailboxPage, Request, Transport, TransmitResult, UserId
 from undertone.testing import Network
 
-from helpers import acquainted, texts
+from helpers import acquainted, soon, texts
 
 
 class Faulty:
@@ -19,7 +21,7 @@ class Faulty:
     def __init__(self, whole: Transport, call: str) -> None:
         self._whole = whole
         self._call = call
-        self.faults: List[Exception] = []
+        self.faults: List[BaseException] = []
 
     async def run(self, link: Link) -> None:
         self._meet("run")
@@ -58,6 +60,9 @@ async def test_a_call_of_the_hosts_transport_that_raises_is_made_again(call: str
         ann, bea, talk = await acquainted(network, transport=faulty)
         hers = made[0]
         hers.faults = [RuntimeError("the host's own fault"), OSError("no route"), KeyError("what")]
+        # Work of the host's own that was cancelled; before Python 3.11 it cannot be told from the end of the connection.
+        if sys.version_info >= (3, 11) or call != "run":
+            hers.faults.insert(1, asyncio.CancelledError())
         await ann.disconnect()
         for number in range(4):
             await ann.messages.send(talk, f"out {number}")
@@ -66,7 +71,7 @@ async def test_a_call_of_the_hosts_transport_that_raises_is_made_again(call: str
         await network.settle()
         # On this one connection, unless it is the connection that fails.
         ann.connect()
-        await ann.online()
+        await soon(ann.online())
         for number in range(4):
             await bea.messages.send(talk, f"late {number}")
             await network.settle()
@@ -76,6 +81,23 @@ async def test_a_call_of_the_hosts_transport_that_raises_is_made_again(call: str
         shown = await texts(ann, talk)
         assert shown == await texts(bea, talk) and set(shown) == expected and len(shown) == len(expected)
         assert (await ann.diagnose()).refused == [] and ann.is_online
+
+
+async def test_a_question_whose_asking_was_cancelled_by_the_host_is_asked_again() -> None:
+    made: List[Faulty] = []
+
+    def faulty(whole: Transport) -> Transport:
+        made.append(Faulty(whole, "directory"))
+        return made[-1]
+
+    async with Network() as network:
+        ann, *_ = await acquainted(network, {"transport": faulty})
+        eve = await network.join("eve", "escort")
+        made[0].faults = [asyncio.CancelledError()]
+        await ann.identity.look_up(eve.user)
+        await network.advance(timedelta(minutes=10))
+        assert made[0].faults == []
+        assert await ann.identity.role(eve.user) == "escort"
 
 
 async def test_what_is_no_envelope_comes_through_a_transport_and_harms_nothing() -> None:

@@ -158,7 +158,9 @@ class Undertone:
         fallback: Optional[Fallback] = None,
         clock: Optional[ManualClock] = None,
     ) -> None:
-        """``host_key`` is 32 bytes that the platform's keystore keeps. Without a ``transport`` the chat is offline."""
+        """``host_key`` is 32 bytes that the platform's keystore keeps. Without a ``transport`` the chat is offline. A new device
+        opens only once ``certify`` has certified it; one whose certificate is of no use any more opens with what it has, and
+        asks again whenever the relay does not let it in."""
         self._open = partial(_open, config, store, host_key, clock)
         self._clock = clock
         self._transport = transport
@@ -169,11 +171,23 @@ class Undertone:
         self._worker: Optional[ThreadPoolExecutor] = None
         self._main: Optional[asyncio.Task[None]] = None
         self._connecting: Optional[asyncio.Task[None]] = None
+        # The same, and those that were told to end and still do.
+        self._connections: Set[asyncio.Task[Any]] = set()
+        # Held by the one whose turn it is: a transport is run once at a time.
+        self._line = asyncio.Lock()
+        # Held while the platform is asked for a certificate.
+        self._certifying = asyncio.Lock()
+        self._closing: Optional[asyncio.Task[None]] = None
+        # Whom the closing waits for.
+        self._ending: Set[asyncio.Task[Any]] = set()
         self._tasks: Set[asyncio.Task[Any]] = set()
         self._listeners: Set[asyncio.Queue[Optional[Event]]] = set()
         self._subscribers: Dict[int, asyncio.Event] = {}
         self._failure: Optional[BaseException] = None
-        self._online = asyncio.Event()
+        self._online = False
+        # Why the relay does not let this device in, when nothing is done about it.
+        self._refusal: Optional[str] = None
+        self._stirred = asyncio.Event()
         self._wake_at: Optional[datetime] = None
         self._calls = 0
         self._waiting = False
@@ -186,16 +200,27 @@ class Undertone:
     # Its life.
 
     async def __aenter__(self) -> Undertone:
-        if self._engine is not None:
+        if self._worker is not None:
             raise RuntimeError("this chat is open already")
+        if self._engine is not None:
+            raise RuntimeError("this chat was closed: make another one")
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="undertone")
         try:
-            self._engine = await self._off_loop(self._open)
+            await self._off_loop(self._begin)
+            await self._set_up()
         except BaseException:
-            self._worker.shutdown(wait=False)
-            self._worker = None
+            await self.close()
             raise
-        engine = self._engine
+        if self._transport is not None:
+            self.connect()
+        return self
+
+    def _begin(self) -> None:
+        # On the engine's thread, so that the closing finds an engine whose opening nobody waited for any more.
+        self._engine = self._open()
+
+    async def _set_up(self) -> None:
+        engine = self.engine
         self.conversations = _nouns.ChatConversations(engine.conversations(), self.run)
         self.messages = Messages(self, self.run)
         self.attachments = _nouns.ChatAttachments(engine.attachments(), self.run)
@@ -205,15 +230,8 @@ class Undertone:
         self.notifications = _nouns.ChatNotifications(engine.notifications(), self.run)
         self._subscriptions = engine.subscriptions()
         self._main = asyncio.create_task(self._drive(), name="undertone")
-        try:
-            if self._certify is not None:
-                await self._certify_if_needed()
-        except BaseException:
-            await self.close()
-            raise
-        if self._transport is not None:
-            self.connect()
-        return self
+        if self._certify is not None:
+            await self._certify_at_first(self._certify)
 
     async def __aexit__(
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
@@ -221,42 +239,80 @@ class Undertone:
         await self.close()
 
     async def close(self) -> None:
-        """Ends the chat and releases its store. What waits to be sent goes out when it is opened again."""
+        """Ends the chat and releases its store. What waits to be sent goes out when it is opened again. Who is cancelled here
+        leaves it to be closed by itself, and may wait for that by closing it again."""
+        self._start_closing(asyncio.current_task())
+        # A task that the closing waits for would wait for itself.
+        if self._closing is not None and asyncio.current_task() not in self._ending:
+            await asyncio.shield(self._closing)
+
+    def _start_closing(self, caller: Optional[asyncio.Task[Any]]) -> None:
+        """Ends all that the chat does but for the task that wants it so."""
         if self._worker is None:
             return
         worker, self._worker = self._worker, None
-        running = [self._connecting, self._main, *self._tasks]
-        tasks = [task for task in running if task is not None and task is not asyncio.current_task()]
-        for task in tasks:
+        main = set() if self._main is None else {self._main}
+        self._ending = {task for task in main | self._connections | self._tasks if task is not caller}
+        for task in self._ending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         self._end_listeners()
-        loop = asyncio.get_running_loop()
+        self._closing = asyncio.create_task(self._shut_down(worker), name="undertone closing")
+
+    async def _shut_down(self, worker: ThreadPoolExecutor) -> None:
+        try:
+            await _done(self._ending)
+        finally:
+            # Whatever happens to those who wait for it: the store is released.
+            ended = asyncio.get_running_loop().run_in_executor(worker, self._end)
+            worker.shutdown(wait=False)
+            await asyncio.shield(ended)
+
+    def _end(self) -> None:
         if self._engine is not None:
-            await loop.run_in_executor(worker, self._engine.shut_down)
-        worker.shutdown(wait=False)
+            self._engine.shut_down()
 
     def connect(self) -> None:
         """Connects, and connects anew whenever the connection ends."""
         if self._transport is None:
             raise RuntimeError("this chat has no transport")
-        if self._connecting is None or self._connecting.done():
-            self._connecting = asyncio.create_task(self._stay_connected(self._transport), name="undertone connection")
+        self._check()
+        self._check_open()
+        if self._is_connecting():
+            return
+        self._refusal = None
+        self._connecting = asyncio.create_task(self._stay_connected(self._transport), name="undertone connection")
+        self._connections.add(self._connecting)
+        self._connecting.add_done_callback(self._disconnected)
+
+    def _is_connecting(self) -> bool:
+        return self._connecting is not None and not self._connecting.done()
+
+    def _disconnected(self, task: asyncio.Task[Any]) -> None:
+        self._connections.discard(task)
+        self._note_failure(task)
 
     async def disconnect(self) -> None:
         """Stays offline until :meth:`connect`."""
         if self._connecting is not None:
             self._connecting.cancel()
-            await asyncio.gather(self._connecting, return_exceptions=True)
+            # Who connects while this one still ends wants another one.
+            self._connecting = None
+        await _done(self._connections)
 
     async def online(self) -> None:
-        """Waits until there is a connection and this device is logged in."""
-        await self._online.wait()
+        """Waits until there is a connection and this device is logged in. Raises what keeps that from coming: the chat was
+        closed or has failed, or the relay does not let this device in."""
+        while not self._online:
+            self._check()
+            self._check_open()
+            if self._refusal is not None:
+                raise Refused(self._refusal)
+            await self._stirred.wait()
 
     @property
     def is_online(self) -> bool:
         """Whether there is a connection and this device is logged in."""
-        return self._online.is_set()
+        return self._online
 
     @property
     def engine(self) -> Engine:
@@ -302,14 +358,26 @@ class Undertone:
         async with self._changing:
             if self._suspended:
                 return
-            await self.disconnect()
-            await self._turn.acquire()
-            try:
-                await self.run(self.engine.suspend)
-            except BaseException:
-                self._turn.release()
-                raise
+            async with self._disconnecting():
+                await self._turn.acquire()
+                try:
+                    await self.run(self.engine.suspend)
+                except BaseException:
+                    self._turn.release()
+                    raise
             self._suspended = True
+
+    @contextlib.asynccontextmanager
+    async def _disconnecting(self) -> AsyncIterator[None]:
+        """Disconnects for what stops the engine. If that fails, the chat goes on, and what waits to be sent with it."""
+        connecting = self._is_connecting()
+        try:
+            await self.disconnect()
+            yield
+        except BaseException:
+            if connecting and self._worker is not None and self._failure is None:
+                self.connect()
+            raise
 
     async def resume(self) -> None:
         """Takes the locks and files back, and connects."""
@@ -331,22 +399,23 @@ class Undertone:
 
     async def wipe(self, lose_unsent: bool = False) -> None:
         """Logs the user out: wipes everything that this device keeps of them, and closes the chat."""
-        await _to_its_end(self._wipe(lose_unsent))
+        try:
+            await _to_its_end(self._wipe(lose_unsent, asyncio.current_task()))
+        finally:
+            if self._worker is None:
+                await self.close()
 
-    async def _wipe(self, lose_unsent: bool) -> None:
-        async with self._changing:
-            await self.disconnect()
+    async def _wipe(self, lose_unsent: bool, caller: Optional[asyncio.Task[Any]]) -> None:
+        async with self._changing, self._disconnecting():
             if not self._suspended:
                 await self._turn.acquire()
             try:
                 await self.run(self.engine.wipe, lose_unsent)
-                # The loop would find nothing there.
-                if self._main is not None:
-                    self._main.cancel()
+                # Before its turn: the loop would find nothing there.
+                self._start_closing(caller)
             finally:
                 if not self._suspended:
                     self._turn.release()
-        await self.close()
 
     # What happens.
 
@@ -356,6 +425,7 @@ class Undertone:
         self._listeners.add(queue)
         try:
             self._check()
+            self._check_open()
             while True:
                 event = await queue.get()
                 if event is None:
@@ -504,11 +574,10 @@ class Undertone:
         return await self._off_loop(call, *args, **kwargs)
 
     async def _off_loop(self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        if self._worker is None:
-            raise UndertoneError.Misuse("misuse.closed", "the engine is closed: open it again")
+        worker = self._check_open()
         loop = asyncio.get_running_loop()
         self._calls += 1
-        future = loop.run_in_executor(self._worker, partial(call, *args, **kwargs))
+        future = loop.run_in_executor(worker, partial(call, *args, **kwargs))
         future.add_done_callback(self._called)
         return await future
 
@@ -519,7 +588,10 @@ class Undertone:
         """Whether there is more to do than to wait for time or for others."""
         if self._worker is None or self._failure is not None:
             return False
-        return self._calls > 0 or bool(self._tasks) or not self._waiting or self.engine.is_ready()
+        if self._calls > 0 or self._tasks:
+            return True
+        # Who is suspended drains nothing, whatever there is.
+        return not self._suspended and (not self._waiting or self.engine.is_ready())
 
     # The loop.
 
@@ -572,6 +644,8 @@ class Undertone:
             else:
                 news = True
                 self._tell(output.event)
+                if output.event.is_CERTIFICATE_NEEDED() and self._certify is not None:
+                    self._spawn(self._certify_anew(self._certify))
         if acknowledged and self._transport is not None:
             self._spawn(self._acknowledge(self._transport, acknowledged))
         if news and self._subscribers:
@@ -579,20 +653,21 @@ class Undertone:
                 if number in self._subscribers:
                     self._subscribers[number].set()
 
-    def _tell(self, event: Any) -> None:
+    def _tell(self, event: Event) -> None:
         for queue in self._listeners:
             if queue.qsize() < 10_000:
                 queue.put_nowait(event)
             elif queue.qsize() == 10_000:
                 queue.put_nowait(Event.RESYNC())
-        if event.is_CERTIFICATE_NEEDED() and self._certify is not None:
-            self._spawn(self._certify_if_needed())
 
     async def _transmit(self, number: TransmitId, envelopes: List[bytes]) -> None:
         result: TransmitResult = TransmitResult.FAILED()
         if self._transport is not None and self.is_online:
             try:
                 result = await self._transport.send(envelopes)
+            except asyncio.CancelledError:
+                # The chat ends, or the host's own work was cancelled: the engine waits for an answer all the same.
+                pass
             except Exception as error:
                 _log.warning("a transmit failed and is tried again: %s", _code(error))
         if number:
@@ -612,6 +687,9 @@ class Undertone:
                     answer = Answer.FETCHED(next=page.next)
                 else:
                     answer = await self._transport.directory(request)
+        except asyncio.CancelledError:
+            # As above.
+            pass
         except Exception as error:
             _log.warning("a request failed and is made again: %s", _code(error))
         await self._answer(self.engine.request_done, number, answer)
@@ -628,33 +706,63 @@ class Undertone:
             # An answer to what nobody waits for any more, or a fault that the loop meets as well.
             _log.info("an answer came to nothing: %s", _code(error))
 
-    async def _certify_if_needed(self) -> None:
-        assert self._certify is not None
+    async def _certify_at_first(self, certify: Certify) -> None:
+        """A new device is of no use without a certificate; one whose certificate is of no use any more still shows what it
+        has, whatever the platform answers."""
         state: Any = (await self.diagnose()).certificate
-        if state.is_VALID() or state.is_NOT_YET():
-            return
-        request = await self.identity.enrolment_request()
-        await self.enrol(await self._certify(request))
+        if state.is_UNENROLLED():
+            await self._enrol_by(certify)
+        elif state.is_EXPIRED() or state.is_REVOKED():
+            self._spawn(self._certify_anew(certify))
+
+    async def _certify_anew(self, certify: Certify, old: Optional[bytes] = None) -> None:
+        """Gets another certificate than the old one, or than the one that there is, unless there is another by now: the
+        engine and the relay may both say, at about the same time, that it is of no use any more."""
+        try:
+            former = (await self.identity.certificate()).bytes if old is None else old
+            async with self._certifying:
+                if (await self.identity.certificate()).bytes == former:
+                    await self._enrol_by(certify)
+        except BaseException as error:
+            if _is_own_end(error):
+                raise
+            _log.warning("a certification failed: %s", _code(error))
+
+    async def _enrol_by(self, certify: Certify) -> None:
+        await self.enrol(await certify(await self.identity.enrolment_request()))
 
     async def _stay_connected(self, transport: Transport) -> None:
         wait = _RETRY_FIRST
-        while True:
-            link = _Link(self)
-            try:
-                await transport.run(link)
-            except Refused as refused:
-                _log.error("the relay does not let this device in: %s", refused.code)
-                self._tell(Event.CERTIFICATE_NEEDED())
-                return
-            except Exception as error:
-                _log.info("the connection has ended: %s", _code(error))
-            finally:
-                if self._online.is_set():
+        async with self._line:
+            while True:
+                link = _Link(self)
+                try:
+                    await self._run_once(transport, link)
+                except Refused as refused:
+                    _log.error("the relay does not let this device in: %s", refused.code)
+                    self._tell(Event.CERTIFICATE_NEEDED())
+                    if self._certify is None:
+                        self._refusal = refused.code
+                        self._stir()
+                        return
+                    # Whatever it was refused for, another certificate is what a platform can do about it.
+                    await self._certify_anew(self._certify, link.shown)
+                except BaseException as error:
+                    if _is_own_end(error):
+                        raise
+                    _log.info("the connection has ended: %s", _code(error))
+                if link.was_online:
                     wait = _RETRY_FIRST
-                    self._online.clear()
-                    await asyncio.shield(self._answer(self.engine.disconnected))
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))
-            wait = min(wait * 2, _RETRY_MOST)
+                await asyncio.sleep(wait * random.uniform(0.5, 1.0))
+                wait = min(wait * 2, _RETRY_MOST)
+
+    async def _run_once(self, transport: Transport, link: _Link) -> None:
+        try:
+            await transport.run(link)
+        finally:
+            if self._online:
+                self._online = False
+                await asyncio.shield(self._answer(self.engine.disconnected))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -663,6 +771,9 @@ class Undertone:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._note_failure(task)
+
+    def _note_failure(self, task: asyncio.Task[Any]) -> None:
         if not task.cancelled() and task.exception() is not None:
             _log.error("work of the chat failed: %s", _code(task.exception()))
 
@@ -671,10 +782,21 @@ class Undertone:
             queue.put_nowait(None)
         for ready in self._subscribers.values():
             ready.set()
+        self._stir()
+
+    def _stir(self) -> None:
+        """Whoever waits to be online looks again."""
+        self._stirred.set()
+        self._stirred = asyncio.Event()
 
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+    def _check_open(self) -> ThreadPoolExecutor:
+        if self._worker is None:
+            raise UndertoneError.Misuse("misuse.closed", "the engine is closed: open it again")
+        return self._worker
 
     def _now(self) -> datetime:
         return datetime.now(timezone.utc) if self._clock is None else self._clock.now()
@@ -693,15 +815,20 @@ class _Link(Link):
     def __init__(self, chat: Undertone) -> None:
         self._chat = chat
         self._engine = chat.engine
+        # The certificate that the relay was shown.
+        self.shown: Optional[bytes] = None
+        self.was_online = False
 
     async def certificate(self) -> bytes:
-        return (await self._chat.identity.certificate()).bytes
+        self.shown = (await self._chat.identity.certificate()).bytes
+        return self.shown
 
     async def answer_challenge(self, challenge: bytes) -> bytes:
         return await self._chat.identity.answer_challenge(challenge)
 
     async def connected(self, login: Login) -> None:
-        self._chat._online.set()
+        self._chat._online = self.was_online = True
+        self._chat._stir()
         await self._chat.run(self._engine.connected, login)
 
     async def received(self, deliveries: List[Delivery]) -> None:
@@ -731,6 +858,21 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
+
+
+async def _done(tasks: Set[asyncio.Task[Any]]) -> None:
+    """Waits until they have ended. Who is cancelled here leaves them alone: they end by themselves."""
+    if tasks:
+        await asyncio.wait(set(tasks))
+
+
+def _is_own_end(error: BaseException) -> bool:
+    """Whether the task that meets an error is to end. If a host's own work was cancelled, its caller was not."""
+    if isinstance(error, asyncio.CancelledError):
+        # Before Python 3.11 nobody can tell.
+        cancelling = getattr(asyncio.current_task(), "cancelling", None)
+        return cancelling is None or cancelling() > 0
+    return not isinstance(error, Exception)
 
 
 def _quietly(call: Callable[..., Any], *args: Any) -> None:

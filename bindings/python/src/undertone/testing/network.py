@@ -12,7 +12,7 @@ from typing import Any, AsyncIterator, Callable, Dict, List, Optional, Type
 
 from .._ids import Role, UserId
 from ..blobs import Blobs
-from ..driver import Undertone
+from ..driver import Certify, Undertone
 from ..relay import FrameTransport
 from ..transport import Fallback, Transport
 from .._native.undertone_ffi import Authority, Config, ManualClock, MemoryDisk, Policy, Store, TestRelay
@@ -27,7 +27,7 @@ class _Seat:
     """What a chat is opened with, again after its process has ended."""
 
     config: Config
-    role: Role
+    certify: Certify
     transport: Transport
     blobs: Optional[Blobs]
     fallback: Optional[Fallback]
@@ -66,11 +66,12 @@ class Network:
         blobs: Optional[Blobs] = None,
         fallback: Optional[Fallback] = None,
         transport: Callable[[Transport], Transport] = lambda plain: plain,
+        certify: Callable[[Certify], Certify] = lambda plain: plain,
         **config: Any,
     ) -> Undertone:
         """A device of a user, certified in a role, connected and settled. Give ``identity`` for a further device of the same
-        user, and put faults between the device and the relay with ``transport``; ``config`` are other fields of
-        :class:`undertone.Config`."""
+        user, and put faults between the device and the relay with ``transport``, and between the device and what certifies it
+        with ``certify``; ``config`` are other fields of :class:`undertone.Config`."""
         arguments = {
             "user": UserId(user),
             "identity": identity,
@@ -78,7 +79,8 @@ class Network:
             "policy": self.policy,
             **config,
         }
-        seat = _Seat(Config(**arguments), Role(role), transport(FrameTransport(self._dial)), blobs, fallback)
+        certified = certify(self.certify(Role(role)))
+        seat = _Seat(Config(**arguments), certified, transport(FrameTransport(self._dial)), blobs, fallback)
         return await self._open(seat)
 
     async def restart(self, chat: Undertone) -> Undertone:
@@ -135,7 +137,7 @@ class Network:
             Store.MEMORY(disk=seat.disk),
             seat.host_key,
             transport=seat.transport,
-            certify=self.certify(seat.role),
+            certify=seat.certify,
             blobs=seat.blobs,
             fallback=seat.fallback,
             clock=self.clock,
