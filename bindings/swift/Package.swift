@@ -48,6 +48,6 @@ let package = Package(
         .executableTarget(name: "calls", dependencies: ["UndertoneTesting"]),
         // Plays a device in the scenarios that all languages share.
         .executableTarget(name: "player", dependencies: ["UndertoneRelay", "UndertoneTesting"]),
-        .testTarget(name: "UndertoneTests", dependencies: ["Undertone", "UndertoneTesting", "player"]),
+        .testTarget(name: "UndertoneTests", dependencies: ["Undertone", "UndertoneRelay", "UndertoneTesting", "player"]),
     ]
 )

@@ -51,8 +51,8 @@ extension Undertone {
     private func fail(_ error: any Error) {
         failure = error
         for subscriber in subscribers.values { subscriber.yield() }
-        for listener in listeners.values { listener.finish() }
-        for waiter in connectionWaiters.values { waiter.finish() }
+        for listener in listeners.values { listener.end() }
+        wakeWaiters()
         connecting?.cancel()
     }
 
@@ -94,6 +94,7 @@ extension Undertone {
             case .event(let event):
                 news = true
                 tell(event)
+                if case .certificateNeeded = event, let certifier { spawn { await certifier.replace() } }
             }
         }
         if !acknowledged.isEmpty, let transport {
@@ -109,14 +110,7 @@ extension Undertone {
 
     /// Shows an event to whoever listens.
     func tell(_ event: Event) {
-        for listener in listeners.values { listener.yield(event) }
-        if case .certificateNeeded = event, let certify = services.certify {
-            let identity = identity
-            spawn {
-                try? await identity.enrol(
-                    certificate: abandonable { try await certify(identity.enrolmentRequest()) })
-            }
-        }
+        for listener in listeners.values { listener.hear(event) }
     }
 
     /// Hands transmits to the transport, each when it has taken over the one before; their answers come as they come.
@@ -171,7 +165,8 @@ extension Undertone {
         return .fetched(next: page.next)
     }
 
-    private func spawn(_ task: @escaping @Sendable () async -> Void) {
+    /// Does something beside the loop, until it is done or this chat is closed.
+    func spawn(_ task: @escaping @Sendable () async -> Void) {
         let id = UUID()
         work[id] = Task {
             await task()

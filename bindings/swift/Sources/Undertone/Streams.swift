@@ -5,19 +5,22 @@ import UndertoneEngine
 extension Undertone {
     private static let page: UInt32 = 50
 
-    /// What happens from now on. Who cannot keep up with 10,000 events misses the oldest, and reads everything anew.
+    /// What happens from now on, until the chat is closed. Who falls 10,000 events behind is given `Event.resync` instead of
+    /// what was not taken yet, and reads everything anew.
     public func events() -> AsyncStream<Event> {
-        let (stream, continuation) = AsyncStream<Event>.makeStream(bufferingPolicy: .bufferingNewest(10_000))
-        if failure != nil || closed {
-            continuation.finish()
-            return stream
-        }
+        let (wakes, woken) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let listener = Listener(woken)
+        listen(listener, woken)
+        return listener.heard(wakes)
+    }
+
+    private func listen(_ listener: Listener, _ woken: AsyncStream<Void>.Continuation) {
+        if failure != nil || closed { return listener.end() }
         let id = UUID()
-        listeners[id] = continuation
-        continuation.onTermination = { [weak self] _ in
+        listeners[id] = listener
+        woken.onTermination = { [weak self] _ in
             Task { [weak self] in await self?.forget(listener: id) }
         }
-        return stream
     }
 
     /// What changes of a topic from now on, as it is when it is taken.

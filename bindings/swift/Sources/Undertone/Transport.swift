@@ -1,7 +1,8 @@
 import Foundation
 import UndertoneEngine
 
-/// The relay does not let this device in, and connecting again would not help. `code` is a stable name.
+/// The relay does not let this device in, and connecting again would not help, unless perhaps with another certificate: a chat
+/// that has `Services.certify` asks for one, and connects again. `code` is a stable name.
 public struct Refused: Error, Sendable {
     /// A stable name, like `login.revoked`.
     public let code: String
@@ -57,7 +58,7 @@ public protocol Link: Sendable {
 /// sent twice to anybody. Calls overlap, but for those of `send`.
 public protocol Transport: Sendable {
     /// Connects, logs in, tells `link` what comes, and returns or throws when the connection has ended, or soon after its task
-    /// was cancelled. It is run anew after a while, unless it throws `Refused`.
+    /// was cancelled. It is run anew after a while; if it throws `Refused`, with another certificate or not at all.
     func run(_ link: any Link) async throws
     /// Stores envelopes, together or not at all. It returns when they are on the wire behind those of the calls before, and is
     /// called again only then; the task that it returns ends with the relay's answer, so that many can be under way.

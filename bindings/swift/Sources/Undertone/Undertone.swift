@@ -32,6 +32,7 @@ public actor Undertone {
     nonisolated let subscriptions: Subscriptions
     let transport: (any Transport)?
     let services: Services
+    let certifier: Certifier?
     let clock: ManualClock?
 
     // The loop.
@@ -54,11 +55,19 @@ public actor Undertone {
 
     // Who listens.
     var subscribers: [SubscriptionId: AsyncStream<Void>.Continuation] = [:]
-    var listeners: [UUID: AsyncStream<Event>.Continuation] = [:]
+    var listeners: [UUID: Listener] = [:]
     var connectionWaiters: [UUID: AsyncStream<Void>.Continuation] = [:]
 
     // Its life.
     var connecting: Task<Void, Never>?
+    /// How often it was begun.
+    private var connections = 0
+    /// The certificate that a relay was shown last.
+    var shown: Data?
+    /// Why the relay does not let this device in, if nothing is to be done about it.
+    private var refused: Refused?
+    /// While something stops the engine: whether it connects if that fails.
+    private var connectsLater: Bool?
     var suspended = false
     var closed = false
     /// Held by whoever suspends, resumes, wipes or closes: one after the other.
@@ -78,7 +87,8 @@ public actor Undertone {
     ///   - transport: How this device speaks to its relay; without it the chat is offline.
     ///   - services: What the platform does beside its relay.
     ///   - clock: A clock that a test moves, in the place of the system's.
-    /// - Throws: `UndertoneError`, and what `services.certify` throws when this device has no certificate yet.
+    /// - Throws: `UndertoneError`, and what `services.certify` throws when this device has no certificate yet. When its
+    ///   certificate has run out or was revoked, the chat opens, and asks for another meanwhile.
     public static func open(
         config: Config,
         store: Store,
@@ -121,6 +131,7 @@ public actor Undertone {
         identity = ChatIdentity(noun: try engine.identity(), worker: worker)
         privacy = ChatPrivacy(noun: try engine.privacy(), worker: worker)
         notifications = ChatNotifications(noun: try engine.notifications(), worker: worker)
+        certifier = if let certify = services.certify { Certifier(identity, certify) } else { nil }
         subscriptions = try engine.subscriptions()
         user = try engine.user()
         device = try engine.device()
@@ -129,33 +140,72 @@ public actor Undertone {
     }
 
     private func start() async throws {
-        if let certify = services.certify, case .unenrolled = try await diagnose().certificate {
-            try await identity.enrol(certificate: certify(identity.enrolmentRequest()))
-        }
+        if let certifier { try await certify(certifier) }
         driving = Task { await self.drive() }
         sending = Task { await self.sendInOrder() }
         connect()
     }
 
-    /// Connects, and connects anew whenever the connection ends. Without a transport it does nothing.
+    /// A new device is of no use without a certificate; one whose certificate is of no use any more still shows what it has.
+    private func certify(_ certifier: Certifier) async throws {
+        switch try await diagnose().certificate {
+        case .unenrolled: try await certifier.enrol()
+        case .expired, .revoked: spawn { await certifier.replace() }
+        default: break
+        }
+    }
+
+    /// Connects, and connects anew whenever the connection ends. Without a transport it does nothing; a chat that is suspended
+    /// connects when it is resumed.
     public func connect() {
-        guard let transport, connecting == nil, !closed else { return }
-        connecting = Task { await self.stayConnected(transport) }
+        guard let transport, !closed, !suspended else { return }
+        if connectsLater != nil { connectsLater = true } else if !isConnecting { connect(transport) }
+    }
+
+    private var isConnecting: Bool { connecting?.isCancelled == false }
+
+    private func connect(_ transport: any Transport) {
+        refused = nil
+        let former = connecting
+        connections += 1
+        let number = connections
+        connecting = Task {
+            // One that was told to end may still be about to: a transport is run once at a time.
+            await former?.value
+            let refused = await self.stayConnected(transport)
+            // Another may have been begun since this one was told to end.
+            if number == self.connections { self.ended(refused) }
+        }
+    }
+
+    private func ended(_ refused: Refused?) {
+        connecting = nil
+        self.refused = refused
+        wakeWaiters()
     }
 
     /// Stays offline until `connect`.
     public func disconnect() async {
+        if connectsLater != nil { connectsLater = false }
+        await hangUp()
+    }
+
+    private func hangUp() async {
+        // Who connects meanwhile has a connection that lasts.
+        let connecting = connecting
         connecting?.cancel()
         await connecting?.value
     }
 
     /// Waits until there is a connection and this device is logged in.
     ///
-    /// - Throws: What has ended the engine, `misuse.closed` when this chat is closed meanwhile, and `CancellationError`.
+    /// - Throws: What has ended the engine, `misuse.closed` when this chat is closed meanwhile, `Refused` when the relay does
+    ///   not let this device in and connecting again would not help, and `CancellationError`.
     public func online() async throws {
         while !isOnline {
             try check()
             if closed { throw UndertoneError.Misuse(code: "misuse.closed", text: "the engine is closed: open it again") }
+            if let refused { throw refused }
             let (changes, changed) = AsyncStream<Void>.makeStream()
             let id = UUID()
             connectionWaiters[id] = changed
@@ -188,15 +238,25 @@ public actor Undertone {
     public func suspend() async throws {
         await life.take()
         defer { life.giveBack() }
-        if suspended { return }
-        await disconnect()
-        await turn.take()
+        if !suspended { try await stop { try $0.suspend() } }
+    }
+
+    /// Disconnects and does what stops the engine. If that fails, the chat goes on, and what waits to be sent with it.
+    private func stop(_ work: @escaping @Sendable (Engine) throws -> Void) async throws {
+        connectsLater = isConnecting
+        await hangUp()
+        // The loop would find nothing there.
+        if !suspended { await turn.take() }
         do {
-            try await run { try $0.suspend() }
+            try await run(work)
         } catch {
-            turn.giveBack()
+            if !suspended { turn.giveBack() }
+            let again = connectsLater == true
+            connectsLater = nil
+            if again { connect() }
             throw error
         }
+        connectsLater = nil
         suspended = true
     }
 
@@ -217,16 +277,7 @@ public actor Undertone {
     public func wipe(loseUnsent: Bool = false) async throws {
         await life.take()
         defer { life.giveBack() }
-        await disconnect()
-        // The loop would find nothing there.
-        if !suspended { await turn.take() }
-        do {
-            try await run { try $0.wipe(loseUnsent: loseUnsent) }
-        } catch {
-            if !suspended { turn.giveBack() }
-            throw error
-        }
-        suspended = true
+        try await stop { try $0.wipe(loseUnsent: loseUnsent) }
         await end()
     }
 
@@ -258,9 +309,9 @@ public actor Undertone {
         try? await run { try $0.suspend() }
         try? await run { try $0.shutDown() }
         await watching?.value
-        for listener in listeners.values { listener.finish() }
+        for listener in listeners.values { listener.end() }
         for subscriber in subscribers.values { subscriber.finish() }
-        for waiter in connectionWaiters.values { waiter.finish() }
+        wakeWaiters()
     }
 
     /// Whether this chat has nothing to do but to wait, for time or for others: what a test looks at.
@@ -268,6 +319,11 @@ public actor Undertone {
         if failure != nil || closed { return true }
         guard work.isEmpty, queued == 0, !worker.isBusy else { return false }
         return suspended || (waiting && (try? engine.isReady()) == false)
+    }
+
+    /// Whoever waits for a connection looks at how things are now.
+    func wakeWaiters() {
+        for waiter in connectionWaiters.values { waiter.finish() }
     }
 
     func check() throws {

@@ -7,6 +7,8 @@ import Undertone
 /// extensions or fragments of its own.
 final class WebSocket: Socket, @unchecked Sendable {
     private static let longest = 32 * 1024 * 1024
+    /// Seconds until a host must have answered that it speaks WebSocket.
+    private static let patience: UInt64 = 30
 
     private let file: Int32
     private let frames: AsyncThrowingStream<Data, any Error>
@@ -50,12 +52,24 @@ final class WebSocket: Socket, @unchecked Sendable {
     }
 
     static func connect(to url: URL) async throws -> WebSocket {
+        // Whoever wants TLS must not be served without.
+        guard url.scheme?.lowercased() == "ws" else { throw Refused(code: "websocket.scheme") }
         let host = url.host ?? "127.0.0.1"
         let port = url.port ?? 80
-        return try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global().async {
-                continuation.resume(with: Result { try WebSocket(dial(host, port, url.path)) })
+        let attempt = Attempt()
+        let timer = Task {
+            try await Task.sleep(nanoseconds: patience * 1_000_000_000)
+            attempt.giveUp()
+        }
+        defer { timer.cancel() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                DispatchQueue.global().async {
+                    continuation.resume(with: Result { try WebSocket(dial(host, port, url.path, attempt)) })
+                }
             }
+        } onCancel: {
+            attempt.giveUp()
         }
     }
 
@@ -85,7 +99,7 @@ final class WebSocket: Socket, @unchecked Sendable {
         }
     }
 
-    private static func dial(_ host: String, _ port: Int, _ path: String) throws -> Int32 {
+    private static func dial(_ host: String, _ port: Int, _ path: String, _ attempt: Attempt) throws -> Int32 {
         var hints = addrinfo()
         hints.ai_family = AF_INET
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -95,13 +109,28 @@ final class WebSocket: Socket, @unchecked Sendable {
         }
         defer { freeaddrinfo(found) }
         let file = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard file >= 0, Glibc.connect(file, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 else {
-            if file >= 0 { Glibc.close(file) }
-            throw Disconnected(code: "websocket.connect")
+        guard file >= 0 else { throw Disconnected(code: "websocket.connect") }
+        do {
+            try attempt.begin(file)
+            guard Glibc.connect(file, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 else {
+                throw Disconnected(code: "websocket.connect")
+            }
+            try shakeHands(file, "\(host):\(port)", path)
+            try attempt.end()
+            return file
+        } catch {
+            // Nobody may shut down the file that has this number next.
+            try? attempt.end()
+            Glibc.close(file)
+            throw error
         }
+    }
+
+    /// Asks a host to speak WebSocket.
+    private static func shakeHands(_ file: Int32, _ host: String, _ path: String) throws {
         let key = Data((0..<16).map { _ in UInt8.random(in: .min ... .max) }).base64EncodedString()
         let request =
-            "GET \(path) HTTP/1.1\r\nHost: \(host):\(port)\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "GET \(path) HTTP/1.1\r\nHost: \(host)\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             + "Sec-WebSocket-Key: \(key)\r\nSec-WebSocket-Version: 13\r\n\r\n"
         guard write(file, Data(request.utf8)) else { throw Disconnected(code: "websocket.connect") }
         var answer = Data()
@@ -112,7 +141,6 @@ final class WebSocket: Socket, @unchecked Sendable {
         guard String(decoding: answer, as: UTF8.self).hasPrefix("HTTP/1.1 101") else {
             throw Disconnected(code: "websocket.answer")
         }
-        return file
     }
 
     /// Whether it is the last of a message, its kind, and what it carries; `nil` at the end.
@@ -123,7 +151,8 @@ final class WebSocket: Socket, @unchecked Sendable {
             guard let more = read(file, length == 126 ? 2 : 8) else { return nil }
             length = more.reduce(0) { $0 << 8 | Int($1) }
         }
-        guard head[1] & 0x80 == 0, length <= longest, let data = read(file, length) else { return nil }
+        // A length of eight bytes may come out as a negative number.
+        guard head[1] & 0x80 == 0, (0...longest).contains(length), let data = read(file, length) else { return nil }
         return (head[0] & 0x80 != 0, head[0] & 0x0f, data)
     }
 
@@ -170,6 +199,36 @@ final class WebSocket: Socket, @unchecked Sendable {
             return true
         }
         return whole ? data : nil
+    }
+}
+
+/// A connection that is being made, which may be given up meanwhile.
+private final class Attempt: @unchecked Sendable {
+    private let lock = NSLock()
+    private var file: Int32?
+    private var givenUp = false
+
+    /// From now on, who gives up ends whatever waits for this file.
+    func begin(_ file: Int32) throws {
+        try lock.withLock {
+            if givenUp { throw Disconnected(code: "websocket.given_up") }
+            self.file = file
+        }
+    }
+
+    /// From now on, who gives up does nothing.
+    func end() throws {
+        try lock.withLock {
+            file = nil
+            if givenUp { throw Disconnected(code: "websocket.given_up") }
+        }
+    }
+
+    func giveUp() {
+        lock.withLock {
+            givenUp = true
+            if let file { shutdown(file, Int32(SHUT_RDWR)) }
+        }
     }
 }
 #endif

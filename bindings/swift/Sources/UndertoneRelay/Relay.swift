@@ -2,6 +2,9 @@ import Foundation
 @_exported import Undertone
 
 /// The reference relay at an address, like `ws://127.0.0.1:8787`.
+///
+/// On Linux an address is `ws://` and nothing else, of a relay on the same machine: with another one, `online` throws `Refused`
+/// with the code `websocket.scheme`. On Apple's platforms it may be `wss://`, too.
 public func relayTransport(_ address: String) -> FrameTransport {
     FrameTransport { use in
         let webSocket = try await WebSocket.connect(to: path(address, "/v1"))

@@ -52,6 +52,7 @@ public actor Network {
     ///   - blobs: Where encrypted files are.
     ///   - fallback: The platform's other channel.
     ///   - fallbackAfter: After how long what stays unread is told by it.
+    ///   - certify: Stands between the device and what certifies it, which is given to it.
     ///   - wrap: Puts a transport of the test's around the one to the relay.
     public func join(
         _ user: String,
@@ -60,13 +61,15 @@ public actor Network {
         blobs: (any Blobs)? = nil,
         fallback: (@Sendable (Request) async throws -> Bool)? = nil,
         fallbackAfter: TimeInterval? = nil,
+        certify: @escaping @Sendable (_ issue: @Sendable () async throws -> Data) async throws -> Data = { try await $0() },
         wrap: @Sendable (any Transport) -> any Transport = { $0 }
     ) async throws -> Undertone {
         let config = Config(
             user: UserId(user), authorities: [try authority.publicKey()], policy: policy, identity: identity,
             fallbackAfter: fallbackAfter)
         let services = Services(
-            certify: { try await self.certify($0, Role(role)) }, blobs: blobs, fallback: fallback)
+            certify: { request in try await certify { try await self.issue(request, Role(role)) } }, blobs: blobs,
+            fallback: fallback)
         let frames = FrameTransport { use in try await self.dial(use) }
         return try await open(config, services, MemoryDisk(), secret(), frames, wrap(frames))
     }
@@ -148,7 +151,7 @@ public actor Network {
         return chat
     }
 
-    private func certify(_ request: Data, _ role: Role) throws -> Data {
+    private func issue(_ request: Data, _ role: Role) throws -> Data {
         serial += 1
         let now = try clock.now()
         return try authority.issue(

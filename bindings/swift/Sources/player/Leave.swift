@@ -3,8 +3,8 @@ import Undertone
 import UndertoneTesting
 
 /// `player leave FOLDER HOW`: a process that ends while calls are under way, for a test that looks at what it leaves behind. It
-/// prints `confirmed` with the number of messages that are durable, and ends then by itself (`exit`) or by being killed
-/// (`kill`).
+/// prints `confirmed` with the number of messages that are durable, and ends then by itself (`exit`), by being told to
+/// (`terminate`) or by being killed (`kill`).
 func leave(_ folder: String, _ how: String) throws {
     let engine = try SingleDevice().open(.sqlite(path: folder, lockWaitMs: 1_000))
     let talk = try engine.conversations().start(user: UserId("bea"))
@@ -23,6 +23,16 @@ func leave(_ folder: String, _ how: String) throws {
         }
     }
     for _ in 0..<4 { begun.wait() }
-    if how == "kill" { kill(getpid(), SIGKILL) }
-    exit(0)
+    switch how {
+    case "kill": kill(getpid(), SIGKILL)
+    case "terminate":
+        // Whoever started this may have done so on a thread that lets no signal through.
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
+        kill(getpid(), SIGTERM)
+    default: exit(0)
+    }
+    // The signal may be another thread's to take.
+    while true { sleep(1) }
 }

@@ -81,6 +81,46 @@ import UndertoneTesting
         }
     }
 
+    @Test func loggingOutCanBeCancelledAndIsDoneAllTheSame() async throws {
+        try await acquainted { network, ann, bea, talk in
+            let wiping = Task { try await ann.wipe(loseUnsent: true) }
+            wiping.cancel()
+            try await wiping.value
+            #expect(await codeOf { _ = try await ann.usage() } == "misuse.closed")
+        }
+    }
+
+    @Test func openingCanBeCancelledAndLeavesTheStoreFree() async throws {
+        let (config, authority) = try configured()
+        let now = Date()
+        let certifying = Services(certify: { request in
+            try authority.issue(
+                request: request, role: Role("client"), serial: 1, notBefore: now - 60, notAfter: now + 86_400)
+        })
+        let (begun, begins) = AsyncStream<Void>.makeStream()
+        let hanging = Services(certify: { _ in
+            begins.yield()
+            // In a task of its own, which nobody cancels.
+            return try await Task { () -> Data in
+                try await Task.sleep(nanoseconds: 600_000_000_000)
+                throw Fault()
+            }.value
+        })
+        for (services, hangs) in [(certifying, false), (hanging, true)] {
+            let folder = try Folder()
+            let store = Store.sqlite(path: folder.path("store"), lockWaitMs: 0)
+            let opening = Task {
+                try await Undertone.open(config: config, store: store, hostKey: key, services: services)
+            }
+            if hangs { for await _ in begun { break } }
+            opening.cancel()
+            // Whoever has it all the same closes it.
+            try? await opening.value.close()
+            let chat = try await Undertone.open(config: config, store: store, hostKey: key, services: certifying)
+            await chat.close()
+        }
+    }
+
     /// Input may be refused, and what waits may be given up; nothing else.
     private func harmless(_ error: any Error, _ name: String) {
         switch error {

@@ -35,6 +35,22 @@ import Testing
         #expect(try texts(messages, talk) == ["still here"])
     }
 
+    @Test func timesAndSpansThatCannotBeCountedAreErrors() throws {
+        let engine = try opened()
+        let talk = try engine.conversations().start(user: UserId("bea"))
+        for seconds in [-1, Double.nan, .infinity, -.infinity, 1e300] {
+            let at = Date(timeIntervalSince1970: seconds)
+            #expect(code { try ManualClock(now: at) } == "misuse.clock")
+            #expect(code { try engine.conversations().mute(conversation: talk, until: at) } == "misuse.clock")
+            let config = Config(
+                user: UserId("ann"), authorities: [try configured().1.publicKey()], fallbackAfter: seconds)
+            #expect(
+                code { try Engine.open(config: config, store: .memory(disk: MemoryDisk()), hostKey: key) }
+                    == "misuse.duration")
+        }
+        #expect(try engine.diagnose().open)
+    }
+
     @Test func aLibraryOfAnotherVersionIsRefused() throws {
         try checkLibrary()
         #expect(code { try checkLibrary(expected: 2) } == "misuse.library")

@@ -34,6 +34,24 @@ func code<T>(_ call: () throws -> T, _ place: SourceLocation = #_sourceLocation)
     return ""
 }
 
+/// The same of a call that takes its time.
+func codeOf(_ call: () async throws -> Void, _ place: SourceLocation = #_sourceLocation) async -> String {
+    var outcome: Result<Void, any Error> = .success(())
+    do { try await call() } catch { outcome = .failure(error) }
+    return code({ try outcome.get() }, place)
+}
+
+/// Does what might wait for ever, a minute at most.
+func inTime<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T {
+    let task = Task { try await work() }
+    let timer = Task {
+        try await Task.sleep(nanoseconds: 60_000_000_000)
+        task.cancel()
+    }
+    defer { timer.cancel() }
+    return try await task.value
+}
+
 /// What a message says, if it is a text.
 func text(_ message: Message) -> String {
     if case .text(let text) = message.content { text } else { "" }
@@ -73,14 +91,28 @@ func newest(_ chat: Undertone, _ talk: ConversationId) async throws -> Message {
     try #require(await chat.messages.page(conversation: talk, cursor: .newest, limit: 1).messages.first)
 }
 
+/// What a chat has of a conversation, as soon as it has so many messages: the engine tries again after a while.
+func patiently(
+    _ network: Network, _ chat: Undertone, _ talk: ConversationId, _ count: Int
+) async throws -> [String] {
+    for _ in 0..<50 {
+        // It may not know of the conversation yet.
+        if let found = try? await texts(chat, talk), found.count >= count { return found }
+        try await chat.online()
+        try await network.advance(30)
+    }
+    return try await texts(chat, talk)
+}
+
 /// Ann, a client, has written to Bea, an escort. Both keep their files at `blobs`.
 func acquainted(
     blobs: (any Blobs)? = nil,
+    certify: @escaping @Sendable (_ issue: @Sendable () async throws -> Data) async throws -> Data = { try await $0() },
     wrap: @Sendable (any Transport) -> any Transport = { $0 },
     _ test: (Network, Undertone, Undertone, ConversationId) async throws -> Void
 ) async throws {
     let network = try Network()
-    let ann = try await network.join("ann", as: "client", blobs: blobs, wrap: wrap)
+    let ann = try await network.join("ann", as: "client", blobs: blobs, certify: certify, wrap: wrap)
     let bea = try await network.join("bea", as: "escort", blobs: blobs)
     let talk = try await ann.conversations.start(user: bea.user)
     try await ann.send("Hello, Bea", to: talk)

@@ -4,12 +4,12 @@ import Undertone
 
 /// A process that ends while calls are under way (R41).
 @Suite struct ExitTests {
-    @Test(arguments: ["exit", "kill"])
-    func aProcessEndsWhateverIsUnderWay(_ how: String) async throws {
+    @Test(arguments: ["exit": 0, "kill": SIGKILL, "terminate": SIGTERM])
+    func aProcessEndsWhateverIsUnderWay(_ how: String, _ expected: Int32) async throws {
         let folder = try Folder()
         let (status, printed) = try await run(["leave", folder.path("store"), how])
         #expect(printed == "confirmed 50\n")
-        #expect(status == (how == "kill" ? SIGKILL : 0))
+        #expect(status == expected)
         let store = Store.sqlite(path: folder.path("store"), lockWaitMs: 1_000)
         let engine = try Engine.open(config: configured().0, store: store, hostKey: key)
         let talk = try engine.conversations().start(user: UserId("bea"))

@@ -19,19 +19,6 @@ import UndertoneTesting
         }
     }
 
-    /// What a chat has of a conversation, as soon as it has so many messages: the engine tries again after a while.
-    private func patiently(
-        _ network: Network, _ chat: Undertone, _ talk: ConversationId, _ count: Int
-    ) async throws -> [String] {
-        for _ in 0..<50 {
-            // It may not know of the conversation yet.
-            if let found = try? await texts(chat, talk), found.count >= count { return found }
-            try await chat.online()
-            try await network.advance(30)
-        }
-        return try await texts(chat, talk)
-    }
-
     @Test func transmitsAreHandedOverOneByOneAndAnsweredTogether() async throws {
         let gate = Gate()
         try await acquainted(wrap: { Gated(inner: $0, gate: gate) }) { network, ann, bea, talk in
@@ -78,7 +65,7 @@ import UndertoneTesting
 }
 
 /// An error of a host's own.
-private struct Fault: Error {}
+struct Fault: Error {}
 
 /// How often which call still fails.
 private actor Faults {
