@@ -58,6 +58,9 @@ _BATCH = 256
 _PAGE = 50
 _RETRY_FIRST = 0.5
 _RETRY_MOST = 60.0
+# Another copy of this device has come, or the relay speaks another version: no certificate helps, and two copies that came
+# again and again would only throw each other out.
+_NO_MATTER_OF_CERTIFICATES = ("closing.replaced", "closing.version")
 
 
 class Messages(_nouns.ChatMessages):
@@ -741,11 +744,11 @@ class Undertone:
                 except Refused as refused:
                     _log.error("the relay does not let this device in: %s", refused.code)
                     self._tell(Event.CERTIFICATE_NEEDED())
-                    if self._certify is None:
+                    if self._certify is None or refused.code in _NO_MATTER_OF_CERTIFICATES:
                         self._refusal = refused.code
                         self._stir()
                         return
-                    # Whatever it was refused for, another certificate is what a platform can do about it.
+                    # Another certificate is what a platform can do about it.
                     await self._certify_anew(self._certify, link.shown)
                 except BaseException as error:
                     if _is_own_end(error):

@@ -61,8 +61,8 @@ internal class Connection(
             } catch (refused: RefusedException) {
                 log(Level.SEVERE, "the relay does not let this device in: ${refused.code}")
                 news.happened(Event.CertificateNeeded)
-                // Whatever it was refused for, another certificate is what a platform can do about it.
-                if (certifier == null) return
+                // Another certificate is what a platform can do about it.
+                if (certifier == null || refused.code in NO_MATTER_OF_CERTIFICATES) return
                 certifier.replace(link.shown)
             } catch (error: Exception) {
                 currentCoroutineContext().ensureActive()
@@ -106,6 +106,8 @@ internal class Connection(
     }
 
     private companion object {
+        /** Another copy of this device has come, or the relay speaks another version: no certificate helps. */
+        val NO_MATTER_OF_CERTIFICATES = setOf("closing.replaced", "closing.version")
         const val RETRY_FIRST = 500L
         const val RETRY_MOST = 60_000L
     }
