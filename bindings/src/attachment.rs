@@ -4,8 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
-
 use undertone::attachment as core;
 use undertone::attachment::{
     Attachment as CoreAttachment, BlurHash, FileName, Location, MediaType, Picture as CorePicture, Piece as CorePiece,
@@ -18,7 +16,7 @@ use crate::id::MessageRef;
 use crate::message::Draft;
 use crate::mirror::{Mirror, mirror};
 use crate::shared::Shared;
-use crate::time::ms;
+use crate::time::Span;
 
 mirror!(
     /// What a message says of its file. The key of the file is no part of this.
@@ -92,14 +90,14 @@ pub enum Details {
     /// A voice message.
     Voice {
         /// How long it is.
-        duration: Duration,
+        duration: Span,
         /// How loud it is over its time: at most 256 values, 255 the loudest.
         wave: Vec<u8>,
     },
     /// A video.
     Video {
         /// How long it is.
-        duration: Duration,
+        duration: Span,
         /// Its size, and a poster as preview.
         picture: Picture,
     },
@@ -111,10 +109,10 @@ impl Mirror<core::Details> for Details {
             core::Details::File => Details::File,
             core::Details::Image(picture) => Details::Image { picture: Mirror::of(picture) },
             core::Details::Voice { duration, wave } => {
-                Details::Voice { duration: Duration::from_millis(duration), wave: Mirror::of(wave) }
+                Details::Voice { duration: Span(duration), wave: Mirror::of(wave) }
             }
             core::Details::Video { duration, picture } => {
-                Details::Video { duration: Duration::from_millis(duration), picture: Mirror::of(picture) }
+                Details::Video { duration: Span(duration), picture: Mirror::of(picture) }
             }
         }
     }
@@ -127,10 +125,10 @@ impl Details {
             Details::Image { picture } => core::Details::Image(picture.engine()?),
             Details::Voice { duration, wave } => {
                 let wave = Wave::new(wave).ok_or_else(|| misfit("a wave form has too many values"))?;
-                core::Details::Voice { duration: ms(duration), wave }
+                core::Details::Voice { duration: duration.0, wave }
             }
             Details::Video { duration, picture } => {
-                core::Details::Video { duration: ms(duration), picture: picture.engine()? }
+                core::Details::Video { duration: duration.0, picture: picture.engine()? }
             }
         })
     }

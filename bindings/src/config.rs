@@ -1,15 +1,13 @@
 //! What a host decides when it opens an engine.
 
 use std::sync::Arc;
-use std::time::Duration;
-
 use undertone::authority::IdentityKey;
 use undertone::id::UserId;
 
 use crate::error::Result;
 use crate::id::key;
 use crate::policy::Policy;
-use crate::time::ms;
+use crate::time::Span;
 
 /// What a host decides when it opens an engine.
 #[derive(Clone, uniffi::Record)]
@@ -33,13 +31,13 @@ pub struct Config {
     pub update_after_messages: Option<u64>,
     /// After how long a device renews its leaf key, at least a minute; `None` for the usual time.
     #[uniffi(default = None)]
-    pub update_after: Option<Duration>,
+    pub update_after: Option<Span>,
     /// Key packages kept published; `None` for the usual number.
     #[uniffi(default = None)]
     pub key_packages: Option<u32>,
     /// After how long a message of this device that stays unread makes a `Fallback` request; `None` for none.
     #[uniffi(default = None)]
-    pub fallback_after: Option<Duration>,
+    pub fallback_after: Option<Span>,
 }
 
 impl Config {
@@ -58,12 +56,12 @@ impl Config {
             config.update_after_messages = messages;
         }
         if let Some(after) = self.update_after {
-            config.update_after = ms(after);
+            config.update_after = after.0;
         }
         if let Some(packages) = self.key_packages {
             config.key_packages = packages as usize;
         }
-        config.fallback_after = self.fallback_after.map(ms);
+        config.fallback_after = self.fallback_after.map(|after| after.0);
         Ok(config)
     }
 }

@@ -189,12 +189,12 @@ impl Engine {
     /// timer: wait for `Drained.wake_at` beside it.
     pub async fn ready(&self) -> Result<()> {
         self.shared.signal.wait().await;
-        self.shared.read(|_, _| Ok(()))
+        self.shared.check()
     }
 
     /// Whether `ready` would return at once: for hosts that look now and then instead.
     pub fn is_ready(&self) -> Result<bool> {
-        self.shared.read(|_, _| Ok(())).map(|()| self.shared.signal.is_raised())
+        self.shared.check().map(|()| self.shared.signal.is_raised())
     }
 
     /// Gives space back to the disk, in steps that copy about `budget` bytes each.

@@ -16,6 +16,8 @@ use crate::error::{Result, panicked};
 pub(crate) struct Shared {
     /// `None` once it was shut down.
     engine: Mutex<Option<undertone::Engine>>,
+    /// Whether there is no engine any more: for who must not wait until a call of another thread is done.
+    over: AtomicBool,
     pub clock: Clock,
     pub signal: Arc<Signal>,
 }
@@ -28,7 +30,7 @@ impl Shared {
         }
         // What opening has brought is to be drained.
         signal.raise();
-        Arc::new(Shared { engine: Mutex::new(Some(engine)), clock, signal })
+        Arc::new(Shared { engine: Mutex::new(Some(engine)), over: AtomicBool::new(false), clock, signal })
     }
 
     /// A query: it changes nothing that a host would drain.
@@ -39,6 +41,7 @@ impl Shared {
         let Ok(result) = catch_unwind(AssertUnwindSafe(|| query(open, now))) else {
             // What it holds in memory may be half of a change; what it has on the disk is not.
             let broken = engine.take();
+            self.over.store(true, Ordering::SeqCst);
             let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
             return Err(panicked());
         };
@@ -52,9 +55,15 @@ impl Shared {
         result
     }
 
+    /// Says whether the engine is still there, without waiting for anything: a host asks on the thread that shows things.
+    pub fn check(&self) -> Result<()> {
+        if self.over.load(Ordering::SeqCst) { Err(Misuse::Closed.into()) } else { Ok(()) }
+    }
+
     /// Ends the engine, which releases its store. What was done is durable first.
     pub fn shut_down(&self) {
         let engine = self.engine.lock().take();
+        self.over.store(true, Ordering::SeqCst);
         if let Some(mut engine) = engine {
             // An output comes behind a flush. If that fails, nobody was told of what is lost, as in a crash.
             let _ = engine.poll_output();
@@ -103,6 +112,21 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
+
+    #[test]
+    fn that_it_is_there_is_said_while_another_thread_is_at_work() {
+        let shared = Shared {
+            engine: Mutex::new(None),
+            over: AtomicBool::new(false),
+            clock: Clock::System,
+            signal: Arc::default(),
+        };
+        let at_work = shared.engine.lock();
+        assert!(shared.check().is_ok());
+        drop(at_work);
+        shared.shut_down();
+        assert!(shared.check().is_err());
+    }
 
     #[test]
     fn who_waits_is_woken_by_what_comes_before_and_after() {

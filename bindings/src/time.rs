@@ -1,6 +1,4 @@
-//! Instants.
-
-use std::time::Duration;
+//! Instants and spans.
 
 use undertone::error::Misuse;
 use undertone::time::Time;
@@ -30,9 +28,21 @@ fn time(ms: i64) -> Result<Time, UndertoneError> {
     }
 }
 
-/// A span in milliseconds; one that is longer than can be counted is as long as can be.
-pub(crate) fn ms(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+/// A span of time in milliseconds. Each language has it as its own type, which may hold what is none: the code around it
+/// lowers that as −1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub(crate) u64);
+
+uniffi::custom_type!(Span, i64, {
+    lower: |span| i64::try_from(span.0).unwrap_or(i64::MAX),
+    try_lift: |ms| Ok(span(ms)?),
+});
+
+fn span(ms: i64) -> Result<Span, UndertoneError> {
+    u64::try_from(ms).map(Span).map_err(|_| UndertoneError::Misuse {
+        code: "misuse.duration".into(),
+        text: "a duration is negative, or longer than milliseconds can count".into(),
+    })
 }
 
 #[cfg(test)]
@@ -44,5 +54,12 @@ mod tests {
         assert_eq!(time(FOREVER).unwrap(), Time::NEVER);
         assert_eq!(time(1_000).unwrap(), Time::from_ms(1_000));
         assert!(time(-1).is_err());
+    }
+
+    #[test]
+    fn no_span_is_negative() {
+        assert_eq!(span(0).unwrap(), Span(0));
+        let error = span(-1).unwrap_err();
+        assert!(matches!(error, UndertoneError::Misuse { code, .. } if code == "misuse.duration"));
     }
 }

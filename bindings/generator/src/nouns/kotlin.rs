@@ -65,6 +65,7 @@ fn type_name(kind: &Type) -> Result<String> {
         Type::Duration => "java.time.Duration".to_owned(),
         Type::Object { name, .. } | Type::Record { name, .. } | Type::Enum { name, .. } => name.clone(),
         Type::Custom { name, .. } if name == "Time" => "java.time.Instant".to_owned(),
+        Type::Custom { name, .. } if name == "Span" => "java.time.Duration".to_owned(),
         Type::Custom { name, .. } => name.clone(),
         Type::Optional { inner_type } => format!("{}?", type_name(inner_type)?),
         Type::Sequence { inner_type } => format!("List<{}>", type_name(inner_type)?),

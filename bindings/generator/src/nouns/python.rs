@@ -92,6 +92,7 @@ pub fn type_name(kind: &Type) -> Result<String> {
         Type::Duration => "datetime.timedelta".to_owned(),
         Type::Object { name, .. } | Type::Record { name, .. } | Type::Enum { name, .. } => name.clone(),
         Type::Custom { name, .. } if name == "Time" => "datetime.datetime".to_owned(),
+        Type::Custom { name, .. } if name == "Span" => "datetime.timedelta".to_owned(),
         Type::Custom { name, .. } => name.clone(),
         Type::Optional { inner_type } => format!("Optional[{}]", type_name(inner_type)?),
         Type::Sequence { inner_type } => format!("List[{}]", type_name(inner_type)?),

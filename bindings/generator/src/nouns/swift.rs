@@ -64,6 +64,7 @@ fn type_name(kind: &Type) -> Result<String> {
         Type::Duration => "TimeInterval".to_owned(),
         Type::Object { name, .. } | Type::Record { name, .. } | Type::Enum { name, .. } => name.clone(),
         Type::Custom { name, .. } if name == "Time" => "Date".to_owned(),
+        Type::Custom { name, .. } if name == "Span" => "TimeInterval".to_owned(),
         Type::Custom { name, .. } => name.clone(),
         Type::Optional { inner_type } => format!("{}?", type_name(inner_type)?),
         Type::Sequence { inner_type } => format!("[{}]", type_name(inner_type)?),

@@ -20,7 +20,7 @@ def _checked(call: Callable[..., Any]) -> Callable[..., Any]:
     def checked(*args: Any, **kwargs: Any) -> Any:
         try:
             return call(*args, **kwargs)
-        except (AttributeError, TypeError, ValueError) as error:
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise _native.UndertoneError.Misuse("misuse.type", f"{call.__name__}: {error}") from error
 
     return checked

@@ -1,4 +1,4 @@
-"""Instants, as the engine counts them and as Python shows them."""
+"""Instants and spans, as the engine counts them and as Python shows them."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def to_ms(time: datetime) -> int:
     if time.tzinfo is None:
         raise ValueError("a time needs a zone: datetime.now(timezone.utc), for instance")
     return (time - _EPOCH) // _MILLISECOND
+
+
+def span_to_ms(span: timedelta) -> int:
+    """Milliseconds of a span, the part of one left out."""
+    return span // _MILLISECOND

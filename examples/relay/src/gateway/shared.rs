@@ -11,7 +11,7 @@ use crate::answer::Delivery;
 use crate::count::Book;
 use crate::frame::{CloseReason, Down, Up};
 use crate::guard::Taken;
-use crate::logic::{Aftermath, LOOK_UP_USERS, look_up_cost};
+use crate::logic::{Aftermath, LOOK_UP_USERS, look_up_cost, publish_cost};
 use crate::store::{RelayStore, StoreError};
 
 /// What goes to whichever relay has a device, when several serve one platform.
@@ -92,7 +92,7 @@ impl<S: RelayStore> Gateway<S> {
                 Up::LookUp { users, key_packages, .. } => {
                     users.len() <= LOOK_UP_USERS && may_ask(look_up_cost(users, *key_packages))
                 }
-                Up::Publish { packages, .. } => packages.len() <= most.key_packages && may_ask(1),
+                Up::Publish { packages, .. } => packages.len() <= most.key_packages && may_ask(publish_cost(packages)),
                 Up::Slot { .. } | Up::UploadToken { .. } => may_ask(1),
                 Up::Acknowledge { .. } | Up::Fetch { .. } | Up::Revocations { .. } => true,
             }

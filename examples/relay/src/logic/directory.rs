@@ -60,7 +60,7 @@ impl<S: RelayStore> Relay<S> {
         now: Time,
     ) -> Result<usize, Fault> {
         self.input(|tx, desk| {
-            let row = desk.caller(tx, &caller, 1, now)?;
+            let row = desk.caller(tx, &caller, publish_cost(packages), now)?;
             desk.may_grow()?;
             if packages.len() > desk.config.limits.key_packages {
                 return Err(RefusedReason::TooLarge.into());
@@ -82,6 +82,11 @@ impl<S: RelayStore> Relay<S> {
 /// What a look-up costs in inputs. One for key packages writes a row for each user that there is none of.
 pub(crate) fn cost(users: &[UserId], key_packages: bool) -> u64 {
     if key_packages { users.len().max(1) as u64 } else { 1 }
+}
+
+/// What a publication costs in inputs: each package leaves a row behind, even when it is withdrawn at once.
+pub(crate) fn publish_cost(packages: &[Vec<u8>]) -> u64 {
+    packages.len().max(1) as u64
 }
 
 /// How many ordinary key packages a device has in the directory.

@@ -40,7 +40,7 @@ use rate::Buckets;
 use tx::Tx;
 
 pub use blob::{BlobLimits, BlobName, BlobRefused, Upload, UploadToken};
-pub(crate) use directory::{LOOK_UP_USERS, cost as look_up_cost};
+pub(crate) use directory::{LOOK_UP_USERS, cost as look_up_cost, publish_cost};
 pub use frank::Franked;
 pub use login::{Login, LoginRefused, login_message};
 #[cfg(feature = "nats")]

@@ -83,10 +83,10 @@ pub fn read() -> Result<Command, String> {
         sources.set_list("authorities", authorities)?;
     }
     let options = sources.settings()?.options(check)?;
+    options.config.check().map_err(|error| error.to_string())?;
     if !check {
         return Ok(Command::Serve(Box::new(options)));
     }
-    options.config.check().map_err(|error| error.to_string())?;
     Ok(Command::Print("the settings are good".into()))
 }
 

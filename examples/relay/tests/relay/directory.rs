@@ -130,6 +130,19 @@ fn a_search_for_key_packages_costs_as_much_as_it_asks_for() {
 }
 
 #[test]
+fn packages_cost_one_by_one_also_when_the_next_ones_take_their_place() {
+    let inputs = Rate { burst: 100, per_minute: 0 };
+    let mut platform = Platform::with_limits(Limits { inputs, ..Limits::default() });
+    let ann = platform.phone("ann", "client");
+    let mut publish = |round: u8| {
+        let packages: Vec<_> = (0..40).map(|number| vec![round, number]).collect();
+        platform.relay.publish(ann.id(), &packages, None, true, platform.now)
+    };
+    assert!(publish(1).is_ok() && publish(2).is_ok());
+    assert_eq!(publish(3), Err(Fault::Refused(RefusedReason::RateLimited)));
+}
+
+#[test]
 fn who_installs_anew_again_and_again_is_listed_every_time() {
     let mut platform = Platform::new();
     let ann = platform.phone("ann", "client");

@@ -15,8 +15,12 @@ fn fields(event: &SightEvent) -> Vec<&'static str> {
         SightEvent::Login { device: _, user: _, role: _, serial: _, not_after: _ } => {
             vec!["login: device, user, role, certificate's number and end"]
         }
-        SightEvent::Publish { device: _, packages: _, last_resort: _ } => vec!["publish: device, number of packages"],
-        SightEvent::LookUp { device: _, users: _, key_packages: _ } => vec!["look-up: device, users"],
+        SightEvent::Publish { device: _, packages: _, last_resort: _ } => {
+            vec!["publish: device, number of packages, whether one is of last resort"]
+        }
+        SightEvent::LookUp { device: _, users: _, key_packages: _ } => {
+            vec!["look-up: device, users, whether it wants to start with them"]
+        }
         SightEvent::Upload { device: _, size: _ } => vec!["upload: device, size of the encrypted file"],
         SightEvent::Push { device: _, hint: _ } => vec!["push: device, hint"],
         SightEvent::Refused { device: _, reason: _ } => vec!["refused: device, reason"],
@@ -66,9 +70,9 @@ fn this_is_all_that_a_relay_sees_of_a_day() {
         "commit: slot",
         "envelope: id, kind, tag, sender, sequence, recipients, expiry, push hint, length of its body",
         "login: device, user, role, certificate's number and end",
-        "look-up: device, users",
+        "look-up: device, users, whether it wants to start with them",
         "message: blind commitment",
-        "publish: device, number of packages",
+        "publish: device, number of packages, whether one is of last resort",
         "push: device, hint",
         "refused: device, reason",
         "upload: device, size of the encrypted file",

@@ -161,15 +161,16 @@ async fn a_proxy_is_believed_only_if_it_is_trusted() {
 #[test]
 fn settings_that_cannot_be_are_told_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
-    let run = |text: &str, flags: &[&str], variable: Option<(&str, &str)>| {
+    let try_out = |text: &str, flags: &[&str], variable: Option<(&str, &str)>| {
         let path = folder.path().join("relay.toml");
         std::fs::write(&path, text).unwrap();
         let mut command = Command::new(program());
-        command.current_dir(folder.path()).arg("--config").arg(&path).arg("--check").args(flags).envs(variable);
+        command.current_dir(folder.path()).arg("--config").arg(&path).args(flags).envs(variable);
         let output = command.output().unwrap();
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         (output.status.code(), said)
     };
+    let run = |text: &str, flags: &[&str], variable| try_out(text, &[flags, &["--check"]].concat(), variable);
     let key = format!("authorities = [\"{}\"]\n", "0a".repeat(32));
     let tls = format!("{key}[tls]\ncertificate = \"nowhere.pem\"\nkey = \"nowhere.key\"\n");
     std::fs::write(folder.path().join("secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
@@ -206,6 +207,8 @@ fn settings_that_cannot_be_are_told_before_anything_starts() {
         let (code, said) = run(text, flags, variable);
         assert!(code == Some(2) && said.contains(word), "{text}{flags:?}: {said}");
     }
+    let (code, said) = try_out(&tls, &[], None);
+    assert!(code == Some(2) && said.contains("nowhere.pem"), "also by who does not only look: {said}");
 }
 
 #[cfg(unix)]
