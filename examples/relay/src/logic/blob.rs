@@ -4,16 +4,15 @@
 //! that any relay on the same store can check it and none has to remember it. A blob is named by 32 random bytes that the
 //! relay draws. Who knows the name may download: of that the relay writes nothing down.
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use hmac::{Hmac, KeyInit, Mac};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use undertone::id::DeviceId;
 use undertone::rng::Rng;
 use undertone::time::{DAY, HOUR, Time};
 
 use super::rate::Rate;
 use super::row::{self, Mortal};
+use super::token;
 use super::tx::Tx;
 use super::view::SightEvent;
 use super::{Desk, Fault, Output, Relay, meta};
@@ -21,11 +20,8 @@ use crate::answer::RefusedReason;
 use crate::store::{RelayStore, StoreError, Table};
 
 pub(super) const KEY: &[u8] = b"upload key";
-const LABEL: &[u8] = b"undertone relay upload v1";
 /// The row with the bytes of all blobs.
 pub(super) const TOTAL: &[u8] = b"blob bytes";
-/// A token's bytes: device, end, mark.
-const TOKEN: usize = DeviceId::LEN + 8 + 32;
 
 /// How much is stored for whom, and how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,10 +186,8 @@ impl<S: RelayStore> Relay<S> {
             desk.caller(tx, &caller, 1, now)?;
             let BlobLimits { size, token_age, .. } = desk.config.limits.blobs;
             let until = now.plus(token_age);
-            let mark = mac(&desk.upload_key, &caller, until).map(|mac| mac.finalize().into_bytes());
-            let mark = mark.ok_or(RefusedReason::Malformed)?;
-            let bytes = [caller.as_bytes().as_slice(), &until.as_ms().to_be_bytes(), &mark].concat();
-            Ok(UploadToken { token: BASE64URL_NOPAD.encode(&bytes), until, most: size })
+            let token = token::give(&desk.upload_key, &caller, until).ok_or(RefusedReason::Malformed)?;
+            Ok(UploadToken { token, until, most: size })
         })
     }
 
@@ -334,9 +328,7 @@ impl Desk {
 
     /// The device that holds a token, if it may upload still.
     fn holder(&self, tx: &Tx<'_>, token: &str, now: Time) -> Result<DeviceId, Fault<BlobRefused>> {
-        let (device, until, mark) = read_token(token).ok_or(BlobRefused::Token)?;
-        let mac = mac(&self.upload_key, &device, until).ok_or(BlobRefused::Token)?;
-        mac.verify_slice(&mark).map_err(|_| BlobRefused::Token)?;
+        let (device, until) = token::read(&self.upload_key, token).ok_or(BlobRefused::Token)?;
         if until <= now {
             return Err(BlobRefused::Token.into());
         }
@@ -401,20 +393,4 @@ fn change_use(tx: &mut Tx<'_>, user: &[u8; 32], change: impl FnOnce(&mut UseRow)
 
 fn total(tx: &Tx<'_>) -> Result<u64, StoreError> {
     Ok(tx.read(Table::Meta, TOTAL)?.unwrap_or(0))
-}
-
-fn read_token(token: &str) -> Option<(DeviceId, Time, [u8; 32])> {
-    let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok().filter(|bytes| bytes.len() == TOKEN)?;
-    let (device, rest) = bytes.split_at(DeviceId::LEN);
-    let (until, mark) = rest.split_at(8);
-    let until = Time::from_ms(u64::from_be_bytes(until.try_into().ok()?));
-    Some((DeviceId::from_slice(device)?, until, mark.try_into().ok()?))
-}
-
-fn mac(key: &[u8; 32], device: &DeviceId, until: Time) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    mac.update(LABEL);
-    mac.update(device.as_bytes());
-    mac.update(&until.as_ms().to_be_bytes());
-    Some(mac)
 }

@@ -20,6 +20,7 @@ pub(crate) mod row;
 mod shared;
 mod submit;
 mod sweep;
+mod token;
 pub(crate) mod tx;
 mod view;
 
