@@ -212,7 +212,7 @@ fn what_people_are_called_is_forgotten() {
 
 #[test]
 fn people_are_not_found_by_what_they_are_called() {
-    engines(Sabotage::NamesNotFound, &[" finds [] by "]);
+    engines_in_long_runs(Sabotage::NamesNotFound, &[" finds [] by "]);
 }
 
 #[test]
