@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use undertone::authority::Authority;
+use undertone::conversation::ConversationState;
 use undertone::engine::Draft;
 use undertone::id::{ConversationId, UserId};
 use undertone::message::{Cursor, MessageContent};
@@ -38,6 +39,10 @@ async fn play() -> Result<(), String> {
             let url = &urls[(pair + which) % urls.len()];
             people.push(person(&folder.path().join(own), url, own, role, other).await?);
         }
+    }
+    // Escorts answer: they may not start, and so wait until they were asked.
+    for escort in people.iter().step_by(2) {
+        asked(escort).await?;
     }
     let kills = async {
         victims.kill_all().await?;
@@ -94,6 +99,21 @@ async fn person(folder: &std::path::Path, relay: &str, name: &str, role: &str, o
     let conversation = host.run(move |engine, now| engine.conversations().start(&other, now)).await;
     let conversation = conversation.map_err(|e| said(&e))?.map_err(|e| said(&e))?;
     Ok(Person { host, conversation })
+}
+
+/// Waits until somebody has begun the conversation.
+async fn asked(person: &Person) -> Result<(), String> {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(90) {
+        let conversation = person.conversation;
+        let shown = person.host.run(move |engine, now| engine.conversations().get(conversation, now)).await;
+        let state = shown.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?.state;
+        if state == ConversationState::Live {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Err("an escort was asked by nobody".into())
 }
 
 /// What a person of a pair sees is what both wrote, each text once. `None` when all is well.
