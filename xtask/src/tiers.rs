@@ -206,9 +206,8 @@ fn sim(tier: Tier) -> Step {
     Step::program("sim").args(&["--seeds", seeds])
 }
 
-/// Relays on NATS, and the commit slot elsewhere. What is killed under load waits for a release: that nothing doubles, for
-/// in theory a copy can (`docs/decisions/0029-relays-share-rows-and-claim-versions.md`), and real engines, which a slow
-/// machine may let answer before they were asked.
+/// Relays on NATS, and the commit slot elsewhere. What is killed under load waits for a release: in theory a copy can come
+/// twice (`docs/decisions/0029-relays-share-rows-and-claim-versions.md`).
 fn relays(tier: Tier) -> Step {
     match tier {
         Tier::One => relay::suite().args(&["slot", "contract", "ready"]),
