@@ -191,9 +191,10 @@ pub(super) fn insert(
         return Ok(());
     }
     // It came in another envelope before, and has gone since: it was read, or deleted.
-    let over =
-        gone::is_gone(ctx, conversation, &author, id)? || dedup::came_again(ctx, sender.device(), carrier.envelope)?;
-    if over && !carrier.again {
+    if !carrier.again
+        && (gone::is_gone(ctx, conversation, &author, id)?
+            || dedup::came_again(ctx, sender.device(), carrier.envelope)?)
+    {
         return Ok(());
     }
     if !carrier.again && is_dropped(ctx, &author)? {
