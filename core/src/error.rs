@@ -18,7 +18,8 @@ pub enum Error {
     /// The store failed: see the kind for what to do.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A broken invariant of the engine. It is closed until reopened: please report the code.
+    /// A broken invariant of the engine: please report the code. The engine is closed until reopened, unless an envelope
+    /// given to [`Engine::receive`](crate::Engine::receive) brought it about: that is dropped, and the engine goes on.
     #[error("internal error {0}: reopen the engine and report this code")]
     Bug(&'static str),
 }
@@ -276,7 +277,8 @@ impl PeerFault {
     }
 }
 
-/// What can go wrong in a store. Any but [`StoreError::Locked`] closes the handle until it is opened again.
+/// What can go wrong in a store. Any but [`StoreError::Locked`] closes the handle until it is opened again. A batch over a
+/// limit closes no engine, for it never gets to the store: see [`StoreError::Limit`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(not(feature = "exhaustive"), non_exhaustive)]
 pub enum StoreError {
@@ -312,7 +314,8 @@ pub enum StoreError {
     /// The handle is dead after an earlier failure, or suspended.
     #[error("the store is closed: open it again")]
     Closed,
-    /// A row or batch over the limits: a fault of the engine. Nothing was changed, and the engine stays open.
+    /// A row or batch over the limits: a fault of the engine, which refuses it before the store is asked. Nothing was
+    /// changed, and the engine stays open.
     #[error("row or batch over the limit ({0})")]
     Limit(&'static str),
 }

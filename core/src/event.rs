@@ -32,7 +32,8 @@ pub enum Event {
     CallSignals(CallId),
     /// Somebody called this user in vain.
     CallMissed(ConversationId, CallId),
-    /// Play the ringtone for this call. Said again after a restart; one that plays already goes on.
+    /// Play the ringtone for this call, unless its [`Hint`](crate::hint::Hint) is silent: this user is not to be disturbed. Said
+    /// again after a restart; one that plays already goes on.
     RingtoneStart(CallId),
     /// Stop the ringtone for this call.
     RingtoneStop(CallId),

@@ -82,7 +82,7 @@ pub enum Refusal {
     Policy,
     /// No such session, or the device is no member of it: the engine opens another one, and what waits goes out there.
     NotMember,
-    /// The sender's certificate was revoked or has expired.
+    /// The sender's certificate was revoked or has expired. The host is asked for another one, and what was said waits for it.
     Certificate,
     /// The envelope is over a limit or malformed.
     Malformed,

@@ -83,7 +83,11 @@
 //!
 //! `sled` (default) and `sqlite` bring engines of storage; memory is always there. `image` brings
 //! `attachment::images`: decoding within limits, thumbnails, BlurHash, no metadata. `testing` has the suite that every
-//! store must pass. `sabotage` is for proving that tests notice faults: never in a product.
+//! store must pass. `sabotage` and `interop` are for the tests of this crate's repository, `exhaustive` for its bindings:
+//! never in a product.
+//!
+//! A workspace of one's own patches `rayon` as this repository's does, with `core/shims/rayon` (decision 1): the real one
+//! starts threads at the first commit, and one seed no longer gives one trace.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -152,7 +152,7 @@ pub const HIGHLIGHTS: usize = 256;
 pub const STORE_KEY: usize = 64;
 /// Longest value of a store row.
 pub const STORE_VALUE: usize = 4 * 1024;
-/// Operations in one batch of the engine at most.
+/// One batch of the engine has fewer operations than this.
 pub const BATCH: usize = 400;
 /// Operations in one batch of the store at most: the vault adds what it keeps of keys.
 pub const STORE_BATCH: usize = BATCH + 40;

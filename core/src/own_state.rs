@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::act::{self, Audience, Draft, Received, Taken};
 use crate::authority::IdentityKey;
+use crate::call;
 use crate::codec;
 use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
@@ -147,6 +148,7 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
                 if blocked {
                     typing::conceal(ctx, Some(&user));
                     fallback::forget(ctx, &user)?;
+                    call::block(ctx, &user)?;
                 }
                 ctx.tx.event(Event::ConversationChanged(act.conversation));
             }

@@ -58,7 +58,7 @@ pub enum Update {
     Conversation(Box<Conversation>),
     /// A call is new, or has come further.
     Call(Box<Call>),
-    /// Play the ringtone for this call.
+    /// Play the ringtone for this call, as [`Event::RingtoneStart`] says.
     RingtoneStart(CallId),
     /// Stop the ringtone for this call.
     RingtoneStop(CallId),

@@ -221,6 +221,8 @@ fn an_answer_to_what_has_expired_is_refused_before_any_sweep() {
     assert_eq!(answered, Err(Error::Misuse(Misuse::UnknownMessage)));
     let reacted = world.call(bea, |engine, _| engine.messages().react(talk, &target, Some("👍"), late));
     assert_eq!(reacted, Err(Error::Misuse(Misuse::UnknownMessage)));
+    let edited = world.call(ann, |engine, _| engine.messages().edit(talk, id, "too late", late));
+    assert_eq!(edited, Err(Error::Misuse(Misuse::UnknownMessage)), "nor does its author change it any more");
 }
 
 // R27, R9

@@ -12,6 +12,7 @@ use undertone::time::SECOND;
 use undertone_tests::sim::{DeviceIx, World};
 
 use super::calls::{accept, agreed, get, hang_up, history, missed, ring, rings, stage, start};
+use super::keeping::three_devices;
 
 /// The preset without video calls for clients.
 fn no_video() -> Policy {
@@ -115,6 +116,26 @@ fn a_blocked_caller_runs_into_missed_and_cannot_tell() {
     world.settle();
     let call = ring(&mut world, ann, talk);
     assert_eq!(rings(&world, bea, call), (1, 0));
+    world.check();
+}
+
+// R26 R33
+#[test]
+fn who_is_blocked_while_they_ring_is_silent_on_all_devices_and_cannot_tell() {
+    let (mut world, ann, bea, tablet, talk) = three_devices(770);
+    let user = world.user(ann);
+    let call = ring(&mut world, ann, talk);
+    assert_eq!([bea, tablet].map(|ix| rings(&world, ix, call)), [(1, 0); 2]);
+    world.call(bea, |engine, now| engine.privacy().block(&user, true, now)).unwrap();
+    assert_eq!(rings(&world, bea, call), (1, 1), "at once");
+    world.run(SECOND);
+    assert_eq!(rings(&world, tablet, call), (1, 1));
+    let answered = world.call(bea, |engine, now| engine.calls().accept(call, b"sdp", now));
+    assert_eq!(answered, Err(Error::Misuse(Misuse::Blocked)));
+    assert_eq!(stage(&mut world, ann, call), Stage::RingingOut, "as if nobody was there");
+    world.settle();
+    assert_eq!(get(&mut world, ann, call).status, CallStatus::Missed);
+    assert_eq!([bea, tablet].map(|ix| (rings(&world, ix, call), missed(&world, ix, talk, call))), [((1, 1), 0); 2]);
     world.check();
 }
 

@@ -79,22 +79,32 @@ fn a_message_that_overtakes_its_welcome_waits_for_it() {
     assert_eq!(world.texts(bea, talk), ["early"]);
 }
 
-// R13
-#[test]
-fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
-    let mut world = World::new(72);
+/// What Ann says is held back on its way to Bea, in a conversation that keeps everything and renews its keys daily.
+fn held_back(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
+    let mut world = World::new(seed);
     world.update_after = DAY;
     world.period = -1;
     let (ann, bea, talk) = world.acquaint();
     hold(&mut world, bea, EnvelopeKind::Message);
-    world.send(ann, talk, "lost on the way");
-    let late = the_one_held(&mut world);
-    // More epochs than past ones are kept.
+    (world, ann, bea, talk)
+}
+
+/// More epochs begin than past ones are kept; in each, something is said.
+fn outlive_keys(world: &mut World, ann: DeviceIx, talk: ConversationId) {
     for n in 0..8 {
         world.run(2 * DAY);
         world.send(ann, talk, &format!("day {n}"));
         world.settle();
     }
+}
+
+// R13
+#[test]
+fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
+    let (mut world, ann, bea, talk) = held_back(72);
+    world.send(ann, talk, "lost on the way");
+    let late = the_one_held(&mut world);
+    outlive_keys(&mut world, ann, talk);
     let days: Vec<String> = (0..8).map(|n| format!("day {n}")).collect();
     assert_eq!(world.texts(bea, talk)[1..], days);
     // It comes at last, from an epoch whose keys are gone. Ann is away, so nobody can help yet.
@@ -116,11 +126,7 @@ fn a_message_too_late_for_its_keys_is_shown_as_encrypted_and_heals() {
 // R13
 #[test]
 fn more_messages_than_are_asked_for_in_a_day_heal_later() {
-    let mut world = World::new(78);
-    world.update_after = DAY;
-    world.period = -1;
-    let (ann, bea, talk) = world.acquaint();
-    hold(&mut world, bea, EnvelopeKind::Message);
+    let (mut world, ann, bea, talk) = held_back(78);
     let a_day = limits::UNDECRYPTABLE;
     for n in 0..2 * a_day + 5 {
         world.send(ann, talk, &format!("late {n}"));
@@ -129,11 +135,7 @@ fn more_messages_than_are_asked_for_in_a_day_heal_later() {
     world.tap = None;
     let held = std::mem::take(&mut world.held);
     assert_eq!(held.len(), 2 * a_day + 5);
-    for n in 0..8 {
-        world.run(2 * DAY);
-        world.send(ann, talk, &format!("day {n}"));
-        world.settle();
-    }
+    outlive_keys(&mut world, ann, talk);
     for packet in held {
         let Body::Down(ToDevice::Deliver(delivery)) = packet.body else { panic!("a delivery") };
         world.call(bea, |engine, now| engine.receive(&delivery, now)).unwrap();

@@ -19,7 +19,7 @@ use undertone_tests::sim::{DeviceIx, World};
 use crate::{attachments, calls};
 
 /// Ann with a phone, Bea with a phone and a tablet, who have talked.
-fn three_devices(seed: u64) -> (World, DeviceIx, DeviceIx, DeviceIx, ConversationId) {
+pub fn three_devices(seed: u64) -> (World, DeviceIx, DeviceIx, DeviceIx, ConversationId) {
     let mut world = World::new(seed);
     let (ann, bea, talk) = world.acquaint();
     let tablet = world.another(bea);
@@ -110,6 +110,8 @@ fn pinned_conversations_come_first_whatever_happens_in_others() {
 fn what_a_blocked_user_sends_never_shows_and_they_cannot_tell() {
     let (mut world, ann, bea, tablet, talk) = three_devices(3);
     let user = world.user(ann);
+    world.send(bea, talk, "hello to you");
+    world.settle();
     world.call(bea, |engine, now| engine.privacy().block(&user, true, now)).unwrap();
     world.settle();
     world.send(ann, talk, "can you see me?");
@@ -124,6 +126,10 @@ fn what_a_blocked_user_sends_never_shows_and_they_cannot_tell() {
     assert!(!states(&mut world, ann, talk).contains(&SendState::Read), "reading is not told");
     let refused = world.call(bea, |engine, now| engine.messages().send(talk, Draft::text("and you?"), now));
     assert_eq!(refused, Err(Error::Misuse(Misuse::Blocked)));
+    let said = world.messages(bea, talk).iter().find(|m| m.own).unwrap().key.id;
+    let edited = world.call(bea, |engine, now| engine.messages().edit(talk, said, "and now", now));
+    let set = world.call(bea, |engine, now| engine.conversations().set_period(talk, 60, Clock::FromSend, now));
+    assert_eq!([edited, set], [const { Err(Error::Misuse(Misuse::Blocked)) }; 2]);
     world.call(tablet, |engine, now| engine.privacy().block(&user, false, now)).unwrap();
     world.settle();
     world.send(ann, talk, "and now?");

@@ -442,6 +442,8 @@ fn a_call_that_rings_asks_for_the_ringtone_until_it_is_over() {
     world.run(2_000);
     let shown = hints(&mut world, bea);
     assert_eq!((shown[0].about, shown[0].sound), (About::Call(call), Some(Sound::Ringtone)));
+    world.call(bea, |engine, now| engine.conversations().mute(talk, Some(Time::NEVER), now)).unwrap();
+    assert_eq!(hints(&mut world, bea)[0].sound, Some(Sound::Ringtone), "messages are muted, and no calls");
     world.call(bea, |engine, now| engine.notifications().set_do_not_disturb(Some(Time::NEVER), now)).unwrap();
     assert_eq!(hints(&mut world, bea)[0].sound, None);
     world.call(bea, |engine, now| engine.calls().reject(call, now)).unwrap();

@@ -2,15 +2,17 @@
 
 use undertone::conversation::ConversationState;
 use undertone::engine::{Draft, Engine};
-use undertone::envelope::{Envelope, EnvelopeKind, Kind, MessageRef};
+use undertone::envelope::{Clock, Envelope, EnvelopeKind, Kind, MessageRef};
 use undertone::error::{Error, Misuse};
 use undertone::event::Event;
 use undertone::id::{ConversationId, MessageId};
+use undertone::input::{Refusal, TransmitResult};
 use undertone::limits;
 use undertone::message::{FailedReason, SendState};
 use undertone::time::{DAY, HOUR, MINUTE, SECOND};
 use undertone_relay::logic::Limits;
-use undertone_tests::sim::{DeviceIx, Weather, World};
+use undertone_tests::sim::net::{Body, ToRelay};
+use undertone_tests::sim::{DeviceIx, Fate, Weather, World};
 
 /// A client and an escort who have talked.
 fn acquainted(seed: u64) -> (World, DeviceIx, DeviceIx, ConversationId) {
@@ -272,6 +274,41 @@ fn receipts_and_edits_that_a_relay_refuses_of_a_forgotten_session_go_out_in_a_ne
     world.settle();
     assert_eq!(world.texts(bea, talk), ["better"]);
     world.check();
+}
+
+// R19 R25 R27
+#[test]
+fn what_a_relay_refuses_for_the_sake_of_a_certificate_goes_out_once_there_is_another() {
+    let mut world = World::new(68);
+    world.period = -1;
+    let (ann, bea, talk) = world.acquaint();
+    let first = MessageRef { author: world.user(ann), id: world.messages(ann, talk)[0].key.id };
+    world.tap = Some(Box::new(|packet| match &packet.body {
+        Body::Up(ToRelay::Submit(..)) => Fate::Drop,
+        _ => Fate::Pass,
+    }));
+    world.call(ann, |engine, now| engine.messages().delete_for_everyone(talk, &first, now)).unwrap();
+    world.call(ann, |engine, now| engine.conversations().set_period(talk, 10_080, Clock::FromSend, now)).unwrap();
+    world.send(ann, talk, "meanwhile");
+    let mut answered = 0;
+    while let Some(id) = world.devices[ann].waiting_transmits.first().copied() {
+        let refused = TransmitResult::Refused(Refusal::Certificate);
+        world.call(ann, |engine, now| engine.transmit_done(id, refused, now)).unwrap();
+        world.devices[ann].waiting_transmits.remove(&id);
+        answered += 1;
+    }
+    assert!(answered > 0);
+    assert!(world.devices[ann].events.contains(&Event::CertificateNeeded), "the host is asked for another one");
+    let state = world.messages(ann, talk).last().unwrap().state;
+    assert!(matches!(state, SendState::Queued | SendState::Sending), "it waits: {state:?}");
+    assert_eq!(world.texts(bea, talk), ["first"]);
+    world.tap = None;
+    world.settle();
+    world.check();
+    for ix in [ann, bea] {
+        assert_eq!(world.texts(ix, talk)[1..], ["meanwhile"], "below the line of the period");
+        assert_eq!(world.conversation(ix, talk).period, 10_080);
+    }
 }
 
 /// Two who have talked, through a relay that has forgotten their session since.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use undertone::envelope::Envelope;
 use undertone::id::{DeviceId, Hash32};
-use undertone::input::{self, Answer, Delivery, DirectoryDevice, DirectoryUser, Refusal};
+use undertone::input::{self, Answer, Delivery};
 use undertone::output::Request;
 use undertone::policy::Policy;
 use undertone::time::Time;
-use undertone_relay::answer::{self, DeliveryId, RefusedReason};
+use undertone_relay::answer::{self, DeliveryId};
 use undertone_relay::logic::{Config, Fault, Limits, Output, Relay};
 use undertone_relay::store::MemoryStore;
 
@@ -117,9 +117,7 @@ impl RelayHost {
             answer::TransmitResult::Accepted { at } if self.conflicts_with_holder && self.held_already(bundle) => {
                 input::TransmitResult::Conflict { winner: bundle[0].clone(), at }
             }
-            answer::TransmitResult::Accepted { at } => input::TransmitResult::Accepted { at },
-            answer::TransmitResult::Conflict { winner, at } => input::TransmitResult::Conflict { winner, at },
-            answer::TransmitResult::Refused(reason) => input::TransmitResult::Refused(refusal(reason)),
+            result => result.into(),
         }
     }
 
@@ -136,14 +134,12 @@ impl RelayHost {
             Request::Fetch { since } => {
                 let page = self.logic().fetch(from, DeliveryId(since), PAGE, now).expect("a store in memory works");
                 let next = page.more.then_some(input::DeliveryId(page.next.0));
-                (Answer::Fetched { next }, page.deliveries.into_iter().map(delivery).collect())
+                (Answer::Fetched { next }, page.deliveries.into_iter().map(Into::into).collect())
             }
             Request::LookUp { users, key_packages } => {
                 let found = self.logic().look_up(from, &users, key_packages, now);
-                (
-                    found.map_or(Answer::Failed, |users| Answer::Directory(users.into_iter().map(user).collect())),
-                    Vec::new(),
-                )
+                let users = found.map(|users| users.into_iter().map(Into::into).collect());
+                (users.map_or(Answer::Failed, Answer::Directory), Vec::new())
             }
             Request::Publish { packages, last_resort, replace } => {
                 let packages: Vec<Vec<u8>> = packages.into_iter().map(|p| p.into_vec()).collect();
@@ -194,33 +190,5 @@ impl RelayHost {
 
     pub fn revocations(&mut self) -> Vec<Vec<u8>> {
         self.logic().revocations().into_iter().map(<[u8]>::to_vec).collect()
-    }
-}
-
-/// A delivery as the engine takes it.
-pub fn delivery(delivery: answer::Delivery) -> Delivery {
-    Delivery {
-        id: input::DeliveryId(delivery.id.0),
-        accepted_at: delivery.accepted_at,
-        frank: delivery.frank,
-        envelope: delivery.envelope,
-    }
-}
-
-fn user(user: answer::DirectoryUser) -> DirectoryUser {
-    let device =
-        |d: answer::DirectoryDevice| DirectoryDevice { certificate: d.certificate, key_package: d.key_package };
-    DirectoryUser { user: user.user, devices: user.devices.into_iter().map(device).collect() }
-}
-
-fn refusal(reason: RefusedReason) -> Refusal {
-    match reason {
-        RefusedReason::Policy => Refusal::Policy,
-        RefusedReason::UnknownTag | RefusedReason::NotMember => Refusal::NotMember,
-        RefusedReason::Revoked | RefusedReason::Expired => Refusal::Certificate,
-        RefusedReason::Malformed | RefusedReason::TooLarge | RefusedReason::Recipient | RefusedReason::Stale => {
-            Refusal::Malformed
-        }
-        RefusedReason::RateLimited => Refusal::RateLimited,
     }
 }

@@ -18,7 +18,7 @@ use undertone_relay::logic::{Limits, Output as RelayOutput};
 use super::device::{AUTHORITY_SEED, Device, Link, Profile, is_bug, is_fatal};
 use super::net::{Body, HostTimer, Net, Packet, ToDevice, ToRelay, Weather};
 use super::platform::{Platform, VALIDITY};
-use super::relay::{RelayHost, delivery};
+use super::relay::RelayHost;
 
 /// A device's number in its world.
 pub type DeviceIx = usize;
@@ -456,7 +456,7 @@ impl World {
     fn pass_on(&mut self, outputs: Vec<(DeviceIx, u64, RelayOutput)>) {
         for (device, connection, output) in outputs {
             let body = match output {
-                RelayOutput::Deliver { delivery: d, .. } => ToDevice::Deliver(delivery(d)),
+                RelayOutput::Deliver { delivery: d, .. } => ToDevice::Deliver(d.into()),
                 RelayOutput::MailWaiting { .. } => ToDevice::MailWaiting,
                 RelayOutput::DirectoryChanged { user, .. } => ToDevice::DirectoryChanged(user),
                 RelayOutput::RevocationsChanged { .. } => ToDevice::Revocations(self.relay.revocations()),

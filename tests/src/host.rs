@@ -1,12 +1,9 @@
 //! What a host does between an engine and a relay: outputs become frames, frames become inputs.
 
-use undertone::input::{
-    Answer, Connection, Delivery, DeliveryId, DirectoryDevice, DirectoryUser, Login, Refusal, RequestId, TransmitId,
-    TransmitResult,
-};
+use undertone::input::{Answer, Connection, Delivery, DeliveryId, Login, RequestId, TransmitId};
 use undertone::output::{Request, Transmit};
 use undertone::{Engine, Error, Event, Output, Result, Time};
-use undertone_relay::answer::{self, RefusedReason};
+use undertone_relay::answer;
 use undertone_relay::frame::{Down, Up};
 use undertone_relay::gateway::ConnectionId;
 
@@ -60,7 +57,7 @@ impl Host {
                 };
                 self.engine.connection(Connection::Up(login), now)?;
             }
-            Down::Transmitted { id, result } => self.engine.transmit_done(TransmitId(id), transmitted(result), now)?,
+            Down::Transmitted { id, result } => self.engine.transmit_done(TransmitId(id), result.into(), now)?,
             Down::Delivered(delivery) => self.receive(delivery, now)?,
             Down::Fetched { request, page } => {
                 let next = page.more.then_some(DeliveryId(page.next.0));
@@ -68,7 +65,7 @@ impl Host {
                 self.answer(request, Answer::Fetched { next }, now)?;
             }
             Down::Directory { request, users } => {
-                self.answer(request, Answer::Directory(users.into_iter().map(directory_user).collect()), now)?;
+                self.answer(request, Answer::Directory(users.into_iter().map(Into::into).collect()), now)?;
             }
             Down::Published { request, .. } => self.answer(request, Answer::Published, now)?,
             Down::SlotHeld { request, holder } => {
@@ -186,30 +183,4 @@ fn ask(request: u64, what: Request) -> Up {
         Request::Slot { name } => Up::Slot { request, name },
         Request::Fallback { .. } => unreachable!("no engine here is asked to reach people by other channels"),
     }
-}
-
-fn transmitted(result: answer::TransmitResult) -> TransmitResult {
-    match result {
-        answer::TransmitResult::Accepted { at } => TransmitResult::Accepted { at },
-        answer::TransmitResult::Conflict { winner, at } => TransmitResult::Conflict { winner, at },
-        answer::TransmitResult::Refused(reason) => TransmitResult::Refused(refusal(reason)),
-    }
-}
-
-fn refusal(reason: RefusedReason) -> Refusal {
-    match reason {
-        RefusedReason::Policy => Refusal::Policy,
-        RefusedReason::UnknownTag | RefusedReason::NotMember | RefusedReason::Recipient => Refusal::NotMember,
-        RefusedReason::Revoked | RefusedReason::Expired => Refusal::Certificate,
-        RefusedReason::Malformed | RefusedReason::TooLarge | RefusedReason::Stale => Refusal::Malformed,
-        RefusedReason::RateLimited => Refusal::RateLimited,
-    }
-}
-
-fn directory_user(from: answer::DirectoryUser) -> DirectoryUser {
-    let device = |device: answer::DirectoryDevice| DirectoryDevice {
-        certificate: device.certificate,
-        key_package: device.key_package,
-    };
-    DirectoryUser { user: from.user, devices: from.devices.into_iter().map(device).collect() }
 }

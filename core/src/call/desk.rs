@@ -138,6 +138,16 @@ pub(crate) fn restart(ctx: &mut Ctx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A user was blocked: what rings here of theirs is silent, and nobody can tell.
+pub(crate) fn block(ctx: &mut Ctx<'_>, user: &UserId) -> Result<()> {
+    for (call, row) in row::at_work(&ctx.tx)? {
+        if row.facts.as_ref().is_some_and(|facts| facts.caller == *user) {
+            feed(ctx, call, row, Input::Blocked)?;
+        }
+    }
+    Ok(())
+}
+
 /// The relay refused an offer.
 pub(crate) fn refused(ctx: &mut Ctx<'_>, call: CallId) -> Result<()> {
     match row::load(&ctx.tx, call)? {

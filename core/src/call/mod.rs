@@ -18,7 +18,7 @@ pub use history::{Call, CallCursor, CallPage, CallStatus, CallSummary, Stage};
 pub use key::MediaKey;
 pub use outcome::Outcome;
 
-pub(crate) use desk::{check_clock, command, decide, due, refused, restart, start, tell};
+pub(crate) use desk::{block, check_clock, command, decide, due, refused, restart, start, tell};
 pub(crate) use history::{
     active, added, check as check_record, description, get, media_key, page, removed, set_recording, summary,
 };

@@ -96,6 +96,8 @@ pub(crate) enum Input {
     HangUp,
     /// Command: the host's connection for sound and pictures broke.
     Lost,
+    /// The other side was blocked.
+    Blocked,
     /// An offer: it may ring until that instant.
     Offer(Incoming),
     /// An offer, while a call of this device rings at the other side, which it replaces.

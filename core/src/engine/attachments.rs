@@ -27,9 +27,15 @@ impl Attachments<'_> {
     /// draft's text is its caption, and may be empty.
     ///
     /// # Errors
-    /// What [`Attachment::checked`] says; [`Misuse::UnknownConversation`](crate::error::Misuse::UnknownConversation);
+    /// What [`Attachment::checked`] says; [`Misuse::NotEnrolled`](crate::error::Misuse::NotEnrolled);
+    /// [`Misuse::UnknownConversation`](crate::error::Misuse::UnknownConversation);
+    /// [`Misuse::Config`](crate::error::Misuse::Config) for a period below −1;
+    /// [`Misuse::Mention`](crate::error::Misuse::Mention);
+    /// [`Misuse::UnknownMessage`](crate::error::Misuse::UnknownMessage) when what it answers is gone, and
+    /// [`Misuse::State`](crate::error::Misuse::State) when that cannot be answered;
     /// [`Misuse::Attachment`](crate::error::Misuse::Attachment) when [`limits::TRANSFERS`](crate::limits::TRANSFERS)
-    /// are under way; [`Error::Denied`](crate::error::Error::Denied) when the rules forbid it.
+    /// are under way; [`Misuse::Blocked`](crate::error::Misuse::Blocked);
+    /// [`Error::Denied`](crate::error::Error::Denied) when the rules forbid it. Nothing is stored then.
     pub fn send(
         &mut self,
         conversation: ConversationId,

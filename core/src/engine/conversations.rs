@@ -125,8 +125,8 @@ impl Conversations<'_> {
     }
 
     /// Whether this user may do something to another, by the newest role known of them: what a button shows.
-    /// `None` while the role is unknown; it is then looked up, and [`Event::ConversationChanged`] tells nothing of it:
-    /// ask again after a look-up.
+    /// `None` while the role is unknown: call [`Identity::look_up`](super::Identity::look_up) and ask again when its
+    /// request was answered; no event tells of it.
     ///
     /// # Errors
     /// [`Misuse::NotEnrolled`].
@@ -141,9 +141,13 @@ impl Conversations<'_> {
     /// starts. A line in the conversation tells of it. Messages that are there keep theirs.
     ///
     /// # Errors
-    /// [`Misuse::UnknownConversation`]; [`Misuse::Config`] for a period below −1.
+    /// [`Misuse::UnknownConversation`]; [`Misuse::Config`] for a period below −1; [`Misuse::NotEnrolled`],
+    /// [`Misuse::Blocked`], [`Error::Denied`] where nothing may be sent.
     pub fn set_period(&mut self, id: ConversationId, period: i32, clock: Clock, now: Time) -> Result<()> {
-        self.0.mutate(now, |ctx| conversation::set_period(ctx, id, period, clock))
+        self.0.mutate(now, |ctx| {
+            messages::allowed(ctx, &conversation::require(&ctx.tx, id)?, None)?;
+            conversation::set_period(ctx, id, period, clock)
+        })
     }
 
     /// Archives a conversation, or takes it back. A new message does not take it back. This user's other devices follow.

@@ -263,8 +263,9 @@ impl Messages<'_> {
     /// and its period.
     ///
     /// # Errors
-    /// [`Misuse::UnknownMessage`] when it is not here, or another's; [`Misuse::State`] when it is no text;
-    /// [`Misuse::Empty`], [`Misuse::TooLarge`].
+    /// [`Misuse::UnknownConversation`]; [`Misuse::UnknownMessage`] when it is not here, or another's; [`Misuse::State`] when
+    /// it is no text; [`Misuse::Empty`], [`Misuse::TooLarge`]; once others may have seen it, [`Misuse::Blocked`] and
+    /// [`Error::Denied`].
     pub fn edit(
         &mut self,
         conversation: ConversationId,
@@ -289,7 +290,13 @@ impl Messages<'_> {
     ) -> Result<()> {
         let wording = checked(&Draft { mentions, ..Draft::text(text) })?;
         self.0.mutate(now, |ctx| {
-            check_named(ctx, &conversation::require(&ctx.tx, conversation)?, &wording.1)?;
+            let row = conversation::require(&ctx.tx, conversation)?;
+            let before = still_there(ctx, conversation, &MessageRef { author: ctx.account.user.clone(), id })?;
+            // What nobody has seen just says something else.
+            if before.is_known_to_others() {
+                allowed(ctx, &row, None)?;
+            }
+            check_named(ctx, &row, &wording.1)?;
             message::edit(ctx, conversation, id, wording)
         })
     }

@@ -65,6 +65,9 @@ const COMPACT_STEP: u64 = 4 << 20;
 ///
 /// Every change is one transaction: it happens as a whole or not at all, in memory as well. What it puts out is
 /// released by `poll_output` only after one flush has made it durable.
+///
+/// Besides what each call lists, any that can fail may answer [`Misuse::Closed`], [`Misuse::Suspended`], a [`StoreError`]
+/// or [`Error::Bug`], and commands and inputs, which take the time, [`Misuse::Clock`].
 pub struct Engine {
     config: Config,
     account: Account,
@@ -213,8 +216,8 @@ impl Engine {
     /// An envelope arrived. Whatever becomes of it, it is acknowledged by an output once that is durable.
     ///
     /// # Errors
-    /// [`Error::Peer`] when the envelope is bad, [`Error::Denied`] when the rules forbid what it does: nothing of it
-    /// stays.
+    /// [`Error::Peer`] when the envelope is bad, [`Error::Denied`] when the rules forbid what it does, [`Error::Bug`] when
+    /// an invariant does not hold for what it brings: nothing of it stays, and the engine stays open.
     pub fn receive(&mut self, delivery: &Delivery, now: Time) -> Result<()> {
         let mut refusal = None;
         self.begin(now)?;

@@ -1,6 +1,7 @@
 //! The view of privacy: what others are told, who is blocked, what people are called.
 
 use super::Engine;
+use crate::call;
 use crate::conversation;
 use crate::decided::Decided;
 use crate::error::{Error, Misuse, Result};
@@ -38,7 +39,7 @@ impl PrivacyView<'_> {
 
     /// Blocks a user, or takes it back; this user's other devices are told as soon as there is a session with that user.
     /// What a blocked user says is dropped on arrival, and they cannot tell: delivery is confirmed as before, reading is
-    /// not. Nothing can be sent to them.
+    /// not. A call of theirs stops ringing here. Nothing can be sent to them, but for a message that is deleted for everyone.
     ///
     /// # Errors
     /// [`Misuse::Oneself`].
@@ -59,6 +60,7 @@ impl PrivacyView<'_> {
             if blocked {
                 typing::conceal(ctx, Some(user));
                 fallback::forget(ctx, user)?;
+                call::block(ctx, user)?;
             }
             let Some(mut row) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
             own_state::tell_blocked(ctx, &mut row, user, decided, blocked)?;

@@ -162,6 +162,10 @@ pub(crate) fn done(ctx: &mut Ctx<'_>, id: TransmitId, result: TransmitResult) ->
     }
     match result {
         TransmitResult::Failed | TransmitResult::Refused(Refusal::RateLimited) => return postpone(ctx, id, row),
+        TransmitResult::Refused(Refusal::Certificate) if row.purpose.outlives_certificate() => {
+            ctx.tx.event(Event::CertificateNeeded);
+            return postpone(ctx, id, row);
+        }
         TransmitResult::Accepted { at } => {
             note_clock(ctx, id, at);
             accepted(ctx, id, &row, at)?;
@@ -197,6 +201,15 @@ impl Purpose {
             | Purpose::Control(_)
             | Purpose::NoSession
             | Purpose::Signal(..) => None,
+        }
+    }
+
+    /// Whether it waits for another certificate, should the relay refuse this one: what was done here must be done elsewhere
+    /// too. Of the rest another one is made.
+    fn outlives_certificate(&self) -> bool {
+        match self {
+            Purpose::Message(..) | Purpose::Act(..) | Purpose::Control(_) => true,
+            Purpose::Open(..) | Purpose::Commit(..) | Purpose::NoSession | Purpose::Signal(..) => false,
         }
     }
 

@@ -38,7 +38,7 @@ pub enum Table {
     /// `kind (1) · class (1) · device or nothing · number (8) or nothing` → order and counts of [`Table::Parked`].
     ParkedIndex = 16,
     /// `session · class (1) · device · number (8)` → an envelope that waits for what it lacks;
-    /// `0 (16) · 2 · device or 0 · number (8)` → what only a newer version understands.
+    /// `0 (16) · 3 · device or 0 · number (8)` → what only a newer version understands.
     Parked = 17,
     /// `device` → the newest certificate known.
     Certificate = 18,

@@ -5,9 +5,9 @@ use undertone::error::{Error, Misuse};
 use undertone::id::ConversationId;
 use undertone::message::{Message, SendState};
 
-use super::{Done, at_once, done, place};
+use super::{Done, at_once, done, may_refuse, not_to_blocked, place};
 use crate::sim::check;
-use crate::sim::model::{Doubt, Fate, Model, NEEDLE, Wording};
+use crate::sim::model::{Doubt, Fate, Model, NEEDLE, Pair, Wording};
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
 
@@ -17,26 +17,30 @@ pub(super) fn edit(sim: &mut Sim) {
     let Some((message, at)) = some(sim, ix, talk, |sim, m, at| m.own && sim.model.lines[at].is_plain()) else {
         return;
     };
-    reword(sim, ix, talk, &message, at);
+    reword(sim, ix, (pair, talk), &message, at);
     let Some(other) = at_once(sim, ix, pair, false) else { return };
     if let Some((message, at)) = some(sim, other, talk, |_, m, same| m.own && same == at) {
-        reword(sim, other, talk, &message, at);
+        reword(sim, other, (pair, talk), &message, at);
     }
 }
 
-fn reword(sim: &mut Sim, ix: DeviceIx, talk: ConversationId, message: &Message, at: usize) {
+fn reword(sim: &mut Sim, ix: DeviceIx, (pair, talk): (Pair, ConversationId), message: &Message, at: usize) {
     let Some(before) = check::text(message).map(str::to_owned) else { return };
     sim.tally.action("edit");
     let text = new_text(sim, ix);
+    let may_refuse = may_refuse(sim, ix, pair, talk);
     let edited = sim.world.call(ix, |engine, now| engine.messages().edit(talk, message.key.id, text.clone(), now));
     // What no other device can have seen just says something else.
     let unseen = message.accepted_at.is_none() && matches!(message.state, SendState::Queued | SendState::Failed(_));
     let depth = sim.model.lines[at].depth_of(&before) + usize::from(!unseen);
-    let sure = match done(sim, ix, "edit", edited, |_| false) {
+    let sure = match done(sim, ix, "edit", edited, |error| !unseen && may_refuse(error)) {
         Done::Sure(()) => true,
         Done::Maybe(_) => false,
         Done::Refused => return,
     };
+    if sure && !unseen {
+        not_to_blocked(sim, ix, pair, "edit");
+    }
     let number = sim.model.reworded(at, Wording { text, depth, sure, unseen });
     if !sure {
         sim.model.doubts.entry(ix).or_default().push(Doubt::Wording(at, number));

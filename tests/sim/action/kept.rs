@@ -7,7 +7,7 @@ use undertone::id::ConversationId;
 use undertone::time::{HOUR, Time};
 
 use super::talk::PERIODS;
-use super::{Done, at_once, done, place};
+use super::{Done, at_once, done, may_refuse, not_to_blocked, place};
 use crate::sim::model::Pair;
 use crate::sim::run::Sim;
 use crate::sim::world::DeviceIx;
@@ -54,8 +54,11 @@ pub(super) fn set_period(sim: &mut Sim) {
         if period >= 0 {
             sim.model.mortal.insert(pair);
         }
+        let may_refuse = may_refuse(sim, ix, pair, talk);
         let set = sim.world.call(ix, |engine, now| engine.conversations().set_period(talk, period, clock, now));
-        done(sim, ix, "set the period", set, is_unknown);
+        if let Done::Sure(()) = done(sim, ix, "set the period", set, |error| is_unknown(error) || may_refuse(error)) {
+            not_to_blocked(sim, ix, pair, "set the period");
+        }
     });
 }
 

@@ -53,6 +53,7 @@ pub(super) fn out(mut active: Active, input: Input, now: Time) -> Step {
         | Input::Declined
         | Input::Busy
         | Input::Merge(_)
+        | Input::Blocked
         | Input::Timeout
         | Input::Unsent
         | Input::Forget => Step::stay(State::ActiveOut(active), Heed::Repeat),
@@ -102,6 +103,7 @@ pub(super) fn coming_in(mut active: Active, input: Input, now: Time) -> Step {
         | Input::OwnDeclined
         | Input::OwnBusy
         | Input::OwnEnd(_)
+        | Input::Blocked
         | Input::Timeout
         | Input::Unsent
         | Input::Forget => Step::stay(State::ActiveIn(active), Heed::Repeat),

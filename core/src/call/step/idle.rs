@@ -31,7 +31,7 @@ pub(super) fn unknown(input: Input, now: Time) -> Step {
         Input::Answer { .. } | Input::Declined | Input::Busy | Input::TakenHere => {
             Step::stay(State::Unknown, Heed::Stranger)
         }
-        Input::Superseded | Input::Timeout | Input::Restart | Input::Unsent | Input::Forget => {
+        Input::Blocked | Input::Superseded | Input::Timeout | Input::Restart | Input::Unsent | Input::Forget => {
             Step::stay(State::Unknown, Heed::Repeat)
         }
     }
@@ -64,7 +64,7 @@ pub(super) fn early(early: Early, input: Input, now: Time) -> Step {
         Input::Answer { .. } | Input::Declined | Input::Busy | Input::TakenHere => {
             Step::stay(State::Early(early), Heed::Stranger)
         }
-        Input::Superseded | Input::Timeout | Input::Restart | Input::Unsent | Input::Forget => {
+        Input::Blocked | Input::Superseded | Input::Timeout | Input::Restart | Input::Unsent | Input::Forget => {
             Step::stay(State::Early(early), Heed::Repeat)
         }
     }
@@ -96,6 +96,7 @@ pub(super) fn elsewhere(until: Time, input: Input, now: Time) -> Step {
         | Input::OwnBusy
         | Input::OwnEnd(EndReason::HungUp | EndReason::Lost)
         | Input::End { reason: EndReason::HungUp | EndReason::Lost, .. }
+        | Input::Blocked
         | Input::Superseded
         | Input::Timeout
         | Input::Restart

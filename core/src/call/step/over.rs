@@ -61,6 +61,7 @@ fn too_late(input: &Input) -> Heed {
         | Input::LateOffer
         | Input::EngagedOffer
         | Input::OwnOffer
+        | Input::Blocked
         | Input::Timeout
         | Input::Restart
         | Input::Forget

@@ -41,7 +41,7 @@ pub(super) fn out(ring: Ring, ours: Share, input: Input, now: Time) -> Step {
         | Input::OwnBusy
         | Input::OwnEnd(_)
         | Input::History { .. } => Step::stay(State::RingingOut { ring, ours }, Heed::Stranger),
-        Input::Superseded | Input::Timeout | Input::Restart | Input::Forget => {
+        Input::Blocked | Input::Superseded | Input::Timeout | Input::Restart | Input::Forget => {
             Step::stay(State::RingingOut { ring, ours }, Heed::Repeat)
         }
     }
@@ -90,6 +90,8 @@ impl Waiting {
             }
             Input::OwnDeclined => self.over(ring.ending(Outcome::Declined, now)),
             Input::OwnBusy => self.over(ring.ending(Outcome::Busy, now)),
+            // Nothing shows of it any more, and the caller cannot tell.
+            Input::Blocked => self.ends(State::Over(ring.ending(Outcome::Missed, now)), &[]),
             Input::Superseded => self.over(ring.ending(Outcome::Missed, now)),
             Input::Timeout | Input::Restart if ring.is_over(now) => self.over(ring.ending(Outcome::Missed, now)),
             Input::Restart => Step::to((self.state)(incoming), self.again),

@@ -109,6 +109,7 @@ fn inputs() -> Vec<(&'static str, Input, Time)> {
         ("reject", Input::Reject, NOW),
         ("hang up", Input::HangUp, NOW),
         ("connection lost", Input::Lost, NOW),
+        ("blocked", Input::Blocked, NOW),
         ("offer", Input::Offer(incoming()), NOW),
         ("offer that crosses, and wins", Input::Crossing(incoming()), NOW),
         ("both called, the other call wins", Input::Merge(ANOTHER_CALL), NOW),
