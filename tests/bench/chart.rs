@@ -9,7 +9,7 @@ use crate::crowd::Crowd;
 use crate::files::Files;
 use crate::history::History;
 use crate::rotation::Rotation;
-use crate::search::{Search, Sort};
+use crate::search::{self, Search, Sort};
 use crate::stores::Kind;
 use crate::traffic::Traffic;
 
@@ -20,6 +20,7 @@ pub struct Chart {
     traffic: String,
     history: String,
     files: String,
+    large: String,
     index: String,
     search: String,
     crowd: String,
@@ -111,6 +112,15 @@ impl Chart {
             us(search.insert),
             search.longest.as_secs_f64() * 1e3
         );
+        let _ = writeln!(
+            self.large,
+            "| {} | {messages} | {} | {} | {} | {} |",
+            kind.name(),
+            search::CONVERSATIONS,
+            us(search.newest),
+            us(search.opening.time),
+            search.opening.memory_kb
+        );
         for Sort { what, times: [half, most, all], busy, hits } in &search.sorts {
             let _ = writeln!(
                 self.search,
@@ -124,12 +134,13 @@ impl Chart {
         }
     }
 
-    /// The tables of searches.
+    /// The tables of many messages in many conversations, and of searches there.
     pub fn searches(&self) -> String {
         format!(
-            "| store | messages | bytes of text | bytes of index | rows of index | disk bytes before compaction | µs to put and index | longest mutation ms |\n|---|---|---|---|---|---|---|---|\n{}\n\
+            "| store | messages | conversations | page of 50, newest of the largest µs | open to first page µs | memory of open kB |\n|---|---|---|---|---|---|\n{}\n\
+             | store | messages | bytes of text | bytes of index | rows of index | disk bytes before compaction | µs to put and index | longest mutation ms |\n|---|---|---|---|---|---|---|---|\n{}\n\
              | store | messages | first page of a search for | processor ms, mean | p50 ms | p95 ms | longest ms | hits |\n|---|---|---|---|---|---|---|---|\n{}",
-            self.index, self.search
+            self.large, self.index, self.search
         )
     }
 

@@ -5,16 +5,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use undertone::id::{ConversationId, DeviceId, MessageId, UserId};
-use undertone::message::MessageKey;
+use undertone::message::{Cursor, MessageKey};
 use undertone::search::{Scope, SearchPage, SearchQuery, testing};
 use undertone::{Engine, Time, limits};
 use undertone_tests::platform::Platform;
 
+use crate::baseline::median;
+use crate::history::{self, Opening};
 use crate::pair::{START, config, host_key};
 use crate::stores::{Kind, bytes_of};
 
 /// Conversations that the messages are spread over; the first has a fifth of all.
-const CONVERSATIONS: u64 = 1_000;
+pub const CONVERSATIONS: u64 = 1_000;
 /// Different words; the n-th is n times rarer than the first.
 const WORDS: f64 = 200_000.0;
 /// Messages of one mutation.
@@ -35,6 +37,9 @@ pub struct Search {
     pub insert: Duration,
     pub longest: Duration,
     pub sorts: Vec<Sort>,
+    /// The newest page of the largest conversation, and what it takes to open all of this.
+    pub newest: Duration,
+    pub opening: Opening,
 }
 
 /// Searches of one sort.
@@ -63,10 +68,12 @@ pub fn measure(kind: Kind, messages: usize) -> Result<Search, Box<dyn Error>> {
     let (insert, longest, text) = world.fill(messages)?;
     let (rows, bytes) = testing::weigh(&world.engine)?;
     let sorts = world.search()?;
+    let newest = world.newest()?;
     drop(world);
+    let opening = history::reopen(kind, dir.path())?;
     let per = |bytes: u64| bytes as f64 / messages as f64;
     let files = if kind.is_durable() { per(bytes_of(Path::new(dir.path()))?) } else { 0.0 };
-    Ok(Search { index: per(bytes), files, text: per(text), rows, insert, longest, sorts })
+    Ok(Search { index: per(bytes), files, text: per(text), rows, insert, longest, sorts, newest, opening })
 }
 
 struct World {
@@ -160,6 +167,20 @@ impl World {
             out.push(Sort { what, times: [at(50), at(95), at(100)], busy, hits: hits / SEARCHES });
         }
         Ok(out)
+    }
+
+    /// How long the newest page of the largest conversation takes.
+    fn newest(&mut self) -> Result<Duration, Box<dyn Error>> {
+        let (view, mut times) = (self.engine.messages(), Vec::new());
+        for _ in 0..200 {
+            let start = Instant::now();
+            let page = view.page(self.conversations[0], Cursor::Newest, limits::PAGE, START)?;
+            times.push(start.elapsed());
+            if page.messages.len() != limits::PAGE {
+                return Err("a page is not full".into());
+            }
+        }
+        Ok(median(times))
     }
 
     /// Words that follow each other in a message.
