@@ -45,7 +45,7 @@ cargo xtask page [--pictures] [PYTEST…]   play a day on the page with three ph
                                           is missing; --pictures: take those of the README anew
 cargo xtask bench [--quick] [--only …]    measure what a message costs; without arguments, write docs/benchmarks.md
 cargo xtask fuzz [TARGET…] [--seconds N]  feed bytes from nowhere to everything that reads bytes from outside
-cargo xtask mutants [--shard 1/8] [--file PATH] [--list]
+cargo xtask mutants [--shard 1/8] [--file PATH] [--since COMMIT] [--list]
                                           break the rules one place at a time: a test must notice; takes hours, so no
                                           stage of `test`
 cargo xtask vectors [--seeds]             write the test vectors anew, or the fuzz seeds made of them

@@ -9,6 +9,7 @@ mod survivors;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::needs::Need;
 use crate::stage::Step;
@@ -24,6 +25,8 @@ const FILES: [&str; 5] = [
 ];
 /// Where all of it is built and told. Within the repository, so that the second run finds what the first has built.
 const FOLDER: &str = "target/mutants";
+/// What has changed since a commit.
+const CHANGES: &str = "target/mutants/changes.diff";
 /// A build that hangs is given up after so long.
 const PATIENCE: &str = "--build-timeout 600";
 /// What cargo-mutants ends with when it has tried everything: all was noticed, some was not, some ran out of time.
@@ -64,6 +67,8 @@ const OUTSIDE: (&str, &str, &str) =
 struct Ask {
     files: Vec<String>,
     shard: Option<String>,
+    /// Only lines that have changed since this commit.
+    since: Option<String>,
     list: bool,
 }
 
@@ -71,6 +76,9 @@ struct Ask {
 pub fn run(args: &[String]) -> Result<(), String> {
     let ask = Ask::read(args)?;
     Need::CargoMutants.check()?;
+    if let Some(commit) = &ask.since {
+        write_changes(commit)?;
+    }
     if ask.list {
         return ask.choose(Step::cargo("mutants --list")).run();
     }
@@ -84,14 +92,18 @@ pub fn run(args: &[String]) -> Result<(), String> {
 
 impl Ask {
     fn read(args: &[String]) -> Result<Ask, String> {
-        let mut ask = Ask { files: Vec::new(), shard: None, list: false };
+        let mut ask = Ask { files: Vec::new(), shard: None, since: None, list: false };
         let mut words = args.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--list" => ask.list = true,
                 "--file" => ask.files.push(words.next().ok_or("--file needs a path")?.clone()),
                 "--shard" => ask.shard = Some(words.next().ok_or("--shard needs a part, as 1/8")?.clone()),
-                other => return Err(format!("unknown {other}; there are --shard N/M, --file PATH and --list")),
+                "--since" => ask.since = Some(words.next().ok_or("--since needs a commit")?.clone()),
+                other => {
+                    let known = "there are --shard N/M, --file PATH, --since COMMIT and --list";
+                    return Err(format!("unknown {other}; {known}"));
+                }
             }
         }
         if ask.files.is_empty() {
@@ -104,9 +116,20 @@ impl Ask {
     fn choose(&self, step: Step) -> Step {
         let files = self.files.iter().flat_map(|file| ["--file", file]);
         let shard = self.shard.iter().flat_map(|shard| ["--shard", shard]);
-        let chosen: Vec<&str> = files.chain(shard).collect();
+        let changed = self.since.iter().flat_map(|_| ["--in-diff", CHANGES]);
+        let chosen: Vec<&str> = files.chain(shard).chain(changed).collect();
         step.args(&["--package", "undertone", "--exclude", "**/tests/**"]).args(&chosen)
     }
+}
+
+/// Writes what has changed since a commit to where cargo-mutants reads it.
+fn write_changes(since: &str) -> Result<(), String> {
+    let changes = Command::new("git").args(["diff", since, "--", "core/src"]).output();
+    let changes = changes.map_err(|error| format!("git cannot be run: {error}"))?;
+    if !changes.status.success() {
+        return Err(format!("--since {since}: {}", String::from_utf8_lossy(&changes.stderr).trim()));
+    }
+    fs::create_dir_all(FOLDER).and_then(|()| fs::write(CHANGES, changes.stdout)).map_err(|e| format!("{CHANGES}: {e}"))
 }
 
 /// `1/8` is the first of eight; cargo-mutants counts from nought.
@@ -194,8 +217,15 @@ mod tests {
     #[test]
     fn files_that_are_named_replace_the_usual_ones() {
         assert_eq!(ask("").unwrap().files, FILES);
-        assert_eq!(ask("--file a.rs --list").unwrap(), Ask { files: vec!["a.rs".into()], shard: None, list: true });
-        assert!(ask("--other").is_err() && ask("--file").is_err());
+        let one = Ask { files: vec!["a.rs".into()], shard: None, since: None, list: true };
+        assert_eq!(ask("--file a.rs --list").unwrap(), one);
+        assert!(ask("--other").is_err() && ask("--file").is_err() && ask("--since").is_err());
+    }
+
+    #[test]
+    fn what_has_changed_is_what_git_says_and_no_commit_is_an_error() {
+        assert_eq!(ask("--since v1").unwrap().since.as_deref(), Some("v1"));
+        assert!(write_changes("no-such-commit").unwrap_err().contains("no-such-commit"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, AsyncIterator
 
 from undertone import (
     Attachment,
@@ -25,6 +25,7 @@ from undertone import (
     Message,
     MessageRef,
     Picture,
+    Piece,
     Progress,
     Store,
     Structured,
@@ -41,7 +42,7 @@ from undertone import (
 from undertone.testing import Network
 from undertone.text import part, range_of
 
-from helpers import KEY, acquainted, all_texts, code, opened, text_of
+from helpers import KEY, acquainted, all_texts, code, code_of, opened, text_of
 
 # Twelve plain fields of colour: 40 by 30 pixels.
 PICTURE = base64.b64decode(
@@ -111,6 +112,37 @@ async def test_images_voice_and_video_arrive_with_what_belongs_to_them(tmp_path:
             assert shown.attachment.size == len(prepared.bytes) and shown.attachment.location is not None
         spoken: Any = sent[1].details
         assert spoken.duration == second and len(spoken.wave) == 4
+
+
+async def pieces(chat: Undertone, talk: ConversationId, message: MessageRef) -> AsyncIterator[Piece]:
+    """What is to be done next for a file, until nothing is."""
+    while (transfer := await chat.attachments.transfer(talk, message)) is not None and transfer.next is not None:
+        yield transfer.next
+
+
+async def test_a_file_is_sent_by_bytes_as_well() -> None:
+    async with Network() as network:
+        ann, bea, talk = await acquainted(network)
+        content = bytes(range(250)) * 12_000
+        plain = Attachment(details=Details.FILE(), media_type="text/plain", size=len(content))
+        number = await ann.attachments.send(talk, plain, Draft())
+        message = MessageRef(author=ann.user, id=number)
+        stored = bytearray()
+        async for piece in pieces(ann, talk, message):
+            part = content[piece.file.start : piece.file.end]
+            assert await code_of(ann.attachments.seal(talk, number, piece.number, part + b"!")) == "misuse.attachment"
+            stored += await ann.attachments.seal(talk, number, piece.number, part)
+            assert len(stored) == piece.stored.end
+        await ann.attachments.finish(talk, number, "somewhere")
+        await network.settle()
+        await bea.attachments.download(talk, message)
+        opened = bytearray()
+        async for piece in pieces(bea, talk, message):
+            sealed = bytes(stored[piece.stored.start : piece.stored.end])
+            damaged = bytes([sealed[0] ^ 1]) + sealed[1:]
+            assert await code_of(bea.attachments.open(talk, message, piece.number, damaged)) == "peer.forged"
+            opened += await bea.attachments.open(talk, message, piece.number, sealed)
+        assert opened == content
 
 
 async def test_any_part_of_a_file_is_read_without_the_rest(tmp_path: Path) -> None:

@@ -65,13 +65,14 @@ class Slow(Through):
 class Alone:
     """A transport whose relay refuses, as often as it is told to, and then takes nothing."""
 
-    def __init__(self, refusals: int) -> None:
+    def __init__(self, refusals: int, code: str = "revoked") -> None:
         self.refusals = refusals
+        self.code = code
 
     async def run(self, link: Link) -> None:
         if self.refusals > 0:
             self.refusals -= 1
-            raise Refused("revoked")
+            raise Refused(self.code)
         await link.connected(Login())
         await asyncio.Event().wait()
 
@@ -199,6 +200,62 @@ async def test_who_waits_to_be_online_is_told_that_the_relay_refuses_and_connect
         chat.connect()
         await soon(chat.online())
         assert chat.is_online and alone.refusals == 0
+
+
+@pytest.mark.parametrize("reason", ["closing.replaced", "closing.version"])
+async def test_what_is_no_matter_of_certificates_asks_for_none(reason: str) -> None:
+    asked: List[bytes] = []
+
+    async def certify(request: bytes) -> bytes:
+        asked.append(request)
+        raise OSError("not asked for")
+
+    store = Store.MEMORY(disk=MemoryDisk())
+    opened(store).shut_down()
+    alone = Alone(refusals=1, code=reason)
+    async with Undertone(configured(), store, KEY, transport=alone, certify=certify) as chat:
+        with pytest.raises(Refused, match=reason):
+            await soon(chat.online())
+        assert asked == []
+        chat.connect()
+        await soon(chat.online())
+
+
+async def test_a_chat_without_a_transport_says_so() -> None:
+    store = Store.MEMORY(disk=MemoryDisk())
+    opened(store).shut_down()
+    async with Undertone(configured(), store, KEY) as chat:
+        with pytest.raises(UndertoneError) as without:
+            chat.connect()
+        assert without.value.code == "misuse.transport"
+
+
+async def test_a_chat_may_fall_asleep_in_its_own_connection() -> None:
+    chats: List[Undertone] = []
+    tired, asleep = asyncio.Event(), asyncio.Event()
+
+    class Sleepy(Through):
+        async def run(self, link: Link) -> None:
+            whole = asyncio.create_task(super().run(link))
+            try:
+                await tired.wait()
+                tired.clear()
+                await chats[0].suspend()
+            finally:
+                asleep.set()
+                whole.cancel()
+                await asyncio.wait([whole])
+
+    async with Network() as network:
+        ann, bea, talk = await acquainted(network, {"transport": Sleepy})
+        chats.append(ann)
+        tired.set()
+        await soon(asleep.wait())
+        # It is for whoever wakes it to connect.
+        ann.connect()
+        await soon(ann.resume())
+        await soon(ann.online())
+        await reaches(network, ann, bea, talk, "awake")
 
 
 @pytest.mark.parametrize("turns", range(10))

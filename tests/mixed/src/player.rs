@@ -4,18 +4,23 @@
 //! the error's code follows.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use crate::words::{decode, encode};
 
 /// What a player answers: the words behind `ok`, or the code behind `error`.
 pub type Answer = Result<Vec<String>, String>;
 
+/// How long an answer may take, on a slow machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 /// A player at work.
 pub struct Player {
     process: Child,
     to: ChildStdin,
-    from: BufReader<ChildStdout>,
+    answers: Receiver<String>,
 }
 
 impl Player {
@@ -29,15 +34,20 @@ impl Player {
             .map_err(|error| format!("`{command}` cannot be run: {error}"))?;
         let (to, from) = (process.stdin.take(), process.stdout.take());
         let (to, from) = to.zip(from).ok_or("a player without input and output")?;
-        Ok(Player { process, to, from: BufReader::new(from) })
+        let (answered, answers) = mpsc::channel();
+        // It ends with the player's output, or when nobody listens any more.
+        std::thread::spawn(move || {
+            BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| answered.send(line))
+        });
+        Ok(Player { process, to, answers })
     }
 
     /// Gives a command and waits for its answer; an error when there is no such answer.
     pub fn ask(&mut self, words: &[String]) -> Result<Answer, String> {
         let line: Vec<String> = words.iter().map(|word| encode(word)).collect();
         writeln!(self.to, "{}", line.join(" ")).map_err(|error| format!("the player has gone: {error}"))?;
-        let mut answer = String::new();
-        self.from.read_line(&mut answer).map_err(|error| format!("the player does not answer: {error}"))?;
+        let answer = self.answers.recv_timeout(PATIENCE);
+        let answer = answer.map_err(|error| format!("the player does not answer “{}”: {error}", line.join(" ")))?;
         let mut words = answer.trim_end().split(' ').map(decode);
         match words.next().as_deref() {
             Some("ok") => Ok(Ok(words.collect())),

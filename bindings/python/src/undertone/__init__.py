@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from . import _checked as _checked
 from . import _content as _content
+from . import _stream as _stream
 from ._ids import CallId as CallId
 from ._ids import ConversationId as ConversationId
 from ._ids import DeliveryId as DeliveryId

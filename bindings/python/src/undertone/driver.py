@@ -138,7 +138,7 @@ class Undertone:
 
     Use it as an asynchronous context manager. Its nouns (:attr:`conversations`, :attr:`messages`, :attr:`calls`, …) have
     every call of the engine, which runs on a thread of its own so that the event loop never waits for a disk. A call that is
-    cancelled still comes to its end, and the engine is as it would be without that.
+    cancelled once it has begun still comes to its end, and the engine is as it would be without that.
     """
 
     conversations: _nouns.ChatConversations
@@ -275,12 +275,12 @@ class Undertone:
             self._engine.shut_down()
 
     def connect(self) -> None:
-        """Connects, and connects anew whenever the connection ends."""
+        """Connects, and connects anew whenever the connection ends. A chat that is suspended connects when it is resumed."""
         if self._transport is None:
-            raise RuntimeError("this chat has no transport")
+            raise UndertoneError.Misuse("misuse.transport", "this chat has no transport: open it with one")
         self._check()
         self._check_open()
-        if self._is_connecting():
+        if self._is_connecting() or self._suspended:
             return
         self._refusal = None
         self._connecting = asyncio.create_task(self._stay_connected(self._transport), name="undertone connection")
@@ -296,11 +296,15 @@ class Undertone:
 
     async def disconnect(self) -> None:
         """Stays offline until :meth:`connect`."""
+        await self._hang_up(asyncio.current_task())
+
+    async def _hang_up(self, caller: Optional[asyncio.Task[Any]]) -> None:
         if self._connecting is not None:
             self._connecting.cancel()
             # Who connects while this one still ends wants another one.
             self._connecting = None
-        await _done(self._connections)
+        # A connection that wants its own end would wait for itself.
+        await _done({task for task in self._connections if task is not caller})
 
     async def online(self) -> None:
         """Waits until there is a connection and this device is logged in. Raises what keeps that from coming: the chat was
@@ -355,13 +359,13 @@ class Undertone:
 
     async def suspend(self) -> None:
         """Releases every lock and file, so that an operating system may freeze the process. It disconnects."""
-        await _to_its_end(self._suspend())
+        await _to_its_end(self._suspend(asyncio.current_task()))
 
-    async def _suspend(self) -> None:
+    async def _suspend(self, caller: Optional[asyncio.Task[Any]]) -> None:
         async with self._changing:
             if self._suspended:
                 return
-            async with self._disconnecting():
+            async with self._disconnecting(caller):
                 await self._turn.acquire()
                 try:
                     await self.run(self.engine.suspend)
@@ -371,11 +375,11 @@ class Undertone:
             self._suspended = True
 
     @contextlib.asynccontextmanager
-    async def _disconnecting(self) -> AsyncIterator[None]:
+    async def _disconnecting(self, caller: Optional[asyncio.Task[Any]]) -> AsyncIterator[None]:
         """Disconnects for what stops the engine. If that fails, the chat goes on, and what waits to be sent with it."""
         connecting = self._is_connecting()
         try:
-            await self.disconnect()
+            await self._hang_up(caller)
             yield
         except BaseException:
             if connecting and self._worker is not None and self._failure is None:
@@ -409,7 +413,7 @@ class Undertone:
                 await self.close()
 
     async def _wipe(self, lose_unsent: bool, caller: Optional[asyncio.Task[Any]]) -> None:
-        async with self._changing, self._disconnecting():
+        async with self._changing, self._disconnecting(caller):
             if not self._suspended:
                 await self._turn.acquire()
             try:
@@ -573,7 +577,7 @@ class Undertone:
 
     async def run(self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Runs a call of the engine on the engine's thread: ``await chat.run(chat.engine.usage)``. A call that is cancelled
-        still comes to its end."""
+        once it has begun still comes to its end."""
         return await self._off_loop(call, *args, **kwargs)
 
     async def _off_loop(self, call: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:

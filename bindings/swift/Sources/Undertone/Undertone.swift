@@ -143,7 +143,7 @@ public actor Undertone {
         if let certifier { try await certify(certifier) }
         driving = Task { await self.drive() }
         sending = Task { await self.sendInOrder() }
-        connect()
+        goOnline()
     }
 
     /// A new device is of no use without a certificate; one whose certificate is of no use any more still shows what it has.
@@ -155,9 +155,18 @@ public actor Undertone {
         }
     }
 
-    /// Connects, and connects anew whenever the connection ends. Without a transport it does nothing; a chat that is suspended
-    /// connects when it is resumed.
-    public func connect() {
+    /// Connects, and connects anew whenever the connection ends. A chat that is suspended connects when it is resumed.
+    ///
+    /// - Throws: `misuse.transport` when this chat has no transport, `misuse.closed` when it was closed.
+    public func connect() throws {
+        if transport == nil {
+            throw UndertoneError.Misuse(code: "misuse.transport", text: "this chat has no transport: open it with one")
+        }
+        try checkOpen()
+        goOnline()
+    }
+
+    private func goOnline() {
         guard let transport, !closed, !suspended else { return }
         if connectsLater != nil { connectsLater = true } else if !isConnecting { connect(transport) }
     }
@@ -204,7 +213,7 @@ public actor Undertone {
     public func online() async throws {
         while !isOnline {
             try check()
-            if closed { throw UndertoneError.Misuse(code: "misuse.closed", text: "the engine is closed: open it again") }
+            try checkOpen()
             if let refused { throw refused }
             let (changes, changed) = AsyncStream<Void>.makeStream()
             let id = UUID()
@@ -253,7 +262,7 @@ public actor Undertone {
             if !suspended { turn.giveBack() }
             let again = connectsLater == true
             connectsLater = nil
-            if again { connect() }
+            if again { goOnline() }
             throw error
         }
         connectsLater = nil
@@ -268,7 +277,7 @@ public actor Undertone {
         try await run { try $0.resume() }
         suspended = false
         turn.giveBack()
-        connect()
+        goOnline()
     }
 
     /// Logs the user out: wipes everything that this device keeps of them, and closes the chat.
@@ -328,6 +337,10 @@ public actor Undertone {
 
     func check() throws {
         if let failure { throw failure }
+    }
+
+    private func checkOpen() throws {
+        if closed { throw UndertoneError.Misuse(code: "misuse.closed", text: "the engine is closed: open it again") }
     }
 
     func now() -> Date { (try? clock?.now()) ?? Date() }

@@ -7,12 +7,16 @@ import Undertone
 /// extensions or fragments of its own.
 final class WebSocket: Socket, @unchecked Sendable {
     private static let longest = 32 * 1024 * 1024
+    /// So many frames wait for who is slow to take them; then nothing more is read.
+    private static let waiting = 16
     /// Seconds until a host must have answered that it speaks WebSocket.
     private static let patience: UInt64 = 30
 
     private let file: Int32
     private let frames: AsyncThrowingStream<Data, any Error>
     private let found: AsyncThrowingStream<Data, any Error>.Continuation
+    /// Room for frames that wait.
+    private let room = DispatchSemaphore(value: 0)
     private let sending = DispatchQueue(label: "dev.undertone.websocket")
     /// Held while a frame is written, which may take long.
     private let writing = NSLock()
@@ -23,6 +27,7 @@ final class WebSocket: Socket, @unchecked Sendable {
     private init(_ file: Int32) {
         self.file = file
         (frames, found) = AsyncThrowingStream<Data, any Error>.makeStream()
+        for _ in 0..<Self.waiting { room.signal() }
         // The thread ends when the connection does, and nobody uses the file after it.
         Thread.detachNewThread {
             self.found.finish(throwing: self.listen())
@@ -40,6 +45,7 @@ final class WebSocket: Socket, @unchecked Sendable {
                 whole += part
                 guard whole.count <= Self.longest else { return Disconnected(code: "websocket.long") }
                 if last {
+                    room.wait()
                     found.yield(whole)
                     whole = Data()
                 }
@@ -87,6 +93,7 @@ final class WebSocket: Socket, @unchecked Sendable {
     }
 
     func next() async throws -> Data? {
+        defer { room.signal() }
         var iterator = frames.makeAsyncIterator()
         return try await iterator.next()
     }
@@ -96,6 +103,8 @@ final class WebSocket: Socket, @unchecked Sendable {
         lock.withLock {
             if open { shutdown(file, Int32(SHUT_RDWR)) }
             open = false
+            // Whoever waits for room finds the end.
+            room.signal()
         }
     }
 

@@ -47,7 +47,7 @@ import UndertoneTesting
                 ("suspend", { try await ann.suspend() }),
                 ("resume", { try await ann.resume() }),
                 ("disconnect", { await ann.disconnect() }),
-                ("connect", { await ann.connect() }),
+                ("connect", { try await ann.connect() }),
                 ("online", { try await ann.online() }),
                 ("diagnose", { _ = try await ann.diagnose() }),
                 ("usage", { _ = try await ann.usage() }),
@@ -64,7 +64,7 @@ import UndertoneTesting
                     if case .failure(let error) = await task.result { harmless(error, name) }
                 }
             }
-            await ann.connect()
+            try await ann.connect()
             try await ann.online()
             try await ann.send("still here", to: talk)
             try await network.advance(120)

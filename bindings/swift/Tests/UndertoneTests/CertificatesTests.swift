@@ -89,6 +89,24 @@ import UndertoneTesting
         await last.close()
     }
 
+    @Test func whatIsNoMatterOfCertificatesAsksForNone() async throws {
+        for reason in ["closing.replaced", "closing.version"] {
+            let (config, authority) = try configured()
+            let asked = Asked()
+            let certify: @Sendable (Data) async throws -> Data = { request in
+                try authority.issue(
+                    request: request, role: Role("client"), serial: UInt64(await asked.next()),
+                    notBefore: Date() - 60, notAfter: Date() + 90 * 86_400)
+            }
+            let chat = try await Undertone.open(
+                config: config, store: .memory(disk: try MemoryDisk()), hostKey: key,
+                transport: Refusing(code: reason), services: Services(certify: certify))
+            await #expect(throws: Refused.self) { try await inTime { try await chat.online() } }
+            #expect(await asked.count == 1)
+            await chat.close()
+        }
+    }
+
     @Test func whoWaitsForAConnectionIsToldThatItIsRefused() async throws {
         let (config, _) = try configured()
         let chat = try await Undertone.open(
@@ -97,7 +115,7 @@ import UndertoneTesting
             await #expect(throws: Refused.self) { try await inTime { try await chat.online() } }
             await #expect(throws: Refused.self) { try await inTime { try await chat.online() } }
             // It is tried again.
-            await chat.connect()
+            try await chat.connect()
         }
         await chat.close()
     }
@@ -115,7 +133,9 @@ private actor Asked {
 
 /// A relay that lets nobody in.
 private struct Refusing: Transport {
-    func run(_ link: any Link) async throws { throw Refused(code: "login.revoked") }
+    var code = "login.revoked"
+
+    func run(_ link: any Link) async throws { throw Refused(code: code) }
     func send(_ envelopes: [Data]) async throws -> Task<TransmitResult, any Error> { throw Disconnected() }
     func acknowledge(_ deliveries: [DeliveryId]) async throws { throw Disconnected() }
     func fetch(since: DeliveryId) async throws -> MailboxPage { throw Disconnected() }

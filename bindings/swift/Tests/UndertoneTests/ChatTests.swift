@@ -150,7 +150,7 @@ import UndertoneTesting
             var heard: [String] = []
             for try await message in bea.incoming() {
                 heard.append(text(message))
-                if heard.count == 2 { await other.connect() }
+                if heard.count == 2 { try await other.connect() }
                 if heard.count == 3 { break }
             }
             // Both are stamped in one moment, so that either may stand above the other, by its device's id.

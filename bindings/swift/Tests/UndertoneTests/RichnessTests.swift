@@ -81,6 +81,50 @@ import UndertoneTesting
         }
     }
 
+    /// What is to be done next for a file, until nothing is.
+    private func eachPiece(
+        _ chat: Undertone, _ talk: ConversationId, _ message: MessageRef, _ work: (Piece) async throws -> Void
+    ) async throws {
+        while let piece = try await chat.attachments.transfer(conversation: talk, message: message)?.next {
+            try await work(piece)
+        }
+    }
+
+    @Test func aFileIsSentByBytesAsWell() async throws {
+        try await acquainted { network, ann, bea, talk in
+            let content = Data((0..<3_000_000).map { UInt8($0 % 251) })
+            let plain = Attachment(details: .file, mediaType: "text/plain", size: UInt64(content.count))
+            let id = try await ann.attachments.send(conversation: talk, attachment: plain, draft: Draft())
+            let message = MessageRef(author: ann.user, id: id)
+            var stored = Data()
+            try await eachPiece(ann, talk, message) { piece in
+                let part = content[Int(piece.file.start)..<Int(piece.file.end)]
+                let long = await codeOf {
+                    _ = try await ann.attachments.seal(conversation: talk, id: id, piece: piece.number, file: part + [0])
+                }
+                #expect(long == "misuse.attachment")
+                stored += try await ann.attachments.seal(conversation: talk, id: id, piece: piece.number, file: part)
+                #expect(UInt64(stored.count) == piece.stored.end)
+            }
+            try await ann.attachments.finish(conversation: talk, id: id, location: "somewhere")
+            await network.settle()
+            try await bea.attachments.download(conversation: talk, message: message)
+            var opened = Data()
+            try await eachPiece(bea, talk, message) { piece in
+                let sealed = Data(stored[Int(piece.stored.start)..<Int(piece.stored.end)])
+                let damaged = Data([sealed[0] ^ 1]) + sealed.dropFirst()
+                let forged = await codeOf {
+                    _ = try await bea.attachments.open(
+                        conversation: talk, message: message, piece: piece.number, stored: damaged)
+                }
+                #expect(forged == "peer.forged")
+                opened += try await bea.attachments.open(
+                    conversation: talk, message: message, piece: piece.number, stored: sealed)
+            }
+            #expect(opened == content)
+        }
+    }
+
     @Test func anyPartOfAFileIsReadWithoutTheRest() async throws {
         let folder = try Folder()
         let blobs = try FolderBlobs(folder.url.appendingPathComponent("blobs"))

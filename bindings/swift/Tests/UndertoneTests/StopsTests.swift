@@ -11,7 +11,7 @@ import UndertoneTesting
             await door.shut()
             let leaving = Task { await ann.disconnect() }
             await door.reached()
-            await ann.connect()
+            try await ann.connect()
             await door.open()
             await leaving.value
             try await inTime { try await ann.online() }
@@ -26,10 +26,10 @@ import UndertoneTesting
             await door.shut()
             let falling = Task { try await ann.suspend() }
             await door.reached()
-            await ann.connect()
+            try await ann.connect()
             await door.open()
             try await falling.value
-            await ann.connect()
+            try await ann.connect()
             await network.settle()
             #expect(await !ann.isOnline)
             try await ann.resume()
@@ -58,7 +58,7 @@ import UndertoneTesting
             #expect(await codeOf { try await ann.wipe() } == "misuse.unsent")
             await network.settle()
             #expect(await !ann.isOnline)
-            await ann.connect()
+            try await ann.connect()
             try await inTime { try await ann.online() }
             #expect(try await patiently(network, bea, talk, 2) == ["Hello, Bea", "waits"])
         }
@@ -69,8 +69,16 @@ import UndertoneTesting
             try await ann.wipe(loseUnsent: true)
             #expect(await codeOf { try await ann.wipe(loseUnsent: true) } == "misuse.closed")
             #expect(await codeOf { try await ann.suspend() } == "misuse.closed")
+            #expect(await codeOf { try await ann.connect() } == "misuse.closed")
             await ann.close()
         }
+    }
+
+    @Test func aChatWithoutATransportSaysSo() async throws {
+        let (config, _) = try configured()
+        let chat = try await Undertone.open(config: config, store: .memory(disk: try MemoryDisk()), hostKey: key)
+        #expect(await codeOf { try await chat.connect() } == "misuse.transport")
+        await chat.close()
     }
 }
 

@@ -1,10 +1,13 @@
 package dev.undertone
 
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
+import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
@@ -53,6 +56,41 @@ class CertificatesTest {
         val serial = asked.incrementAndGet().toULong()
         val from = clock.now() - Duration.ofMinutes(1)
         return Engines.authority.issue(request, Role("client"), serial, from, from + Duration.ofDays(90))
+    }
+
+    @Test
+    fun `what is no matter of certificates asks for none`(): Unit = runBlocking {
+        Engines.open(store).shutDown()
+        for (reason in listOf("closing.replaced", "closing.version")) {
+            val refused = CompletableDeferred<Unit>()
+            val again = CompletableDeferred<Unit>()
+            val certify: suspend (ByteArray) -> ByteArray = { again.complete(Unit).let { throw IOException("not asked for") } }
+            Undertone.open(Engines.config, store, Engines.KEY, Refusing(reason, refused, again), Services(certify)).use {
+                withTimeout(60_000) { refused.await() }
+                // Longer than it takes to come again, or to ask.
+                assertNull(withTimeoutOrNull(2_000) { again.await() })
+            }
+        }
+    }
+
+    /** A relay that lets nobody in. */
+    private class Refusing(
+        private val reason: String,
+        private val first: CompletableDeferred<Unit>,
+        private val again: CompletableDeferred<Unit>,
+    ) : Transport {
+        override suspend fun run(link: Link) {
+            if (!first.complete(Unit)) again.complete(Unit)
+            throw RefusedException(reason)
+        }
+
+        override suspend fun send(envelopes: List<ByteArray>) = TransmitResult.Failed
+
+        override suspend fun acknowledge(deliveries: List<DeliveryId>) = Unit
+
+        override suspend fun fetch(since: DeliveryId): MailboxPage = throw IOException("no connection")
+
+        override suspend fun directory(request: Request) = Answer.Failed
     }
 
     @Test

@@ -77,7 +77,7 @@ class RelayTransportTest {
             val key = head.first { it.startsWith("Sec-WebSocket-Key", ignoreCase = true) }.substringAfter(':').trim()
             socket.getOutputStream().send(key)
             // It stays connected.
-            while (lines.read() >= 0) Unit
+            do { val read = lines.read() } while (read >= 0)
         }
 
         private fun OutputStream.send(key: String) {

@@ -1,6 +1,7 @@
 package dev.undertone
 
 import dev.undertone.testing.FolderBlobs
+import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
@@ -86,6 +87,41 @@ class RichnessTest {
         }
     }
 
+    private fun ByteArray.part(range: ByteRange) = copyOfRange(range.start.toInt(), range.end.toInt())
+
+    /** What is to be done next for a file, until nothing is. */
+    private suspend fun Undertone.eachPiece(talk: ConversationId, message: MessageRef, work: suspend (Piece) -> Unit) {
+        while (true) work(attachments.transfer(talk, message)?.next ?: return)
+    }
+
+    @Test
+    fun `a file is sent by bytes as well`() = acquainted {
+        val content = ByteArray(3_000_000) { (it * 31 % 251).toByte() }
+        val plain = Attachment(Details.File, "text/plain", size = content.size.toULong())
+        val id = ann.attachments.send(talk, plain, Draft())
+        val message = MessageRef(ann.user, id)
+        var stored = ByteArray(0)
+        ann.eachPiece(talk, message) { piece ->
+            val part = content.part(piece.file)
+            val long = codeOf { runBlocking { ann.attachments.seal(talk, id, piece.number, part + 1) } }
+            assertEquals("misuse.attachment", long)
+            stored += ann.attachments.seal(talk, id, piece.number, part)
+            assertEquals(piece.stored.end, stored.size.toULong())
+        }
+        ann.attachments.finish(talk, id, "somewhere")
+        network.settle()
+        bea.attachments.download(talk, message)
+        var opened = ByteArray(0)
+        bea.eachPiece(talk, message) { piece ->
+            val sealed = stored.part(piece.stored)
+            val damaged = sealed.copyOf().also { it[0] = (it[0] + 1).toByte() }
+            val forged = codeOf { runBlocking { bea.attachments.open(talk, message, piece.number, damaged) } }
+            assertEquals("peer.forged", forged)
+            opened += bea.attachments.open(talk, message, piece.number, sealed)
+        }
+        assertArrayEquals(content, opened)
+    }
+
     @Test
     fun `any part of a file is read without the rest`(@TempDir folder: Path) {
         val blobs = FolderBlobs(folder.resolve("blobs"))
@@ -165,7 +201,7 @@ class RichnessTest {
         engine.messages().send(talk, Draft("kept"))
         // What this gives rests on what was sent, which is durable then.
         engine.drain(1u)
-        while (engine.compact(1uL shl 20) == Progress.MORE) Unit
+        do { val progress = engine.compact(1uL shl 20) } while (progress == Progress.MORE)
         assertTrue(engine.usage().live > 0u)
         val new = ByteArray(32) { 1 }
         assertEquals("store.wrong_key", codeOf { engine.replaceHostKey(new, Engines.KEY) })

@@ -107,6 +107,16 @@ class StopsTest {
         ann.wipe(loseUnsent = true)
         assertEquals("misuse.closed", codeOf { runBlocking { ann.wipe(loseUnsent = true) } })
         assertEquals("misuse.closed", codeOf { runBlocking { ann.suspend() } })
+        assertEquals("misuse.closed", codeOf { ann.connect() })
         ann.close()
+    }
+
+    @Test
+    fun `a chat without a transport says so`(): Unit = runBlocking {
+        val store = Store.Memory(MemoryDisk())
+        Engines.open(store).shutDown()
+        Undertone.open(Engines.config, store, Engines.KEY).use { chat ->
+            assertEquals("misuse.transport", codeOf { chat.connect() })
+        }
     }
 }

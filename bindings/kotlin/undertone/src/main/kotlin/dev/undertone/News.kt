@@ -71,7 +71,7 @@ internal class News(private val scope: CoroutineScope) {
             val handed = own.trySend(event)
             if (handed.isSuccess || handed.isClosed) continue
             // Who falls behind reads everything anew: what was not taken yet says nothing more, and might mislead.
-            while (own.tryReceive().isSuccess) Unit
+            do { val taken = own.tryReceive() } while (taken.isSuccess)
             own.trySend(Event.Resync)
         }
     }

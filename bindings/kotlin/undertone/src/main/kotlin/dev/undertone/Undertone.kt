@@ -19,8 +19,8 @@ import java.time.Instant
  * A chat: one device of one user, with coroutines, a transport, and the platform's services.
  *
  * Its nouns ([conversations], [messages], [calls], …) have every call of the engine, which runs off the threads that show
- * things. A call that is cancelled still comes to its end, and the engine is as it would be without that. Close it when it is
- * not needed any more: what waits to be sent goes out when it is opened again.
+ * things. A call that is cancelled once it has begun still comes to its end, and the engine is as it would be without that.
+ * Close it when it is not needed any more: what waits to be sent goes out when it is opened again.
  */
 public class Undertone private constructor(
     /** The engine itself, whose calls block. What they bring is done by this chat. */
@@ -100,9 +100,11 @@ public class Undertone private constructor(
         connection?.connect()
     }
 
-    /** Connects, and connects anew whenever the connection ends. */
+    /** Connects, and connects anew whenever the connection ends. A chat that is suspended connects when it is resumed. */
     public fun connect() {
-        checkNotNull(connection) { "this chat has no transport" }.connect()
+        connection ?: throw UndertoneException.Misuse("misuse.transport", "this chat has no transport: open it with one")
+        if (subscribers.closed) throw UndertoneException.Misuse("misuse.closed", "the engine is closed: open it again")
+        if (!asleep) connection.connect()
     }
 
     /** Stays offline until [connect]. */
@@ -153,7 +155,7 @@ public class Undertone private constructor(
             disconnect()
             work()
         } catch (error: Throwable) {
-            if (wasConnecting) connection?.connect()
+            if (wasConnecting) connection.connect()
             throw error
         }
     }
