@@ -16,11 +16,12 @@ use std::time::Instant;
 type Test = (&'static str, fn() -> Result<(), String>);
 
 /// In this order.
-const TESTS: [Test; 6] = [
+const TESTS: [Test; 7] = [
     ("the_slot_in_postgresql_has_one_winner", slots::postgresql),
     ("the_slot_in_redis_has_one_winner", slots::redis),
     ("r42_three_relays_on_nats_keep_the_contract", contract::three_relays),
     ("a_relay_is_ready_as_long_as_nats_answers", ready::tells),
+    ("r42_nothing_is_lost_while_one_relay_and_one_server_are_killed", kills::one_of_each),
     ("r42_nothing_is_lost_or_doubled_while_relays_and_servers_are_killed", kills::devices),
     ("r42_engines_talk_on_while_relays_and_servers_are_killed", engines::talk),
 ];
