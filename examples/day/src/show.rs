@@ -90,7 +90,7 @@ impl Screen {
             println!("   {}", self.paint("35", &format!("  {}", self.describe(&sight.event))));
         }
         if sights.len() > SIGHTS {
-            println!("   {}", self.paint("2", &format!("  … and {} more of the kind", sights.len() - SIGHTS)));
+            println!("   {}", self.paint("2", &format!("  … and {} more", sights.len() - SIGHTS)));
         }
     }
 

@@ -4,6 +4,8 @@ import * as sound from "./sound.js";
 import { plural } from "./format.js";
 
 const ASKED = "notifications-asked";
+/** What the system shows of calls that ring, by call: one each, however often its hint comes. */
+const rung = new Map();
 
 /** Whether this browser has notifications that nobody has been asked about yet. */
 export function mayAsk() {
@@ -37,8 +39,14 @@ export function words(hint) {
 
 /** Shows what is new of a phone's hints: `isOpen(hint)` is what the user looks at already, `banner(hint)` shows it. */
 export function show(phone, { isOpen, banner, open }) {
+  takeAway(phone);
   for (const hint of phone.hints) {
-    if (hint.call || !hint.sound || isOpen(hint)) continue;
+    if (!hint.sound) continue;
+    if (hint.call) {
+      rings(phone, hint, open);
+      continue;
+    }
+    if (isOpen(hint)) continue;
     sound.message();
     banner(hint);
     system(phone, hint, open);
@@ -46,14 +54,31 @@ export function show(phone, { isOpen, banner, open }) {
   }
 }
 
+/** A call has the phone's whole screen, and a ringtone: only who looks elsewhere is told here, and once. */
+function rings(phone, hint, open) {
+  if (rung.has(hint.call)) return;
+  const note = system(phone, hint, open);
+  if (note) rung.set(hint.call, { phone, note });
+}
+
+/** Nobody is to run for a call that rings no more. */
+function takeAway(phone) {
+  for (const [call, { phone: of, note }] of rung) {
+    if (of !== phone || phone.hints.some((hint) => hint.call === call)) continue;
+    note.close();
+    rung.delete(call);
+  }
+}
+
 function system(phone, hint, open) {
-  if (!("Notification" in globalThis) || Notification.permission !== "granted" || !document.hidden) return;
+  if (!("Notification" in globalThis) || Notification.permission !== "granted" || !document.hidden) return null;
   const note = new Notification(`${hint.name ?? hint.user} → ${phone.name}`, {
-    body: words(hint), tag: `${phone.user} ${hint.conversation}`, silent: true, icon: "/assets/icon.svg",
+    body: words(hint), tag: `${phone.user} ${hint.call ?? hint.conversation}`, silent: true, icon: "/assets/icon.svg",
   });
   note.addEventListener("click", () => {
     window.focus();
     open(hint);
     note.close();
   });
+  return note;
 }

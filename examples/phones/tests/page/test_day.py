@@ -9,6 +9,9 @@ from playwright.sync_api import expect
 
 from table import Phone, drop, open_page, png
 
+SOUNDS = "async () => (await import('/assets/sound.js')).played.message"
+MESSAGES = r"New message|\d+ new messages"
+
 
 class Table:
     """The page, for a whole day."""
@@ -24,6 +27,40 @@ class Table:
     def shot(self, path, **options):
         self.page.mouse.move(2, 2)
         self.page.screenshot(path=path, animations="disabled", caret="hide", **options)
+
+    def look_elsewhere(self):
+        """Hides the page, and keeps what the system shows; a browser without a screen has no other tab to look at."""
+        self.page.evaluate(
+            """() => {
+                window.shown = [];
+                window.System = Notification;
+                globalThis.Notification = class extends System {
+                    constructor(title, options) {
+                        super(title, options);
+                        shown.push(this);
+                    }
+
+                    close() {
+                        this.taken = true;
+                        super.close();
+                    }
+                };
+                Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+            }"""
+        )
+
+    def look_here(self):
+        self.page.evaluate("() => { delete document.hidden; globalThis.Notification = System; }")
+
+    def shown(self):
+        """What the system was told to show: title, words, whose place it takes."""
+        return self.page.evaluate("() => shown.map((note) => [note.title, note.body, note.tag])")
+
+    def shows(self, title, body):
+        self.page.wait_for_function(
+            "([title, body]) => shown.some((note) => note.title === title && new RegExp(`^(?:${body})$`).test(note.body))",
+            arg=[title, body],
+        )
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +97,7 @@ def test_a_first_message_is_sent_delivered_and_read(table):
     expect(bea.row("Ann").locator(".badge")).to_contain_text("1")
     expect(bea.row("Ann").locator(".chip")).to_have_text("client")
     expect(bea.root.locator(".banner")).to_contain_text("New message")
+    assert table.page.evaluate(SOUNDS) > 0, "and it is heard"
     ann.has_ticks("Are you free", "delivered")
     bea.enter("Ann")
     bea.sees("Are you free on Friday?")
@@ -340,6 +378,19 @@ def test_support_may_write_to_anybody(table):
     sam.sees("It was, thank you!")
 
 
+def test_a_message_is_forwarded_without_saying_whose_it_was(table):
+    bea, sam = table.bea, table.sam
+    bea.back()
+    bea.enter("Ann")
+    bea.menu("A new day.", "Forward")
+    bea.root.get_by_role("menuitem", name="Sam", exact=True).click()
+    expect(bea.root.locator(".thread-title")).to_contain_text("Sam")
+    bea.has_ticks("A new day.", "read")
+    for phone in (bea, sam):
+        expect(phone.message("A new day.").locator(".forwarded")).to_have_text("Forwarded")
+        expect(phone.message("A new day.")).not_to_contain_text("Ann")
+
+
 def test_search_marks_what_it_finds_and_goes_there(table, shots):
     ann, bea = table.ann, table.bea
     bea.back()
@@ -399,11 +450,10 @@ def test_mute_pin_archive_block_and_do_not_disturb(table):
 
     bea.button("Settings").click()
     bea.root.get_by_role("radio", name="For an hour").click()
-    sounds = "async () => (await import('/assets/sound.js')).played.message"
-    heard = table.page.evaluate(sounds)
+    heard = table.page.evaluate(SOUNDS)
     sam.write("One more thing.")
     expect(bea.row("Sam").locator(".badge")).to_contain_text("1")
-    assert table.page.evaluate(sounds) == heard, "nothing is heard"
+    assert table.page.evaluate(SOUNDS) == heard, "nothing is heard"
     bea.button("Settings").click()
     bea.root.get_by_role("radio", name="Off", exact=True).click()
 
@@ -418,6 +468,73 @@ def test_mute_pin_archive_block_and_do_not_disturb(table):
     bea.root.locator(".refusal").get_by_role("button", name="Unblock").click()
     ann.write("And this?")
     bea.sees("And this?")
+
+
+def test_the_system_tells_who_looks_elsewhere_and_never_what_was_said(table):
+    bea, sam = table.bea, table.sam
+    bea.back()
+    table.look_elsewhere()
+    sam.write("The code of the door is 4711.")
+    table.shows("Sam → Bea", MESSAGES)
+    said = table.shown()
+    assert all(re.fullmatch(MESSAGES, body) for _, body, _ in said), said
+    assert "4711" not in str(said)
+    table.look_here()
+    table.page.evaluate("() => shown.find((note) => note.title === 'Sam → Bea').dispatchEvent(new Event('click'))")
+    bea.sees("The code of the door is 4711.")
+    sam.has_ticks("The code of the door", "read")
+
+
+def test_the_system_tells_of_a_call_once_and_as_long_as_it_rings(table):
+    ann, bea, sam = table.ann, table.bea, table.sam
+    bea.back()
+    table.look_elsewhere()
+    heard = table.page.evaluate(SOUNDS)
+    ann.root.locator(".thread").get_by_role("button", name="Voice call").click()
+    table.shows("Ann → Bea", "calls you")
+    assert table.page.evaluate(SOUNDS) == heard, "a call has a sound of its own"
+    # What else asks for attention brings its hint again.
+    sam.write("Call me when you can.")
+    table.shows("Sam → Bea", MESSAGES)
+    titles = [title for title, body, _ in table.shown() if body == "calls you"]
+    assert titles == ["Ann → Bea"]
+    assert not table.page.evaluate("() => shown.some((note) => note.taken)"), "it rings"
+    bea.button("Decline").click()
+    table.page.wait_for_function("() => shown.find((note) => note.body === 'calls you').taken")
+    expect(ann.root.locator(".call")).to_be_hidden()
+    table.look_here()
+    bea.enter("Sam")
+    sam.has_ticks("Call me when you can.", "read")
+
+
+def test_under_do_not_disturb_a_call_is_seen_and_not_heard(table):
+    ann, bea = table.ann, table.bea
+    ringing = table.page.locator("html")
+    bea.back()
+    bea.button("Settings").click()
+    bea.root.get_by_role("radio", name="For an hour").click()
+    expect(bea.root.locator(".status-icons")).to_contain_text("do not disturb")
+    table.page.evaluate(
+        """() => {
+            const root = document.documentElement;
+            window.rings = new Set();
+            new MutationObserver(() => rings.add(root.dataset.ringing)).observe(root, { attributeFilter: ["data-ringing"] });
+        }"""
+    )
+    table.look_elsewhere()
+    ann.root.locator(".thread").get_by_role("button", name="Voice call").click()
+    expect(bea.root.locator(".call-state")).to_have_text("Voice call …")
+    expect(ringing).to_have_attribute("data-ringing", "out")
+    bea.button("Decline").click()
+    expect(ann.root.locator(".call")).to_be_hidden()
+    expect(ringing).to_have_attribute("data-ringing", "")
+    assert sorted(table.page.evaluate("() => [...rings]")) == ["", "out"], "only who calls hears it"
+    assert "calls you" not in str(table.shown()), "nor does the system say it"
+    table.look_here()
+    bea.button("Settings").click()
+    bea.root.get_by_role("radio", name="Off", exact=True).click()
+    expect(bea.root.locator(".status-icons")).not_to_contain_text("do not disturb")
+    bea.enter("Ann")
 
 
 def test_read_receipts_can_be_turned_off(table):

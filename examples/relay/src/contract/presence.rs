@@ -7,7 +7,7 @@ use undertone::time::SECOND;
 
 use super::stage::{Online, Stage, encoded, ensure};
 use super::{Broken, Check, LineError, authority};
-use crate::frame::CloseReason;
+use crate::frame::{CloseReason, Down};
 use crate::logic::LoginRefused;
 
 pub(super) const CLAUSES: [(&str, Check); 2] = [
@@ -81,6 +81,8 @@ fn revoked(stage: &mut Stage<'_>) -> Result<(), Broken> {
     let list = authority().revoke(now.as_ms(), now, &serials).map_err(|error| Broken(error.to_string()))?;
     stage.transport.revoke(list.as_bytes()).map_err(Broken)?;
     ensure(ended(&mut line)? == CloseReason::Revoked, "the revoked device's connection ends")?;
+    hers.wait(|frame| matches!(frame, Down::RevocationsChanged).then_some(()))?;
+    ensure(hers.revocations()?.iter().any(|known| known == list.as_bytes()), "others are told, and may have the list")?;
     let again = stage.connect(&ann).err();
     ensure(again == Some(LineError::Refused(LoginRefused::Revoked)), "it does not get in again")?;
     ensure(hers.look_up(&ann.user, false)?.is_empty(), "it has left the directory")

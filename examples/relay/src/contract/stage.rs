@@ -281,6 +281,17 @@ impl Online {
         self.found(asked)
     }
 
+    /// The revocation lists in force.
+    pub(super) fn revocations(&mut self) -> Result<Vec<Vec<u8>>, Broken> {
+        self.asked += 1;
+        let asked = self.asked;
+        self.line.send(Up::Revocations { request: asked });
+        Ok(self.wait(|frame| match frame {
+            Down::Revocations { request, lists } if *request == asked => Some(lists.clone()),
+            _ => None,
+        })?)
+    }
+
     pub(super) fn slot_holder(&mut self, name: SlotName) -> Result<Option<(Vec<u8>, Time)>, Broken> {
         self.asked += 1;
         let asked = self.asked;

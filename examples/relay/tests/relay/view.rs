@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use undertone_relay::frame::Up;
 use undertone_relay::logic::{EnvelopeView, SightEvent};
 
 use crate::kit::{Platform, accepted, refused};
@@ -79,7 +80,54 @@ fn this_is_all_that_a_relay_sees_of_a_day() {
         "welcome: who started with whom",
     ];
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), all);
-    let (_, listed) = THREAT_MODEL.split_once("## What a relay sees").unwrap();
-    let listed: Vec<_> = listed.lines().take_while(|line| !line.starts_with("## ")).collect();
-    assert_eq!(listed.iter().filter_map(|line| line.strip_prefix("- ")).collect::<Vec<_>>(), all);
+    assert_eq!(told().iter().filter_map(|line| line.strip_prefix("- ")).collect::<Vec<_>>(), all);
+}
+
+/// What readers are told of it, line by line.
+fn told() -> Vec<&'static str> {
+    let (_, told) = THREAT_MODEL.split_once("## What a relay sees").unwrap();
+    told.lines().take_while(|line| !line.starts_with("## ")).collect()
+}
+
+/// The words that tell readers of a frame, and of what is in it, for every frame. A match without `..` is made of them, so
+/// that a frame more, or a field, is a compile error until it is told.
+macro_rules! words {
+    ($($frame:ident { $($field:ident),* } => [$($words:literal),* $(,)?],)*) => {
+        const WORDS: &[(&str, &[&str])] = &[$((stringify!($frame), &[$($words),*])),*];
+
+        const _: fn(&Up) = |frame| match frame {
+            $(Up::$frame { $($field: _),* } => {})*
+        };
+    };
+}
+
+words! {
+    Login { certificate, signature } => [
+        "when a device connects",
+        "login: device, user, role, certificate's number and end",
+    ],
+    Transmit { id, bundle } => [
+        "envelope: id, kind, tag, sender, sequence, recipients, expiry, push hint, length of its body",
+        "The body of an envelope is a message of MLS",
+    ],
+    Acknowledge { ids } => ["which deliveries it acknowledges, and so when its store has taken them in"],
+    Fetch { request, since, limit } => ["fetches its mailbox"],
+    LookUp { request, users, key_packages } => ["look-up: device, users, whether it wants to start with them"],
+    Publish { request, packages, last_resort, replace } => [
+        "publish: device, number of packages, whether one is of last resort",
+        "A published key package shows its device's certificate and keys",
+    ],
+    Slot { request, name } => ["which slots it asks about, and so that somebody else committed first"],
+    Revocations { request } => ["that it asks for revocation lists"],
+    UploadToken { request } => ["for a token to upload with"],
+}
+
+#[test]
+fn readers_are_told_of_every_frame() {
+    let told = told().join(" ");
+    for (frame, words) in WORDS {
+        for words in *words {
+            assert!(told.contains(words), "nobody is told of {frame}: {words}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 use tokio::io::AsyncWriteExt;
 use undertone_relay::frame::{Down, Up};
 
-use super::http::{Answer, answer, connect, head, http};
+use super::http::{Answer, answer, connect, connect_narrow, head, http};
 use super::process::{ELSEWHERE, HERE, Process};
 use super::wire::Wire;
 use crate::kit::Phone;
@@ -36,7 +36,7 @@ impl Scene {
     pub async fn ask(&self, method: &str, name: &str, token: &str, more: &[(&str, &str)], body: &[u8]) -> Answer {
         let bearer = format!("Bearer {token}");
         let headers = [&[TUS, ("authorization", bearer.as_str())], more].concat();
-        http(self.process.address, HERE, method, &path(name), &headers, body).await
+        http(self.process.address, ELSEWHERE, method, &path(name), &headers, body).await
     }
 
     pub async fn create(&self, token: &str, size: u64) -> Answer {
@@ -210,7 +210,7 @@ async fn nobody_uploads_without_a_token_nor_touches_what_is_another_users() {
     // Who does not speak tus is told so.
     let bearer = format!("Bearer {}", scene.a);
     let plain = [("authorization", bearer.as_str()), ("upload-length", "5")];
-    let answer = http(scene.process.address, HERE, "POST", "/v1/blobs", &plain, b"").await;
+    let answer = http(scene.process.address, ELSEWHERE, "POST", "/v1/blobs", &plain, b"").await;
     assert_eq!((answer.status, answer.header("tus-version")), (412, Some("1.0.0")));
     assert_eq!(scene.get(&name, &[]).await.body, b"sealed");
     assert_eq!(scene.offset(&open).await, 0);
@@ -228,7 +228,7 @@ async fn a_file_has_the_size_that_was_announced() {
     assert_eq!(scene.append(&name, &scene.a, 0, &[7; 11]).await.status, 413);
     assert_eq!(scene.offset(&name).await, 0);
     // In chunks, so that no length is announced and only the bytes tell.
-    let mut stream = connect(scene.process.address, HERE).await.unwrap();
+    let mut stream = connect(scene.process.address, ELSEWHERE).await.unwrap();
     let bearer = format!("Bearer {}", scene.a);
     let headers = [TUS, PART, ("authorization", bearer.as_str()), ("upload-offset", "0")];
     let request = String::from_utf8(head(scene.process.address, "PATCH", &path(&name), &headers, 0)).unwrap();
@@ -280,7 +280,7 @@ async fn an_upload_goes_on_after_the_plug_was_pulled() {
     let name = scene.begin(2_000_000).await;
     assert_eq!(scene.append(&name, &scene.a, 0, &file[..500_000]).await.status, 204);
     // A request in the middle, and files that nobody knows.
-    let mut stream = connect(scene.process.address, HERE).await.unwrap();
+    let mut stream = connect(scene.process.address, ELSEWHERE).await.unwrap();
     let bearer = format!("Bearer {}", scene.a);
     let headers = [TUS, PART, ("authorization", bearer.as_str()), ("upload-offset", "500000")];
     let request = head(scene.process.address, "PATCH", &path(&name), &headers, 1_500_000);
@@ -324,7 +324,7 @@ async fn an_upload_that_stops_in_the_middle_holds_nothing() {
 
 /// A request that has sent a part of its bytes, and sends no more for now.
 pub async fn stuck(scene: &Scene, name: &str, sent: usize) -> tokio::net::TcpStream {
-    let mut stream = connect(scene.process.address, HERE).await.unwrap();
+    let mut stream = connect(scene.process.address, ELSEWHERE).await.unwrap();
     let bearer = format!("Bearer {}", scene.a);
     let headers = [TUS, PART, ("authorization", bearer.as_str()), ("upload-offset", "0")];
     stream.write_all(&head(scene.process.address, "PATCH", &path(name), &headers, 100_000)).await.unwrap();
@@ -389,6 +389,24 @@ async fn one_address_fetches_so_much() {
     assert_eq!(from(ELSEWHERE, &small, "").await.body, b"sealed", "there is room for it");
     assert_eq!(from(HERE, &large, "bytes=65536-").await.body.len(), 84_464, "another address");
     scene.process.end(&["status=429"]).await;
+}
+
+#[tokio::test]
+async fn who_asks_for_a_file_and_does_not_read_it_is_disconnected() {
+    let mut scene = Scene::set("[timeouts]\ntake_ms = 1500\n").await;
+    let file = bytes(8_000_000);
+    let (small, large) = (path(&scene.store(b"sealed").await), path(&scene.store(&file).await));
+    let mut stream = connect_narrow(scene.process.address, ELSEWHERE).await;
+    stream.write_all(&head(scene.process.address, "GET", &large, &[], 0)).await.unwrap();
+    stream.readable().await.unwrap();
+    let other = http(scene.process.address, HERE, "GET", &small, &[], b"").await;
+    assert_eq!(other.body, b"sealed", "others fetch meanwhile");
+    scene.process.counts("tcp_connections", 0).await;
+    // What was under way is all that comes, and nobody takes it for the whole.
+    let cut = answer(stream).await;
+    assert!(cut.status == 200 && cut.header("content-length") == Some("8000000"), "{}", cut.head);
+    assert!(cut.body.len() < file.len() && file.starts_with(&cut.body), "{}", cut.body.len());
+    scene.process.end(&["a connection broke off"]).await;
 }
 
 #[tokio::test]

@@ -10,13 +10,13 @@ use undertone_relay::answer::DeliveryId;
 use undertone_relay::frame::{CloseReason, Down, UP_MAX, Up};
 use undertone_relay::logic::LoginRefused;
 
-use super::process::{ELSEWHERE, HERE, Process};
+use super::process::{ELSEWHERE, FARTHER, HERE, Process};
 use super::scene::Scene;
 use super::wire::Wire;
 use crate::kit::{Phone, role};
 
 async fn refused_login(process: &Process, certificate: &[u8], signer: &Phone) -> Down {
-    let mut wire = Wire::dial(process, HERE).await.unwrap();
+    let mut wire = Wire::dial(process, ELSEWHERE).await.unwrap();
     let Up::Login { signature, .. } = wire.answer(signer).await else { panic!("a login") };
     let answer = wire.ask(&Up::Login { certificate: certificate.to_vec(), signature }).await;
     assert!(wire.next().await.is_none(), "the connection ends");
@@ -69,7 +69,7 @@ async fn a_login_that_was_listened_to_is_worth_nothing() {
 #[tokio::test]
 async fn a_flood_of_one_device_ends_its_connection() {
     let mut scene = Scene::set("[limits]\ndevice_frames = { burst = 40, per_minute = 60 }\n").await;
-    let mut e = Wire::log_in(&scene.process, &scene.eve).await;
+    let mut e = scene.eve_enters().await;
     for request in 0..200 {
         e.send(&Up::Fetch { request, since: DeliveryId(0), limit: 1 }).await;
     }
@@ -84,9 +84,9 @@ async fn the_devices_of_one_user_flood_together_no_more_than_one() {
     let mut scene = Scene::set(settings).await;
     let others = [scene.process.platform.second_phone(&scene.eve), scene.process.platform.second_phone(&scene.eve)];
     others.iter().for_each(|other| scene.process.keep_secret(other));
-    let (mut e, mut f) =
-        (Wire::log_in(&scene.process, &scene.eve).await, Wire::log_in(&scene.process, &others[0]).await);
-    let mut third = Wire::dial(&scene.process, HERE).await.unwrap();
+    let mut e = scene.eve_enters().await;
+    let mut f = Wire::log_in_from(&scene.process, &others[0], ELSEWHERE).await;
+    let mut third = Wire::dial(&scene.process, ELSEWHERE).await.unwrap();
     let login = third.answer(&others[1]).await;
     assert_eq!(third.ask(&login).await, Down::Closing(CloseReason::RateLimited), "two devices at once");
     for request in 0..30 {
@@ -103,7 +103,7 @@ async fn a_flood_from_one_address_keeps_no_other_out() {
     let settings = "[limits]\naddress_frames = { burst = 60, per_minute = 60 }\naddress_connections = 6\n\
                     address_new_connections = { burst = 8, per_minute = 1 }\n";
     let mut scene = Scene::set(settings).await;
-    let mut e = Wire::log_in_from(&scene.process, &scene.eve, ELSEWHERE).await;
+    let mut e = scene.eve_enters().await;
     for request in 0..200 {
         e.send(&Up::Revocations { request }).await;
     }
@@ -139,7 +139,7 @@ async fn who_guesses_at_logins_is_not_challenged_any_more() {
     // Nor may many wait without logging in.
     let (mut waiting, mut turned_away) = (Vec::new(), 0);
     for _ in 0..6 {
-        let mut wire = Wire::dial(&scene.process, HERE).await.unwrap();
+        let mut wire = Wire::dial(&scene.process, FARTHER).await.unwrap();
         match wire.next().await {
             Some(Down::Challenge { .. }) => waiting.push(wire),
             Some(Down::Closing(CloseReason::RateLimited)) => turned_away += 1,
@@ -163,15 +163,15 @@ async fn who_waits_too_long_to_log_in_is_disconnected() {
 #[tokio::test]
 async fn a_frame_that_is_too_large_ends_its_connection() {
     let mut scene = Scene::set("").await;
-    let mut e = Wire::log_in(&scene.process, &scene.eve).await;
+    let mut e = scene.eve_enters().await;
     e.send_raw(vec![1; UP_MAX + 1]).await;
     assert!(e.next().await.is_none());
     // Nor before the login, nor one that only claims to be.
-    let mut stranger = Wire::dial(&scene.process, HERE).await.unwrap();
+    let mut stranger = Wire::dial(&scene.process, ELSEWHERE).await.unwrap();
     stranger.next().await;
     stranger.send_raw(vec![1; UP_MAX + 1]).await;
     assert!(stranger.next().await.is_none());
-    let mut liar = Wire::log_in(&scene.process, &scene.eve).await;
+    let mut liar = scene.eve_enters().await;
     liar.send_raw(vec![1, 2, 0x92, 1, 0xdd, 0xff, 0xff, 0xff, 0xff]).await;
     assert_eq!(liar.last().await, Some(Down::Closing(CloseReason::Malformed)));
     scene.is_unharmed().await;
@@ -184,10 +184,10 @@ async fn half_open_connections_end() {
     let mut scene = Scene::set(settings).await;
     // One that never sends a request, one that stops within it, and a device that is gone without a word: nobody reads
     // for it, so that no pong answers the pings.
-    let silent = tokio::net::TcpStream::connect(scene.process.address).await.unwrap();
-    let mut stuck = tokio::net::TcpStream::connect(scene.process.address).await.unwrap();
+    let silent = super::http::connect(scene.process.address, ELSEWHERE).await.unwrap();
+    let mut stuck = super::http::connect(scene.process.address, ELSEWHERE).await.unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stuck, b"GET /v1 HTTP/1.1\r\nhost:").await.unwrap();
-    let gone = Wire::log_in(&scene.process, &scene.eve).await;
+    let gone = scene.eve_enters().await;
     assert_eq!(super::http::answer(silent).await.status, 0);
     assert!(matches!(super::http::answer(stuck).await.status, 0 | 408));
     // Ann and Bea answer pings meanwhile.
@@ -206,7 +206,7 @@ async fn half_open_connections_end() {
 #[tokio::test]
 async fn who_pings_without_end_is_disconnected() {
     let mut scene = Scene::set("").await;
-    let mut e = Wire::log_in(&scene.process, &scene.eve).await;
+    let mut e = scene.eve_enters().await;
     for _ in 0..200 {
         let _ = e.0.send(Message::Ping(Vec::new().into())).await;
     }

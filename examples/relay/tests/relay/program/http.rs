@@ -6,11 +6,25 @@ use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+/// Bytes that may be under way to one who does not read.
+const NARROW: u32 = 16 * 1024;
+
 /// A connection from an address; `None` when it is not taken.
 pub async fn connect(to: SocketAddr, from: IpAddr) -> Option<TcpStream> {
+    socket(from).connect(to).await.ok()
+}
+
+/// The same, of one on whose side hardly anything waits that it has not read.
+pub async fn connect_narrow(to: SocketAddr, from: IpAddr) -> TcpStream {
+    let socket = socket(from);
+    socket.set_recv_buffer_size(NARROW).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+fn socket(from: IpAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from((from, 0))).unwrap();
-    socket.connect(to).await.ok()
+    socket
 }
 
 /// What came of a request.

@@ -20,8 +20,10 @@ use crate::kit::{Phone, Platform};
 
 /// Where most clients come from.
 pub const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Where somebody else comes from.
+/// Where somebody else comes from, and who means harm. It must not be in the log.
 pub const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
+/// Where one more such comes from, when that one is heard no more.
+pub const FARTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 78));
 
 /// A relay that runs as a process of its own.
 pub struct Process {
@@ -91,7 +93,7 @@ impl Process {
             child,
             log,
             readers,
-            secrets: vec![ELSEWHERE.to_string()],
+            secrets: vec![ELSEWHERE.to_string(), FARTHER.to_string()],
             #[cfg(feature = "nats")]
             server,
         };

@@ -3,7 +3,7 @@
 use undertone::id::SessionId;
 use undertone_relay::frame::{Down, Up};
 
-use super::process::Process;
+use super::process::{ELSEWHERE, Process};
 use super::wire::Wire;
 use crate::kit::Phone;
 
@@ -30,16 +30,20 @@ impl Scene {
         let (mut a, mut b) = (Wire::log_in(&process, &ann).await, Wire::log_in(&process, &bea).await);
         a.settle(&ann).await;
         b.settle(&bea).await;
-        let tag = a.start(&mut process.platform, &ann, &bea).await;
+        let tag = a.start(&mut process, &ann, &bea).await;
         assert!(matches!(b.next().await, Some(Down::Delivered(_))));
         Scene { process, ann, bea, eve, a, b, tag }
+    }
+
+    /// Eve logs in, from where she comes from.
+    pub async fn eve_enters(&self) -> Wire {
+        Wire::log_in_from(&self.process, &self.eve, ELSEWHERE).await
     }
 
     /// Ann and Bea still reach each other.
     pub async fn is_unharmed(&mut self) {
         let message = self.ann.message(self.tag, &[&self.bea]);
         self.process.never_logs(&message.body);
-        self.process.never_logs(message.tag.as_bytes());
         let bytes = message.encode().unwrap();
         self.a.transmit(bytes.clone()).await.unwrap();
         let Some(Down::Delivered(delivery)) = self.b.next().await else { panic!("a delivery") };

@@ -4,20 +4,36 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
 use undertone_relay::client::{Blobs, Client, ClientError, Trust};
 use undertone_relay::frame::{Down, Up};
 
 use super::http::http;
-use super::process::{HERE, Process};
+use super::process::{ELSEWHERE, Process};
 
 /// Writes a fresh certificate for this machine, which vouches for itself, and its key.
-fn certify(folder: &Path) -> Arc<Trust> {
+pub(super) fn certify(folder: &Path) -> Arc<Trust> {
     let key = KeyPair::generate().unwrap();
     let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
     let certificate = CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
     std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
     std::fs::write(folder.join("certificate.pem"), certificate.pem()).unwrap();
     Arc::new(Trust::file(&folder.join("certificate.pem")).unwrap())
+}
+
+/// Somebody else who shows what [`certify`] has written.
+pub(super) fn acceptor(folder: &Path) -> TlsAcceptor {
+    let certificate = CertificateDer::from_pem_file(folder.join("certificate.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key);
+    TlsAcceptor::from(Arc::new(config.unwrap()))
 }
 
 fn start() -> (Process, Arc<Trust>) {
@@ -47,7 +63,7 @@ async fn devices_and_files_come_over_tls_from_who_trusts_the_certificate() {
     // Who trusts the public roots only, and who speaks no TLS at all, gets nothing.
     assert!(matches!(Client::dial(&url).await, Err(ClientError::Network(_))));
     assert!(matches!(Client::dial(&url.replace("wss:", "ws:")).await, Err(ClientError::Network(_))));
-    let plain = http(process.address, HERE, "GET", "/healthz", &[], b"").await;
+    let plain = http(process.address, ELSEWHERE, "GET", "/healthz", &[], b"").await;
     assert_ne!(plain.status, 200);
     process.end(&["no TLS came about"]).await;
 }

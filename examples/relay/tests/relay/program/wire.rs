@@ -14,9 +14,9 @@ use undertone_relay::answer::{Delivery, DeliveryId, TransmitResult};
 use undertone_relay::frame::{CloseReason, DOWN_MAX, Down, PATH, Up};
 use undertone_relay::logic::login_message;
 
-use super::http::connect;
+use super::http::{connect, connect_narrow};
 use super::process::{HERE, Process};
-use crate::kit::{Phone, Platform};
+use crate::kit::Phone;
 
 /// A doctored client's WebSocket: it sends what it wants, from where it wants, and reads only when it is told to.
 pub struct Wire(pub WebSocketStream<TcpStream>);
@@ -24,7 +24,10 @@ pub struct Wire(pub WebSocketStream<TcpStream>);
 impl Wire {
     /// Connects from an address. `None` when the relay does not want it.
     pub async fn dial(process: &Process, from: IpAddr) -> Option<Wire> {
-        let stream = connect(process.address, from).await?;
+        Wire::over(process, connect(process.address, from).await?).await
+    }
+
+    async fn over(process: &Process, stream: TcpStream) -> Option<Wire> {
         let config = WebSocketConfig::default().max_message_size(Some(DOWN_MAX)).max_frame_size(Some(DOWN_MAX));
         let url = format!("ws://{}{PATH}", process.address);
         client_async_with_config(url, stream, Some(config)).await.ok().map(|(socket, _)| Wire(socket))
@@ -36,10 +39,19 @@ impl Wire {
     }
 
     pub async fn log_in_from(process: &Process, phone: &Phone, from: IpAddr) -> Wire {
-        let mut wire = Wire::dial(process, from).await.unwrap();
-        let login = wire.answer(phone).await;
-        assert!(matches!(wire.ask(&login).await, Down::LoggedIn { .. }));
-        wire
+        Wire::dial(process, from).await.unwrap().enter(phone).await
+    }
+
+    /// Logs in as one of whom soon nothing more is taken, when it does not read.
+    pub async fn log_in_narrow(process: &Process, phone: &Phone, from: IpAddr) -> Wire {
+        let stream = connect_narrow(process.address, from).await;
+        Wire::over(process, stream).await.unwrap().enter(phone).await
+    }
+
+    async fn enter(mut self, phone: &Phone) -> Wire {
+        let login = self.answer(phone).await;
+        assert!(matches!(self.ask(&login).await, Down::LoggedIn { .. }));
+        self
     }
 
     /// The right answer to the challenge that comes first.
@@ -70,10 +82,11 @@ impl Wire {
         }
     }
 
-    /// A session that this phone starts with another.
-    pub async fn start(&mut self, platform: &mut Platform, one: &Phone, other: &Phone) -> SessionId {
-        let tag = platform.tag();
-        let welcome = one.welcome(tag, &[other], Some(one.token(platform, &other.user)));
+    /// A session that this phone starts with another. Its tag must not be in the log.
+    pub async fn start(&mut self, process: &mut Process, one: &Phone, other: &Phone) -> SessionId {
+        let tag = process.platform.tag();
+        process.never_logs(tag.as_bytes());
+        let welcome = one.welcome(tag, &[other], Some(one.token(&process.platform, &other.user)));
         self.transmit(welcome.encode().unwrap()).await.expect("the welcome is accepted");
         tag
     }
