@@ -390,15 +390,21 @@ fn welcomes_to(world: &World, ix: DeviceIx) -> usize {
     welcomes.map(|e| e.tag).collect::<std::collections::BTreeSet<_>>().len()
 }
 
-fn refuse(world: &mut World, ix: DeviceIx, transmit: TransmitId) {
-    let refused = TransmitResult::Refused(Refusal::Malformed);
+fn refuse(world: &mut World, ix: DeviceIx, transmit: TransmitId, refusal: Refusal) {
+    let refused = TransmitResult::Refused(refusal);
     world.call(ix, |engine, now| engine.transmit_done(transmit, refused, now)).unwrap();
 }
 
 // R12 R14
 #[test]
 fn what_is_said_of_a_commit_that_was_given_up_does_not_touch_the_next_one() {
-    let mut world = World::new(76);
+    given_up_and_refused(76, Refusal::Malformed);
+    // It names a device that has left: that says nothing of whether this one is a member.
+    given_up_and_refused(79, Refusal::NotMember);
+}
+
+fn given_up_and_refused(seed: u64, refusal: Refusal) {
+    let mut world = World::new(seed);
     let (ann, bea, talk) = world.acquaint();
     world.tap = Some(Box::new(move |packet| if is_commit_of(packet, ann) { Fate::Hold } else { Fate::Pass }));
     // Bea is faster in letting the tablet in: ann's commit is given up, but its transmit is still under way.
@@ -416,7 +422,7 @@ fn what_is_said_of_a_commit_that_was_given_up_does_not_touch_the_next_one() {
     let phone = world.another(ann);
     world.run(SECOND);
     assert_eq!(welcomes_to(&world, phone), 1);
-    refuse(&mut world, ann, given_up);
+    refuse(&mut world, ann, given_up, refusal);
     world.release();
     world.run(10 * MINUTE);
     world.send(ann, talk, "and on");
@@ -452,7 +458,7 @@ fn a_commit_that_holds_its_slot_though_the_relay_refused_it_parts_nobody() {
     assert!(matches!(taken, TransmitResult::Accepted { .. }));
     world.held.clear();
     world.tap = None;
-    refuse(&mut world, ann, refused);
+    refuse(&mut world, ann, refused, Refusal::Malformed);
     world.run(10 * MINUTE);
     world.send(ann, talk, "and on");
     world.run(SECOND);

@@ -140,12 +140,12 @@ pub(crate) fn shut_out(ctx: &mut Ctx<'_>, id: SessionId) -> Result<()> {
 
 /// The relay refused our commit for good: it never was. One that was given up before says nothing about the next.
 pub(crate) fn commit_refused(ctx: &mut Ctx<'_>, id: SessionId, transmit: TransmitId, refusal: Refusal) -> Result<()> {
-    if refusal == Refusal::NotMember {
-        return shut_out(ctx, id);
-    }
     let Some(mut session) = row::load(&ctx.tx, id)? else { return Ok(()) };
     if session.pending != Some(transmit) {
         return Ok(());
+    }
+    if refusal == Refusal::NotMember {
+        return shut_out(ctx, id);
     }
     session.pending = None;
     row::store(&ctx.tx, &session)?;
