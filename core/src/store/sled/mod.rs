@@ -12,6 +12,8 @@
 //! 6. Readers can see half a batch, and after a failed write anything: writing takes `&mut`, and an error closes the
 //!    handle. It panics on damaged files: panics become errors.
 //! 7. Its files never shrink: compaction rewrites them (`rewrite`).
+//!
+//! One more has no guard yet: see “sled” in `docs/storage.md`.
 
 mod layout;
 mod rewrite;
