@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 
 use crate::act::{self, Audience, Draft, Received, Taken};
 use crate::authority::IdentityKey;
-use crate::call;
 use crate::codec;
 use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
@@ -22,13 +21,11 @@ use crate::decided::Decided;
 use crate::envelope::Kind;
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
-use crate::fallback;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::person;
 use crate::privacy::{self, Privacy};
 use crate::receipt;
 use crate::time::Time;
-use crate::typing;
 
 const LABEL: &[u8] = b"undertone own state v1";
 const NONCE: usize = 24;
@@ -146,9 +143,7 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
                 row.blocked = blocked;
                 person::store(&ctx.tx, &user, &row)?;
                 if blocked {
-                    typing::conceal(ctx, Some(&user));
-                    fallback::forget(ctx, &user)?;
-                    call::block(ctx, &user)?;
+                    privacy::silence(ctx, &user)?;
                 }
                 ctx.tx.event(Event::ConversationChanged(act.conversation));
             }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::ctx::Ctx;
 use crate::decided::Decided;
 use crate::error::Result;
+use crate::id::UserId;
 use crate::store::Table;
 use crate::tx::Tx;
-use crate::{conversation, own_state, typing};
+use crate::{call, conversation, fallback, own_state, typing};
 
 const ROW: &[u8] = b"privacy";
 
@@ -70,6 +71,13 @@ fn decide(ctx: &mut Ctx<'_>, settings: Privacy, known: Decided) -> Result<()> {
     let Some(mut row) = conversation::first_live(&ctx.tx)? else { return Ok(()) };
     own_state::tell_privacy(ctx, &mut row, settings, decided)?;
     conversation::store(&mut ctx.tx, &row)
+}
+
+/// What goes on of a user who was blocked just now ends here.
+pub(crate) fn silence(ctx: &mut Ctx<'_>, user: &UserId) -> Result<()> {
+    typing::conceal(ctx, Some(user));
+    fallback::forget(ctx, user)?;
+    call::block(ctx, user)
 }
 
 /// Another device of this user has decided; says whether that changes something. The later decision holds; of two that

@@ -76,19 +76,22 @@ fn pages(pair: &mut Pair, messages: usize) -> Result<(Duration, Duration), Box<d
         seen += page.messages.len();
         cursor = Cursor::Before(page.messages.last().ok_or("the history ends early")?.key);
     }
-    let time = |cursor| -> Result<Duration, Box<dyn Error>> {
-        let mut times = Vec::new();
-        for _ in 0..200 {
-            let start = Instant::now();
-            let page = view.page(pair.conversation, cursor, limits::PAGE, START)?;
-            times.push(start.elapsed());
-            if page.messages.len() != limits::PAGE {
-                return Err("a page is not full".into());
-            }
-        }
-        Ok(median(times))
-    };
+    let mut time = |cursor| page(&mut pair.bea, pair.conversation, cursor);
     Ok((time(Cursor::Newest)?, time(cursor)?))
+}
+
+/// How long a page of a conversation takes.
+pub fn page(engine: &mut Engine, conversation: ConversationId, cursor: Cursor) -> Result<Duration, Box<dyn Error>> {
+    let (view, mut times) = (engine.messages(), Vec::new());
+    for _ in 0..200 {
+        let start = Instant::now();
+        let page = view.page(conversation, cursor, limits::PAGE, START)?;
+        times.push(start.elapsed());
+        if page.messages.len() != limits::PAGE {
+            return Err("a page is not full".into());
+        }
+    }
+    Ok(median(times))
 }
 
 /// Opens a closed store three times; the middle one counts.

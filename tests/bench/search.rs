@@ -10,7 +10,6 @@ use undertone::search::{Scope, SearchPage, SearchQuery, testing};
 use undertone::{Engine, Time, limits};
 use undertone_tests::platform::Platform;
 
-use crate::baseline::median;
 use crate::history::{self, Opening};
 use crate::pair::{START, config, host_key};
 use crate::stores::{Kind, bytes_of};
@@ -68,7 +67,7 @@ pub fn measure(kind: Kind, messages: usize) -> Result<Search, Box<dyn Error>> {
     let (insert, longest, text) = world.fill(messages)?;
     let (rows, bytes) = testing::weigh(&world.engine)?;
     let sorts = world.search()?;
-    let newest = world.newest()?;
+    let newest = history::page(&mut world.engine, world.conversations[0], Cursor::Newest)?;
     drop(world);
     let opening = history::reopen(kind, dir.path())?;
     let per = |bytes: u64| bytes as f64 / messages as f64;
@@ -167,20 +166,6 @@ impl World {
             out.push(Sort { what, times: [at(50), at(95), at(100)], busy, hits: hits / SEARCHES });
         }
         Ok(out)
-    }
-
-    /// How long the newest page of the largest conversation takes.
-    fn newest(&mut self) -> Result<Duration, Box<dyn Error>> {
-        let (view, mut times) = (self.engine.messages(), Vec::new());
-        for _ in 0..200 {
-            let start = Instant::now();
-            let page = view.page(self.conversations[0], Cursor::Newest, limits::PAGE, START)?;
-            times.push(start.elapsed());
-            if page.messages.len() != limits::PAGE {
-                return Err("a page is not full".into());
-            }
-        }
-        Ok(median(times))
     }
 
     /// Words that follow each other in a message.

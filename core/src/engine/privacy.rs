@@ -1,12 +1,10 @@
 //! The view of privacy: what others are told, who is blocked, what people are called.
 
 use super::Engine;
-use crate::call;
 use crate::conversation;
 use crate::decided::Decided;
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
-use crate::fallback;
 use crate::id::{ConversationId, UserId};
 use crate::limits;
 use crate::own_state;
@@ -14,7 +12,6 @@ use crate::person;
 use crate::privacy::{self, Privacy};
 use crate::text;
 use crate::time::Time;
-use crate::typing;
 
 /// What others are told of this user, and what this user decided of them.
 pub struct PrivacyView<'e>(pub(super) &'e mut Engine);
@@ -58,9 +55,7 @@ impl PrivacyView<'_> {
             person.blocked = blocked;
             person::store(&ctx.tx, user, &person)?;
             if blocked {
-                typing::conceal(ctx, Some(user));
-                fallback::forget(ctx, user)?;
-                call::block(ctx, user)?;
+                privacy::silence(ctx, user)?;
             }
             let Some(mut row) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
             own_state::tell_blocked(ctx, &mut row, user, decided, blocked)?;
