@@ -12,8 +12,8 @@
 //! 6. Readers can see half a batch, and after a failed write anything: writing takes `&mut`, and an error closes the
 //!    handle. It panics on damaged files: panics become errors.
 //! 7. Its files never shrink: compaction rewrites them (`rewrite`).
-//!
-//! One more has no guard yet: see “sled” in `docs/storage.md`.
+//! 8. A power cut after several batches that were not synced can cost the whole log, or its middle: we sync each batch
+//!    before the next one.
 
 mod layout;
 mod rewrite;
@@ -53,6 +53,7 @@ struct Settings {
     sync_opened: bool,
     sync_flushed: bool,
     catch_panics: bool,
+    sync_batches: bool,
     /// Bytes of pages kept in memory.
     cache: u64,
     syncs: Arc<dyn Syncs>,
@@ -66,6 +67,7 @@ impl Settings {
             sync_opened: true,
             sync_flushed: true,
             catch_panics: true,
+            sync_batches: true,
             cache: 16 << 20,
             syncs: Arc::new(Disk),
         }

@@ -71,6 +71,7 @@ impl Rewrite {
         let mut target = self.target.take().ok_or(StoreError::Closed)?;
         target.flush()?;
         target.sync_all()?;
+        target.sync_batches(true);
         Ok(target)
     }
 
@@ -80,7 +81,10 @@ impl Rewrite {
     }
 
     pub(super) fn reopen(&mut self, dir: &Path, settings: &Settings) -> Result<(), StoreError> {
-        self.target = Some(Tree::open(&layout::rows_dir(dir, self.number), settings)?);
+        let mut target = Tree::open(&layout::rows_dir(dir, self.number), settings)?;
+        // Until it is finished, nobody opens it after a power cut.
+        target.sync_batches(false);
+        self.target = Some(target);
         Ok(())
     }
 

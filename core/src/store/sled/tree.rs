@@ -37,6 +37,9 @@ impl Tree {
         if settings.clear_leftovers {
             clear_leftovers(dir)?;
         }
+        if settings.sync_opened {
+            sync_log(dir, settings)?;
+        }
         let config = Config::new()
             .path(dir)
             .mode(Mode::LowSpace)
@@ -53,9 +56,22 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Applies changes, to be durable at the next flush or before.
+    ///
+    /// No more than one batch is not durable at a time. Should the power fail, the disk may have kept later blocks of the
+    /// log and not earlier ones: sled finds where one batch breaks off, however long it is. Behind several batches, and a
+    /// segment of its log, it takes a tear for none, or the whole log for lost.
     pub(super) fn apply(&mut self, changes: Batch) -> Result<(), StoreError> {
+        if self.settings.sync_batches {
+            self.flush()?;
+        }
         self.dirty = true;
         self.run(|db| db.apply_batch(changes))
+    }
+
+    /// Whether each batch is made durable before the next one.
+    pub(super) fn sync_batches(&mut self, sync: bool) {
+        self.settings.sync_batches = sync;
     }
 
     /// Makes everything applied durable. Sled's own flush starts the writing on Linux, and asks the disk for nothing.
@@ -159,6 +175,16 @@ impl Drop for Tree {
     fn drop(&mut self) {
         // There is nobody left to tell of a failure.
         let _ = self.run_drop();
+    }
+}
+
+/// Makes the log durable as a killed process left it: opening, sled overwrites what its end makes needless.
+fn sync_log(dir: &Path, settings: &Settings) -> Result<(), StoreError> {
+    let path = dir.join(LOG);
+    match File::options().read(true).write(true).open(&path) {
+        Ok(log) => settings.syncs.data(&log, &path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io_error(&error)),
     }
 }
 

@@ -13,8 +13,12 @@ use parking_lot::Mutex;
 
 use super::super::Settings;
 use crate::error::StoreError;
+use crate::rng::Rng;
 use crate::store::conformance::copy_all;
 use crate::store::files::Syncs;
+
+/// Bytes that a disk writes as one.
+const BLOCK: usize = 4_096;
 
 /// The disk of one store.
 pub struct PowerDisk {
@@ -30,6 +34,8 @@ struct State {
     names: BTreeMap<u64, Vec<(OsString, u64, bool)>>,
     /// Where to put a copy of the live files and of the durable ones at every sync, and how many there are.
     record: Option<(PathBuf, usize)>,
+    /// Where to put what a power cut in the middle of the last sync of a file would leave, and by what chance.
+    torn: Option<(PathBuf, Rng)>,
 }
 
 impl PowerDisk {
@@ -58,6 +64,31 @@ impl PowerDisk {
         self.state.lock().record.as_ref().map_or(0, |(_, count)| *count)
     }
 
+    /// From now on keeps a copy of what a power cut in the middle of the last sync would leave: of each block that was
+    /// written, what was there before or after, by chance.
+    pub fn tear(&self, to: &Path, rng: Rng) {
+        self.state.lock().torn = Some((to.to_path_buf(), rng));
+    }
+
+    fn torn_sync(&self, state: &mut State, inode: u64, path: &Path, new: &[u8]) {
+        let Some((to, mut rng)) = state.torn.take() else { return };
+        let _ = fs::remove_dir_all(&to);
+        state.restore(fs::metadata(&self.root).unwrap().ino(), &to);
+        let old = state.contents.get(&inode).map_or(&[][..], Vec::as_slice);
+        let kept = [10, 50, 90, 99][rng.below(4) as usize];
+        let mut torn = new.to_vec();
+        for (number, block) in torn.chunks_mut(BLOCK).enumerate() {
+            if rng.below(100) >= kept {
+                let before = old.get(number * BLOCK..).unwrap_or_default();
+                let length = before.len().min(block.len());
+                block[..length].copy_from_slice(&before[..length]);
+                block[length..].fill(0);
+            }
+        }
+        fs::write(to.join(path.strip_prefix(&self.root).unwrap()), torn).unwrap();
+        state.torn = Some((to, rng));
+    }
+
     fn recorded_sync(&self, state: &mut State) {
         let Some((to, count)) = &mut state.record else { return };
         let place = to.join(count.to_string());
@@ -84,7 +115,9 @@ impl State {
 impl Syncs for PowerDisk {
     fn data(&self, file: &File, path: &Path) -> Result<(), StoreError> {
         let mut state = self.state.lock();
-        state.contents.insert(file.metadata().unwrap().ino(), fs::read(path).unwrap());
+        let (inode, contents) = (file.metadata().unwrap().ino(), fs::read(path).unwrap());
+        self.torn_sync(&mut state, inode, path, &contents);
+        state.contents.insert(inode, contents);
         self.recorded_sync(&mut state);
         Ok(())
     }
