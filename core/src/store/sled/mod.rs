@@ -8,12 +8,12 @@
 //!    remove the one, and sync files, directory and parent after opening.
 //! 3. Its flush does not reach the disk on Linux: after it we sync the log ourselves.
 //! 4. Large values go to files that are never synced: the limits of rows keep them small enough.
-//! 5. It keeps up to 1 GB in memory and wakes twice a second: we allow 16 MB, and flush at barriers alone.
+//! 5. It keeps up to 1 GB in memory and wakes twice a second: we allow 16 MB, and flush when it is asked for.
 //! 6. Readers can see half a batch, and after a failed write anything: writing takes `&mut`, and an error closes the
 //!    handle. It panics on damaged files: panics become errors.
 //! 7. Its files never shrink: compaction rewrites them (`rewrite`).
 //! 8. A power cut after several batches that were not synced can cost the whole log, or its middle: we sync each batch
-//!    before the next one.
+//!    before the next one, and what sled writes when it is read.
 
 mod layout;
 mod rewrite;

@@ -4,8 +4,9 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use ::sled::{Batch, Config, Db, Error, IVec, Mode};
+use ::sled::{Batch, Config, Db, Error, Mode};
 
 use super::Settings;
 use crate::error::StoreError;
@@ -27,8 +28,8 @@ pub(super) struct Tree {
     log: File,
     dir: PathBuf,
     settings: Settings,
-    /// Whether something was written since the last flush.
-    dirty: bool,
+    /// How far the log is durable: sled's number of the last byte before the next one.
+    synced: AtomicI64,
 }
 
 impl Tree {
@@ -45,11 +46,12 @@ impl Tree {
             .mode(Mode::LowSpace)
             .cache_capacity(settings.cache)
             .use_compression(false)
-            // Durability comes from barriers alone, so nothing runs between them.
+            // Durability comes from our own flushes, so nothing runs between them.
             .flush_every_ms(None);
         let db = open_db(&config, settings.catch_panics)?;
         let log = File::options().read(true).write(true).open(dir.join(LOG)).map_err(|error| io_error(&error))?;
-        let tree = Tree { db: Some(db), log, dir: dir.to_path_buf(), settings: settings.clone(), dirty: false };
+        let synced = AtomicI64::new(written(&db));
+        let tree = Tree { db: Some(db), log, dir: dir.to_path_buf(), settings: settings.clone(), synced };
         if settings.sync_opened {
             tree.sync_all()?;
         }
@@ -58,14 +60,13 @@ impl Tree {
 
     /// Applies changes, to be durable at the next flush or before.
     ///
-    /// No more than one batch is not durable at a time. Should the power fail, the disk may have kept later blocks of the
-    /// log and not earlier ones: sled finds where one batch breaks off, however long it is. Behind several batches, and a
-    /// segment of its log, it takes a tear for none, or the whole log for lost.
+    /// All that was written before is durable then. Should the power fail, the disk may have kept later blocks of the log
+    /// and not earlier ones: sled finds where one batch breaks off, since nothing within it counts as stable before its
+    /// end. Behind more than that, and a segment of its log, it takes a tear for none, or the whole log for lost.
     pub(super) fn apply(&mut self, changes: Batch) -> Result<(), StoreError> {
         if self.settings.sync_batches {
             self.flush()?;
         }
-        self.dirty = true;
         self.run(|db| db.apply_batch(changes))
     }
 
@@ -75,20 +76,29 @@ impl Tree {
     }
 
     /// Makes everything applied durable. Sled's own flush starts the writing on Linux, and asks the disk for nothing.
-    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
-        if !self.dirty {
-            return Ok(());
-        }
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
         self.run(|db| db.flush())?;
-        if self.settings.sync_flushed {
-            self.settings.syncs.data(&self.log, &self.dir.join(LOG))?;
+        let written = self.run(|db| Ok(written(db)))?;
+        if self.synced.load(Ordering::Acquire) < written {
+            if self.settings.sync_flushed {
+                self.settings.syncs.data(&self.log, &self.dir.join(LOG))?;
+            }
+            self.synced.store(written, Ordering::Release);
         }
-        self.dirty = false;
         Ok(())
     }
 
+    /// Makes durable what sled has written by itself: it splits and merges its pages when they are read, outside of any
+    /// batch. What waits in memory can stay there.
+    fn settle(&self) -> Result<(), StoreError> {
+        let moved = self.run(|db| Ok(written(db)))? > self.synced.load(Ordering::Acquire);
+        if moved && self.settings.sync_batches { self.flush() } else { Ok(()) }
+    }
+
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.run(|db| db.get(key))?.map(|value| value.to_vec()))
+        let value = self.run(|db| db.get(key))?.map(|value| value.to_vec());
+        self.settle()?;
+        Ok(value)
     }
 
     /// Rows with `from <= key < to`; keys lose their first `skip` bytes.
@@ -103,17 +113,20 @@ impl Tree {
         if from >= to {
             return Ok(Vec::new());
         }
-        let row = |found: ::sled::Result<(IVec, IVec)>| {
-            let (key, value) = found?;
-            Ok((key.get(skip..).unwrap_or_default().to_vec(), value.to_vec()))
+        let mut found = self.run(|db| Ok(db.range(from..to)))?;
+        let mut next = || match direction {
+            Direction::Forward => found.next().transpose(),
+            Direction::Backward => found.next_back().transpose(),
         };
-        self.run(|db| {
-            let found = db.range(from..to);
-            match direction {
-                Direction::Forward => found.take(limit).map(row).collect(),
-                Direction::Backward => found.rev().take(limit).map(row).collect(),
-            }
-        })
+        let mut rows = Vec::new();
+        while rows.len() < limit
+            && let Some((key, value)) = self.run(|_| next())?
+        {
+            rows.push((key.get(skip..).unwrap_or_default().to_vec(), value.to_vec()));
+            // A page is a part of a segment, many pages are more than one.
+            self.settle()?;
+        }
+        Ok(rows)
     }
 
     /// Whether sled keeps values outside its log, where it does not make them durable.
@@ -176,6 +189,11 @@ impl Drop for Tree {
         // There is nobody left to tell of a failure.
         let _ = self.run_drop();
     }
+}
+
+/// How far sled has written its log to the file. Hidden in its documentation, and nothing else says so.
+fn written(db: &Db) -> i64 {
+    db.context.pagecache.log.stable_offset()
 }
 
 /// Makes the log durable as a killed process left it: opening, sled overwrites what its end makes needless.

@@ -213,8 +213,17 @@ fn a_panic_on_damaged_files_becomes_an_error() {
     assert!(panics > 0, "without the guard sled panics never");
 }
 
-/// Writes large batches on a disk whose power is cut in the middle of every sync, and says how often what is left is not
-/// what some first batches gave, those among them that were barred.
+/// Rows of up to 4 KiB, some of them deleted.
+fn large_batch(rng: &mut Rng) -> Vec<Op> {
+    let mut row = |_| {
+        (rng.below(1_500) as u32, (rng.below(8) > 0).then(|| vec![rng.below(256) as u8; rng.below(4_097) as usize]))
+    };
+    let rows: BTreeMap<_, _> = (0..300).map(&mut row).collect();
+    rows.into_iter().map(|(key, value)| Op { table: Table::Mls, key: key.to_be_bytes().to_vec(), value }).collect()
+}
+
+/// Writes large batches on a disk whose power is cut in the middle of every sync, reads between them, and says how often
+/// what is left is not what the last batches gave: any of those since the last sync.
 fn spoiled_by_torn_syncs(settings: Settings) -> usize {
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let (root, torn) = (dir.path().join("store"), dir.path().join("torn"));
@@ -224,27 +233,31 @@ fn spoiled_by_torn_syncs(settings: Settings) -> usize {
     let mut store = SledStore::open_with(&root, settings.clone()).unwrap();
     let mut rng = Rng::from_seed([45; 32]);
     let mut states = vec![Model::new()];
-    let mut spoiled = 0;
     disk.tear(&torn, Rng::from_seed([46; 32]));
+    // What may be lost: with the guard, the batch that is being synced.
+    let most = if settings.sync_batches { 1 } else { 8 };
+    let spoils = |states: &[Model]| {
+        let left = Settings { syncs: Arc::new(Disk), ..settings.clone() };
+        let rows = torn.exists().then(|| rows_in(&torn, &left));
+        let _ = fs::remove_dir_all(&torn);
+        let may_be = &states[states.len().saturating_sub(1 + most)..];
+        usize::from(rows.is_some_and(|rows| !rows.is_ok_and(|rows| may_be.contains(&rows))))
+    };
+    let mut spoiled = 0;
     for number in 1..=48 {
-        let row = |rng: &mut Rng| (rng.below(1_500) as u32, vec![number; rng.below(4_097) as usize]);
-        let batch: BTreeMap<_, _> = (0..300).map(|_| row(&mut rng)).collect();
-        let op = |(key, value): (u32, _)| Op { table: Table::Mls, key: key.to_be_bytes().to_vec(), value: Some(value) };
-        let batch: Vec<_> = batch.into_iter().map(op).collect();
+        let batch = large_batch(&mut rng);
         store.apply(&batch).unwrap();
+        spoiled += spoils(&states);
         let mut state = states.last().unwrap().clone();
         change(&mut state, &batch);
         states.push(state);
         if number % 8 == 0 {
             store.barrier().unwrap();
+            spoiled += spoils(&states);
         }
-        if torn.exists() {
-            let settings = Settings { syncs: Arc::new(Disk), ..settings.clone() };
-            spoiled += usize::from(!rows_in(&torn, &settings).is_ok_and(|rows| states.contains(&rows)));
-            fs::remove_dir_all(&torn).unwrap();
-        }
-        if number % 8 == 0 {
-            states.drain(..states.len() - 1);
+        if number % 3 == 0 {
+            assert!(dump(&store).unwrap() == *states.last().unwrap());
+            spoiled += spoils(&states);
         }
     }
     spoiled
@@ -252,8 +265,67 @@ fn spoiled_by_torn_syncs(settings: Settings) -> usize {
 
 /// Point 8.
 #[test]
-fn a_power_cut_in_the_middle_of_a_sync_costs_the_end_alone() {
+fn a_power_cut_in_the_middle_of_a_sync_costs_the_last_batch_alone() {
     assert_eq!(spoiled_by_torn_syncs(Settings::product()), 0);
     let without = Settings { sync_batches: false, ..Settings::product() };
     assert!(spoiled_by_torn_syncs(without) > 2, "sled finds the end of its log by itself");
+}
+
+/// Point 8: sled splits and merges its pages when they are read. Says whether all that it wrote in doing so is durable,
+/// and how many blocks it changed.
+fn written_by_reading(settings: Settings) -> (bool, usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("store");
+    fs::create_dir(&root).unwrap();
+    let disk = PowerDisk::new(&root);
+    let mut store = SledStore::open_with(&root, Settings { syncs: disk.clone(), ..settings }).unwrap();
+    let op = |number: u32, kept: bool| Op {
+        table: Table::Mls,
+        key: (number * 7 % 3_000).to_be_bytes().to_vec(),
+        value: kept.then(|| vec![number as u8; limits::STORE_VALUE]),
+    };
+    let rows: Vec<_> = (0..3_000).map(|number| op(number, true)).collect();
+    let most: Vec<_> = (0..3_000).filter(|number| number % 5 > 0).map(|number| op(number, false)).collect();
+    rows.chunks(limits::BATCH).chain(most.chunks(limits::BATCH)).for_each(|batch| store.apply(batch).unwrap());
+    store.barrier().unwrap();
+    let log = root.join("rows.1").join("db");
+    let before = fs::read(&log).unwrap();
+    assert_eq!(dump(&store).unwrap().len(), 600);
+    let after = fs::read(&log).unwrap();
+    let cut = dir.path().join("cut");
+    disk.cut(&cut);
+    let changed = before.chunks(4_096).zip(after.chunks(4_096)).filter(|(before, after)| before != after).count();
+    (fs::read(cut.join("rows.1").join("db")).unwrap() == after, changed)
+}
+
+#[test]
+fn what_sled_writes_when_it_is_read_is_durable_as_well() {
+    let (durable, changed) = written_by_reading(Settings::product());
+    assert!(durable && changed > 100, "{changed} blocks");
+    let (durable, changed) = written_by_reading(Settings { sync_batches: false, ..Settings::product() });
+    assert!(!durable && changed > 100, "{changed} blocks");
+}
+
+/// Point 8: opening, sled overwrites parts of the log that its end makes needless; it must be durable by then.
+#[test]
+fn the_log_is_durable_before_sled_opens_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = SledStore::open(dir.path().join("store")).unwrap();
+    let mut rng = Rng::from_seed([48; 32]);
+    (0..20).for_each(|_| store.apply(&large_batch(&mut rng)).unwrap());
+    // As a killed process leaves it.
+    let (root, record) = (dir.path().join("killed"), dir.path().join("record"));
+    copy_all(&dir.path().join("store"), &root);
+    let log = Path::new("rows.1").join("db");
+    let left = fs::read(root.join(&log)).unwrap();
+    let opened = |settings: &dyn Fn(Settings) -> Settings| {
+        let _ = fs::remove_dir_all(&record);
+        let disk = PowerDisk::new(&root);
+        disk.record(&record);
+        drop(SledStore::open_with(&root, settings(disk.settings())).unwrap());
+        let synced = (0..disk.recorded()).map(|n| fs::read(record.join(n.to_string()).join("killed").join(&log)));
+        synced.flatten().next().is_some_and(|first| first == left)
+    };
+    assert!(opened(&|settings| settings));
+    assert!(!opened(&|settings| Settings { sync_opened: false, ..settings }), "without the guard this guards nothing");
 }
