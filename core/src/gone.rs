@@ -12,6 +12,7 @@ use crate::store::Table;
 use crate::time::Time;
 
 const LABEL: &[u8] = b"gone";
+const MISSED: &[u8] = b"missed";
 /// After its acceptance a message may come for so long: in its envelope, or asked for once more.
 const MAY_COME: u64 = limits::MAILBOX_AGE + limits::PARKED_AGE;
 
@@ -23,19 +24,47 @@ pub(crate) fn note(ctx: &Ctx<'_>, conversation: ConversationId, place: MessageKe
     }
     let until: Option<Time> = row.accepted.map(|accepted| accepted.min(ctx.now).plus(MAY_COME));
     match until.filter(|until| *until > ctx.now) {
-        Some(until) => ctx.tx.put_row(Table::Seen, key(conversation, &row.author, place.id), &until),
+        Some(until) => ctx.tx.put_row(Table::Seen, key(LABEL, conversation, &row.author, place.id), &until),
         None => Ok(()),
     }
 }
 
+/// Remembers a message that came and is never shown, like [`note`].
+pub(crate) fn note_unseen(
+    ctx: &Ctx<'_>,
+    conversation: ConversationId,
+    author: &UserId,
+    id: MessageId,
+    accepted: Time,
+) -> Result<()> {
+    let until = accepted.min(ctx.now).plus(MAY_COME);
+    ctx.tx.put_row(Table::Seen, key(LABEL, conversation, author, id), &until)
+}
+
+/// Remembers of a message that goes that it counts as missed: another device of this user may have read it.
+pub(crate) fn note_missed(ctx: &Ctx<'_>, conversation: ConversationId, id: MessageId, row: &MessageRow) -> Result<()> {
+    let until = ctx.now.plus(MAY_COME);
+    ctx.tx.put_row(Table::Seen, key(MISSED, conversation, &row.author, id), &until)
+}
+
+/// Whether a message that is not here counts as missed; it does so no longer.
+pub(crate) fn take_missed(ctx: &Ctx<'_>, conversation: ConversationId, author: &UserId, id: MessageId) -> Result<bool> {
+    let key = key(MISSED, conversation, author, id);
+    let missed = ctx.tx.get(Table::Seen, &key)?.is_some();
+    if missed {
+        ctx.tx.delete(Table::Seen, &key);
+    }
+    Ok(missed)
+}
+
 /// Whether a message that is not here was.
 pub(crate) fn is_gone(ctx: &Ctx<'_>, conversation: ConversationId, author: &UserId, id: MessageId) -> Result<bool> {
-    Ok(ctx.tx.get(Table::Seen, &key(conversation, author, id))?.is_some())
+    Ok(ctx.tx.get(Table::Seen, &key(LABEL, conversation, author, id))?.is_some())
 }
 
 /// Nobody can tell from it which message it was.
-fn key(conversation: ConversationId, author: &UserId, id: MessageId) -> Vec<u8> {
-    let parts = [LABEL, conversation.as_bytes(), id.as_bytes(), author.as_str().as_bytes()];
+fn key(label: &[u8], conversation: ConversationId, author: &UserId, id: MessageId) -> Vec<u8> {
+    let parts = [label, conversation.as_bytes(), id.as_bytes(), author.as_str().as_bytes()];
     parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize().to_vec()
 }
 

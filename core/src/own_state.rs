@@ -145,7 +145,13 @@ pub(crate) fn received(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
                 if blocked {
                     privacy::silence(ctx, &user)?;
                 }
-                ctx.tx.event(Event::ConversationChanged(act.conversation));
+                let id = ConversationId::direct(ctx.config.authority(), &ctx.account.user, &user);
+                if let Some(mut row) = conversation::load(&ctx.tx, id)? {
+                    if !blocked {
+                        conversation::reveal(&mut ctx.tx, &mut row);
+                    }
+                    conversation::store(&mut ctx.tx, &row)?;
+                }
             }
         }
         OwnState::Privacy { decided, settings } => {

@@ -10,6 +10,7 @@ use crate::conversation;
 use crate::ctx::Ctx;
 use crate::early::{self, Early, Waiting, short_hash};
 use crate::error::{PeerFault, Result};
+use crate::gone;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::limits;
 use crate::memory::Effect;
@@ -22,7 +23,7 @@ use crate::tx::Tx;
 
 /// Messages that one mutation confirms: each may take some ten rows.
 const CONFIRM_STEP: usize = 16;
-/// Messages that go into one receipt: half of what it may name, for what was read may have to be told twice.
+/// Messages that go into one receipt. It may name more, but each has a row that goes with it.
 const TOLD: usize = limits::RECEIPT_BATCH / 2;
 /// What is left of long receipts stands under this.
 const REST: &[u8] = b"receipt rest";
@@ -46,6 +47,18 @@ pub(crate) struct Receipt {
     read: Vec<(UserId, Vec<MessageId>)>,
 }
 
+impl Receipt {
+    /// That a message was read says as well that it was delivered.
+    fn leave_out_what_reading_says(&mut self) {
+        for (author, read) in &self.read {
+            for (_, delivered) in self.delivered.iter_mut().filter(|(user, _)| user == author) {
+                delivered.retain(|id| !read.contains(id));
+            }
+        }
+        self.delivered.retain(|(_, ids)| !ids.is_empty());
+    }
+}
+
 /// Notes that a message of another user is to be confirmed. What was read while its author was not to know stays so, even
 /// if that is decided otherwise before the receipt goes out.
 pub(crate) fn owe(
@@ -57,9 +70,6 @@ pub(crate) fn owe(
 ) -> Result<()> {
     let waits_as = if mark == Mark::Read && !tells_reading(ctx, author)? { SECRET } else { mark as u8 };
     ctx.tx.put_row(Table::Receipt, key(conversation, waits_as, author, id), &(conversation, author, id))?;
-    if mark == Mark::Read {
-        ctx.tx.delete(Table::Receipt, &key(conversation, Mark::Delivered as u8, author, id));
-    }
     if !ctx.memory.receipts.contains_key(&conversation) {
         ctx.tx.effect(Effect::Receipts(conversation, Some(ctx.now.plus(limits::RECEIPT_DELAY))));
     }
@@ -110,11 +120,11 @@ pub(crate) fn take_due(ctx: &mut Ctx<'_>, conversation: ConversationId) -> Resul
         } else if mark == Mark::Read as u8 && tells_reading(ctx, &author)? {
             receipt.read.push((author, ids));
         } else {
-            // What takes the place of the mark that it was read: it was delivered in any case.
-            receipt.delivered.push((author.clone(), ids.clone()));
+            // Not even that it was delivered is told now: told once more, it would say when it was read.
             own.push((author, ids));
         }
     }
+    receipt.leave_out_what_reading_says();
     let body =
         (!receipt.delivered.is_empty() || !receipt.read.is_empty()).then(|| codec::encode(&receipt)).transpose()?;
     Ok(Some(Due { body, own, more }))
@@ -241,9 +251,14 @@ fn confirm(
     id: MessageId,
     at: Time,
 ) -> Result<bool> {
-    let Some(place) = message::find(&ctx.tx, conversation, author, id)? else { return Ok(false) };
-    let Some(mut row) = message::load(&ctx.tx, conversation, place)? else { return Ok(false) };
     let own = *from == ctx.account.user;
+    let Some(place) = message::find(&ctx.tx, conversation, author, id)? else {
+        if own && mark == Mark::Read && gone::take_missed(ctx, conversation, author, id)? {
+            conversation::not_missed(ctx, conversation)?;
+        }
+        return Ok(false);
+    };
+    let Some(mut row) = message::load(&ctx.tx, conversation, place)? else { return Ok(false) };
     // That it was read is not heard of who is blocked. That it came is, and nothing else may say so: the mark that it
     // was read takes the place of the one that it was delivered.
     let mark = if mark == Mark::Read && person::is_blocked(ctx, from)? { Mark::Delivered } else { mark };
@@ -424,6 +439,34 @@ mod tests {
         assert!(!taken(due.minus(1)));
         assert!(taken(due));
         assert!(!taken(due.plus(1)), "there were no others");
+    }
+
+    /// What goes out of what is owed: how many messages were delivered, read, and read for own devices alone.
+    fn told(engine: &mut Engine, talk: ConversationId, now: Time) -> Option<(usize, usize, usize)> {
+        let due = engine.mutate(now, |ctx| take_due(ctx, talk)).unwrap()?;
+        let receipt: Receipt = due.body.map_or_else(Receipt::default, |body| codec::decode(&body, "receipt").unwrap());
+        let count = |lists: &[(UserId, Vec<MessageId>)]| lists.iter().map(|(_, ids)| ids.len()).sum();
+        Some((count(&receipt.delivered), count(&receipt.read), count(&due.own)))
+    }
+
+    #[test]
+    fn r23_that_it_was_delivered_is_told_once_and_not_again_when_it_is_read_in_secret() {
+        let at = |times| NOW.plus(times * limits::RECEIPT_DELAY);
+        let owe = |engine: &mut Engine, talk, mark, now| {
+            engine.mutate(now, |ctx| owe(ctx, talk, mark, &user("bea"), id(1))).unwrap();
+        };
+        for (secret, at_once, later) in [(true, (1, 0, 1), (0, 0, 1)), (false, (0, 1, 0), (0, 1, 0))] {
+            let (mut engine, talk) = begun();
+            let settings = privacy::Privacy { read_receipts: !secret, ..Default::default() };
+            engine.privacy().set(settings, NOW).unwrap();
+            owe(&mut engine, talk, Mark::Delivered, NOW);
+            owe(&mut engine, talk, Mark::Read, NOW);
+            assert_eq!(told(&mut engine, talk, at(1)), Some(at_once), "both at a time");
+            owe(&mut engine, talk, Mark::Delivered, at(2));
+            assert_eq!(told(&mut engine, talk, at(3)), Some((1, 0, 0)));
+            owe(&mut engine, talk, Mark::Read, at(4));
+            assert_eq!(told(&mut engine, talk, at(5)), Some(later), "one after the other");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use undertone::input::{Answer, Connection, Login, RequestId, TransmitId, Transmi
 use undertone::limits;
 use undertone::message::{Cursor, MessageKey};
 use undertone::store::{HostKey, MemoryDisk, MemoryStore, Table};
+use undertone::structured::{Place, Structured};
 use undertone::time::Time;
 use undertone_tests::sim::net::{Body, ToDevice};
 use undertone_tests::sim::{DeviceIx, Fate, World};
@@ -49,8 +50,11 @@ fn empty_and_oversized_messages() {
     let long = "x".repeat(limits::TEXT + 1);
     let error = refused(&mut world, ann, |e, now| e.messages().send(talk, Draft::text(long), now));
     assert_eq!(error, Error::Misuse(Misuse::TooLarge { what: "a text", limit: limits::TEXT }));
-    let period = Draft { period: Some(-2), ..Draft::text("x") };
-    let error = refused(&mut world, ann, |e, now| e.messages().send(talk, period, now));
+    let period = |text: &str| Draft { period: Some(-2), ..Draft::text(text) };
+    let error = refused(&mut world, ann, |e, now| e.messages().send(talk, period("x"), now));
+    assert!(matches!(error, Error::Misuse(Misuse::Config(_))));
+    let place = Structured::Place(Place::at(0, 0));
+    let error = refused(&mut world, ann, |e, now| e.messages().send_structured(talk, place, period(""), now));
     assert!(matches!(error, Error::Misuse(Misuse::Config(_))));
     let longest = "x".repeat(limits::TEXT);
     world.call(ann, |e, now| e.messages().send(talk, Draft::text(longest), now)).unwrap();

@@ -201,6 +201,43 @@ fn what_arrives_after_its_time_is_counted_and_not_shown() {
 
 // R25
 #[test]
+fn what_was_read_on_another_device_does_not_count_as_unseen() {
+    let mut world = World::new(8);
+    let (ann, bea, talk) = world.acquaint();
+    let tablet = world.another(bea);
+    world.settle();
+    world.read_all(bea, talk);
+    world.settle();
+    world.disconnect(tablet);
+    world
+        .call(ann, |engine, now| engine.messages().send(talk, Draft { period: Some(5), ..Draft::text("quick") }, now))
+        .unwrap();
+    world.settle();
+    world.read_all(bea, talk);
+    world.run(HOUR);
+    world.connect(tablet);
+    world.settle();
+    for ix in [bea, tablet] {
+        assert!(!has(&mut world, ix, talk, "quick"));
+        let shown = world.conversation(ix, talk);
+        assert_eq!((shown.unread, shown.expired_unseen), (0, 0));
+    }
+    // What went unseen on both is seen wherever this user reads next.
+    world
+        .call(ann, |engine, now| engine.messages().send(talk, Draft { period: Some(5), ..Draft::text("missed") }, now))
+        .unwrap();
+    world.run(HOUR);
+    assert_eq!([bea, tablet].map(|ix| world.conversation(ix, talk).expired_unseen), [1, 1]);
+    world.send(ann, talk, "did you see it?");
+    world.settle();
+    world.read_all(bea, talk);
+    world.settle();
+    assert_eq!([bea, tablet].map(|ix| world.conversation(ix, talk).expired_unseen), [0, 0]);
+    world.check();
+}
+
+// R25
+#[test]
 fn what_is_queued_offline_counts_from_when_it_was_sent() {
     let mut world = World::new(7);
     let (ann, bea, talk) = world.acquaint();

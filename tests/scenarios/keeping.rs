@@ -107,6 +107,21 @@ fn pinned_conversations_come_first_whatever_happens_in_others() {
 
 // R26
 #[test]
+fn what_comes_later_does_not_take_a_conversation_out_of_the_archive() {
+    let (mut world, ann, bea, tablet, talk) = three_devices(9);
+    world.call(bea, |engine, now| engine.conversations().archive(talk, true, now)).unwrap();
+    world.settle();
+    world.send(ann, talk, "are you there?");
+    world.settle();
+    for ix in [bea, tablet] {
+        let kept = world.conversation(ix, talk);
+        assert!(kept.archived && kept.unread > 0);
+    }
+    world.check();
+}
+
+// R26
+#[test]
 fn what_a_blocked_user_sends_never_shows_and_they_cannot_tell() {
     let (mut world, ann, bea, tablet, talk) = three_devices(3);
     let user = world.user(ann);

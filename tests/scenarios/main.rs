@@ -3,6 +3,7 @@
 mod answering;
 mod attachments;
 mod bad_input;
+mod blocking;
 mod calls;
 mod calls_by_chance;
 mod calls_refused;

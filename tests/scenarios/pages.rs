@@ -54,6 +54,23 @@ fn pages_go_back_and_forth_and_meet_nothing_twice() {
     assert!(!forward.more);
 }
 
+// R24
+#[test]
+fn a_page_names_the_first_that_is_unread() {
+    let mut world = World::new(23);
+    let (ann, bea, talk) = talk_of(&mut world, 20);
+    let keys: Vec<MessageKey> = world.messages(bea, talk).iter().map(|message| message.key).collect();
+    let first = |world: &mut World| page(world, bea, talk, Cursor::Newest).first_unread;
+    assert_eq!(first(&mut world), Some(keys[0]));
+    world.call(bea, |engine, now| engine.messages().mark_read(talk, keys[11], now)).unwrap();
+    assert_eq!(first(&mut world), Some(keys[12]));
+    world.call(bea, |engine, now| engine.messages().mark_read(talk, keys[19], now)).unwrap();
+    assert_eq!(first(&mut world), None);
+    world.send(ann, talk, "one more");
+    world.settle();
+    assert_eq!(first(&mut world), world.messages(bea, talk).last().map(|message| message.key));
+}
+
 // R20
 #[test]
 fn a_cursor_stays_right_while_messages_arrive_and_vanish() {

@@ -228,6 +228,7 @@ fn r21_a_search_for_nothing_or_for_too_much_is_a_typed_error() {
     }
     let long = "a".repeat(limits::SEARCH + 1);
     assert_eq!(SearchQuery::parse(&long), Err(Misuse::TooLarge { what: "a search", limit: limits::SEARCH }));
+    assert!(SearchQuery::parse(&"a".repeat(limits::SEARCH)).is_ok());
     let many = "word ".repeat(limits::SEARCH_WORDS + 1);
     assert_eq!(SearchQuery::parse(&many), Err(Misuse::TooManyWords { limit: limits::SEARCH_WORDS }));
     let (mut world, [ann, _], _) = three_people(806);

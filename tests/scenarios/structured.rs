@@ -112,6 +112,21 @@ fn a_payment_goes_from_requested_to_confirmed_on_all_devices() {
 
 // R28
 #[test]
+fn a_payment_that_was_declined_or_cancelled_stays_so_on_both_sides() {
+    for (seed, state) in [(726, PaymentState::Declined), (727, PaymentState::Cancelled)] {
+        let (mut world, ann, bea, talk, request) = requested(seed);
+        let by = if state == PaymentState::Declined { ann } else { bea };
+        say(&mut world, by, talk, &request, state).unwrap();
+        world.settle();
+        for ix in [ann, bea] {
+            assert_eq!(shown(&mut world, ix, talk, &request), state);
+        }
+        world.check();
+    }
+}
+
+// R28
+#[test]
 fn neither_side_speaks_for_the_other() {
     let (mut world, ann, bea, talk, request) = requested(724);
     for (ix, state) in [

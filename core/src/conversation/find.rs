@@ -39,7 +39,7 @@ pub(crate) fn find(
             let id: ConversationId = codec::decode_row(id, "activity")?;
             let row = super::load(tx, id)?.ok_or(Error::Store(StoreError::Corrupt("activity")))?;
             page.next = Some(ConversationCursor::behind(&row));
-            if wanted(&names(tx, &row)?) {
+            if !row.concealed && wanted(&names(tx, &row)?) {
                 page.conversations.push(Conversation::new(tx, own_role, policy, row, hidden)?);
             }
         }

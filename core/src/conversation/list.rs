@@ -130,6 +130,9 @@ pub(crate) fn page(
         let id: ConversationId = codec::decode_row(&id, "activity")?;
         let row = super::load(tx, id)?.ok_or(Error::Store(StoreError::Corrupt("activity")))?;
         last = Some(ConversationCursor::behind(&row));
+        if row.concealed {
+            continue;
+        }
         conversations.push(Conversation::new(tx, own_role, policy, row, hidden)?);
     }
     Ok(ConversationPage { conversations, next: last.filter(|_| more) })

@@ -67,6 +67,8 @@ pub(crate) struct ConversationRow {
     pub sent_stamp: Time,
     /// When the relay accepted the last message of another member.
     pub seen: Time,
+    /// Whether it was begun by who was blocked then, and nothing has come of it that this user sees.
+    pub concealed: bool,
 }
 
 /// Another member.
@@ -118,6 +120,7 @@ pub(crate) fn new(id: ConversationId, initiator: UserId, created: Time, period: 
         last_stamp: Time::ZERO,
         sent_stamp: Time::ZERO,
         seen: Time::ZERO,
+        concealed: false,
     }
 }
 
@@ -126,6 +129,11 @@ impl ConversationRow {
     pub(crate) fn recipients(&self) -> Vec<Recipient> {
         let unknown = |m: &MemberRow| Recipient { user: m.user.clone(), delivered: None, read: None };
         self.others.iter().map(unknown).collect()
+    }
+
+    /// Whether a user takes part in it, be it `own`, who this engine is of.
+    pub(crate) fn is_of(&self, user: &UserId, own: &UserId) -> bool {
+        user == own || self.others.iter().any(|other| other.user == *user)
     }
 
     /// `initiator` starts it, for the first time or once more: under a start token that is yet to be signed.
@@ -180,7 +188,9 @@ pub(crate) fn require(tx: &Tx<'_>, id: ConversationId) -> Result<ConversationRow
 /// Writes a row and tells the host.
 pub(crate) fn store(tx: &mut Tx<'_>, row: &ConversationRow) -> Result<()> {
     tx.put_row(Table::Conversation, row.id.as_bytes().to_vec(), row)?;
-    tx.event(Event::ConversationChanged(row.id));
+    if !row.concealed {
+        tx.event(Event::ConversationChanged(row.id));
+    }
     Ok(())
 }
 
@@ -236,6 +246,13 @@ pub(crate) fn moved(
     touch(&ctx.tx, row, Some(before))
 }
 
+/// A conversation that was begun by who was blocked stands in the list from now on. The caller stores the row.
+pub(crate) fn reveal(tx: &mut Tx<'_>, row: &mut ConversationRow) {
+    if core::mem::take(&mut row.concealed) {
+        tx.event(Event::ConversationAdded(row.id));
+    }
+}
+
 /// This user has read a message on another device.
 pub(crate) fn read_elsewhere(
     ctx: &mut Ctx<'_>,
@@ -249,6 +266,15 @@ pub(crate) fn read_elsewhere(
     ctx.tx.change(Change::Read(id, place, Box::new(message.clone()), Reader::Elsewhere));
     let mut row = require(&ctx.tx, id)?;
     row.unread = row.unread.saturating_sub(1);
+    // Whoever reads there has seen there what went unseen.
+    row.missed = 0;
+    store(&mut ctx.tx, &row)
+}
+
+/// A message that went unseen here was read on another device of this user.
+pub(crate) fn not_missed(ctx: &mut Ctx<'_>, id: ConversationId) -> Result<()> {
+    let mut row = require(&ctx.tx, id)?;
+    row.missed = row.missed.saturating_sub(1);
     store(&mut ctx.tx, &row)
 }
 
@@ -294,6 +320,7 @@ pub(crate) fn write(
 /// A message is new here: it counts, and the conversation moves up. The caller stores the row.
 pub(crate) fn added(ctx: &mut Ctx<'_>, row: &mut ConversationRow, key: MessageKey, message: &MessageRow) -> Result<()> {
     message::place(&ctx.tx, row.id, key, message)?;
+    reveal(&mut ctx.tx, row);
     ctx.tx.change(Change::Added(row.id, key, Box::new(message.clone())));
     if message.unread {
         row.unread = row.unread.saturating_add(1);

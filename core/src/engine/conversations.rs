@@ -36,7 +36,11 @@ impl Conversations<'_> {
         engine.certificate()?;
         let id = ConversationId::direct(engine.config().authority(), engine.user(), user);
         engine.mutate(now, |ctx| {
-            let known = conversation::load(&ctx.tx, id)?;
+            let mut known = conversation::load(&ctx.tx, id)?;
+            if let Some(row) = known.as_mut().filter(|row| row.concealed) {
+                conversation::reveal(&mut ctx.tx, row);
+                conversation::store(&mut ctx.tx, row)?;
+            }
             if known.as_ref().is_some_and(|row| row.state != State::Denied) {
                 return Ok(id);
             }

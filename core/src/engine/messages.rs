@@ -7,7 +7,7 @@ use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
 use crate::envelope::{Clock, MessageRef};
 use crate::error::{Error, Misuse, Result};
-use crate::id::{ConversationId, MessageId, UserId};
+use crate::id::{ConversationId, MessageId};
 use crate::limits;
 use crate::member;
 use crate::message::{
@@ -406,8 +406,7 @@ fn may_be_forwarded(row: &MessageRow) -> bool {
 
 /// Whether all whom a text names are in the conversation.
 fn check_named(ctx: &Ctx<'_>, row: &ConversationRow, mentions: &[Mention]) -> Result<()> {
-    let is_here = |user: &UserId| *user == ctx.account.user || row.others.iter().any(|other| other.user == *user);
-    if mentions.iter().all(|mention| is_here(&mention.user)) {
+    if mentions.iter().all(|mention| row.is_of(&mention.user, &ctx.account.user)) {
         return Ok(());
     }
     Err(Error::Misuse(Misuse::Mention("a text names members of its conversation")))

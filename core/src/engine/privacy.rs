@@ -34,9 +34,10 @@ impl PrivacyView<'_> {
         self.0.mutate(now, |ctx| privacy::set(ctx, settings))
     }
 
-    /// Blocks a user, or takes it back; this user's other devices are told as soon as there is a session with that user.
-    /// What a blocked user says is dropped on arrival, and they cannot tell: delivery is confirmed as before, reading is
-    /// not. A call of theirs stops ringing here. Nothing can be sent to them, but for a message that is deleted for everyone.
+    /// Blocks a user, or takes it back; this user's other devices are told in the conversation with that user, or without
+    /// one in another. What a blocked user says is dropped on arrival, and they cannot tell: delivery is confirmed as before,
+    /// reading is not. A call of theirs stops ringing here, a conversation that they begin is not in the list. Nothing can be
+    /// sent to them, but for a message that is deleted for everyone; what was sent before, and waits, still goes.
     ///
     /// # Errors
     /// [`Misuse::Oneself`].
@@ -57,7 +58,13 @@ impl PrivacyView<'_> {
             if blocked {
                 privacy::silence(ctx, user)?;
             }
-            let Some(mut row) = conversation::load(&ctx.tx, id)? else { return Ok(()) };
+            // Whoever was never talked to is blocked on the other devices as well, told in whatever conversation there is.
+            let row = conversation::load(&ctx.tx, id)?
+                .map_or_else(|| conversation::first_live(&ctx.tx), |row| Ok(Some(row)))?;
+            let Some(mut row) = row else { return Ok(()) };
+            if row.id == id && !blocked {
+                conversation::reveal(&mut ctx.tx, &mut row);
+            }
             own_state::tell_blocked(ctx, &mut row, user, decided, blocked)?;
             conversation::store(&mut ctx.tx, &row)
         })

@@ -15,8 +15,9 @@ impl SubscriptionsView<'_> {
     /// Subscribes to a topic.
     ///
     /// # Errors
-    /// [`Misuse::TooManySubscriptions`].
+    /// [`Misuse::TooManySubscriptions`]; [`Misuse::Closed`], [`Misuse::Suspended`].
     pub fn open(&mut self, topic: Topic) -> Result<SubscriptionId> {
+        self.0.check_open()?;
         self.0.subscriptions.open(topic)
     }
 
@@ -36,6 +37,7 @@ impl SubscriptionsView<'_> {
     /// # Errors
     /// [`Misuse::UnknownSubscription`]; any [`StoreError`](crate::error::StoreError), and then nothing is taken.
     pub fn take(&mut self, id: SubscriptionId, now: Time) -> Result<Vec<Update>> {
+        self.0.check_open()?;
         let updates = match self.0.subscriptions.changed(id)? {
             Changed::All => vec![Update::Resync],
             Changed::Some(topic, items) => {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
 use crate::error::Result;
+use crate::gone;
 use crate::id::ConversationId;
 use crate::limits;
 use crate::message::{self, MessageKey};
@@ -34,6 +35,7 @@ pub(crate) fn sweep(ctx: &mut Ctx<'_>, until: Time, most: usize) -> Result<bool>
         message::withdraw_edit(ctx, &message);
         if message.unread {
             row.missed = row.missed.saturating_add(1);
+            gone::note_missed(ctx, id, place.id, &message)?;
         }
         conversations.insert(id, row);
         weight += message.weight();

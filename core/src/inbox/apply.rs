@@ -197,10 +197,6 @@ pub(super) fn insert(
     {
         return Ok(());
     }
-    if !carrier.again && is_dropped(ctx, &author)? {
-        // They cannot tell: it counts as delivered.
-        return receipt::owe(ctx, conversation, Mark::Delivered, &author, id);
-    }
     let key = MessageKey::new(content.head.stamp, Some(carrier.accepted), sender.device(), id);
     let own = author == ctx.account.user;
     let (body, marks) = body(ctx, content.kind, &content.body)?;
@@ -209,6 +205,11 @@ pub(super) fn insert(
     }
     if content.kind == Kind::CALL {
         call::check_record(ctx, conversation, sender, &content.body)?;
+    }
+    if !carrier.again && is_dropped(ctx, &author)? {
+        // They cannot tell: what would be refused was, and all else counts as delivered, once.
+        gone::note_unseen(ctx, conversation, &author, id, carrier.accepted)?;
+        return receipt::owe(ctx, conversation, Mark::Delivered, &author, id);
     }
     let mut row = conversation::require(&ctx.tx, conversation)?;
     let mut message = MessageRow {
@@ -227,6 +228,7 @@ pub(super) fn insert(
         frank: carrier.frank.filter(|_| !own),
         ..MessageRow::new(author.clone(), content.head.stamp, body)
     };
+    message.marks.mentions.retain(|mention| row.is_of(&mention.user, &ctx.account.user));
     report::keep_unless_given(&ctx.tx, conversation, id, &mut message, carrier.padded)?;
     conversation::added(ctx, &mut row, key, &message)?;
     // What is written now answers it, and stands below it, though its author's clock may be ahead.
@@ -389,6 +391,7 @@ mod tests {
     use crate::engine::testing::{NOW, certified, put};
     use crate::inbox::testing::{begun, envelope, newer, text};
     use crate::store::Table;
+    use crate::time::HOUR;
 
     const LOST: EnvelopeId = EnvelopeId::from_bytes([5; 16]);
 
@@ -437,6 +440,42 @@ mod tests {
             });
             assert_eq!(found.unwrap().is_some(), comes);
         }
+    }
+
+    #[test]
+    fn r26_who_is_blocked_hears_no_more_than_others_of_what_is_refused_or_comes_again() {
+        for (blocked, kind) in [(false, Kind::SYSTEM), (true, Kind::SYSTEM), (false, Kind::TEXT), (true, Kind::TEXT)] {
+            let (mut engine, talk, phone) = begun();
+            engine.privacy().block(phone.user(), blocked, NOW).unwrap();
+            let mut owed = |envelope: u8| {
+                let (content, padded) = (Content { kind, ..text() }, text().encode().unwrap());
+                let envelope = EnvelopeId::from_bytes([envelope; 16]);
+                let carrier = Carrier { envelope, accepted: NOW, frank: None, padded: &padded, again: false };
+                let taken = engine.mutate(NOW, |ctx| insert(ctx, talk, &phone, content, carrier));
+                assert_eq!(taken.is_err(), kind == Kind::SYSTEM, "R2: only this engine says what happened here");
+                engine.mutate(NOW.plus(HOUR), |ctx| Ok(receipt::take_due(ctx, talk)?.is_some())).unwrap()
+            };
+            assert_eq!([owed(1), owed(2)], [kind == Kind::TEXT, false], "{blocked} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn r27_marks_name_members_alone() {
+        let (mut engine, talk, phone) = begun();
+        let mentions = ["bea", "eve"].map(|name| crate::message::Mention {
+            range: if name == "bea" { 0..1 } else { 1..2 },
+            user: crate::id::UserId::new(name).unwrap(),
+        });
+        let id = text().head.id;
+        let marks = Marks { mentions: mentions.to_vec(), ..Marks::default() };
+        let (kind, body) = marks.wrap(text().kind, text().body.clone()).unwrap();
+        let (content, padded) = (Content { kind, body, ..text() }, text().encode().unwrap());
+        let carrier = Carrier { envelope: LOST, accepted: NOW, frank: None, padded: &padded, again: false };
+        engine.mutate(NOW, |ctx| insert(ctx, talk, &phone, content, carrier)).unwrap();
+        let tx = engine.read().unwrap();
+        let place = message::find(&tx, talk, phone.user(), id).unwrap().unwrap();
+        let row = message::load(&tx, talk, place).unwrap().unwrap();
+        assert_eq!(row.marks.mentions, mentions[..1]);
     }
 
     #[test]

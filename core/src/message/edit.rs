@@ -67,8 +67,8 @@ pub(crate) fn edited(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
     let Edit { count, text, mentions } = codec::decode_exact(act.body, "edit")?;
     let (text, changed) = received_text(text)?;
     let mentions = marks::from_wire(mentions)?;
-    let mentions = if changed { Vec::new() } else { marks::fit(mentions, &text)? };
-    if text.trim().is_empty() || count == 0 {
+    let mut mentions = if changed { Vec::new() } else { marks::fit(mentions, &text)? };
+    if count == 0 {
         return Err(PeerFault::Malformed("edit").into());
     }
     if person::is_blocked(ctx, act.author)? {
@@ -85,6 +85,8 @@ pub(crate) fn edited(ctx: &mut Ctx<'_>, act: &Received<'_>) -> Result<Taken> {
         return Err(PeerFault::Malformed("edit").into());
     }
     if matches!(row.body, Body::Text(_)) && decided.replaces(row.edits, ctx.config) {
+        let talk = conversation::require(&ctx.tx, act.conversation)?;
+        mentions.retain(|mention| talk.is_of(&mention.user, &ctx.account.user));
         let row = kept_for_report(ctx, row, act, target.id)?;
         rewrite(ctx, act.conversation, place, row, (text, mentions), decided)?;
     }
@@ -117,6 +119,9 @@ pub(crate) fn received_text(text: String) -> Result<(String, bool), PeerFault> {
     let clean = if text.len() > limits::TEXT { text.clone() } else { text::clean(&text) };
     if clean.len() > limits::TEXT {
         return Err(PeerFault::TooLarge("text"));
+    }
+    if text::shows_nothing(&clean) {
+        return Err(PeerFault::Malformed("empty text"));
     }
     let changed = clean != text;
     Ok((clean, changed))

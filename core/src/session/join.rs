@@ -19,6 +19,7 @@ use crate::limits;
 use crate::member;
 use crate::memory::Effect;
 use crate::own_state;
+use crate::person;
 use crate::policy::{Reason, Role};
 use crate::time::{SECOND, Time};
 
@@ -232,9 +233,12 @@ fn new_conversation(ctx: &mut Ctx<'_>, facts: &Facts) -> Result<ConversationRow>
     let row = ConversationRow {
         others: others.map(|user| MemberRow { user: user.clone(), role: None }).collect(),
         token: facts.token.clone().into(),
+        concealed: person::is_blocked(ctx, &facts.initiator)?,
         ..conversation::new(facts.conversation, facts.initiator.clone(), facts.created.min(ctx.now), facts.period)
     };
     conversation::touch(&ctx.tx, &row, None)?;
-    ctx.tx.event(Event::ConversationAdded(row.id));
+    if !row.concealed {
+        ctx.tx.event(Event::ConversationAdded(row.id));
+    }
     Ok(row)
 }
