@@ -6,6 +6,7 @@ mod bad_input;
 mod blocking;
 mod calls;
 mod calls_by_chance;
+mod calls_late;
 mod calls_refused;
 mod certificates;
 mod cleaning;

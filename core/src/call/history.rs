@@ -127,15 +127,19 @@ pub struct CallPage {
 pub(super) fn record(ctx: &mut Ctx<'_>, call: CallId, row: &mut CallRow) -> Result<()> {
     let ending = row::ending(&row.state).ok_or(Error::Bug("call.record"))?;
     let facts = row.facts()?;
-    // The clock may have been put back since.
-    let started = facts.started.min(ending.answered.unwrap_or(ending.ended));
-    let body = Record { call, kind: facts.kind, started, ending }.encode()?;
+    // Whatever a clock did, the call ends: with a record that is refused here it would end neither now nor after a start.
+    let record = Record { call, kind: facts.kind, started: facts.started, ending }.fitted();
+    let Record { started, ending, .. } = record;
+    let body = record.encode()?;
     let mut talk = conversation::require(&ctx.tx, row.conversation)?;
     let body = Body::Unknown(Kind::CALL, body.into());
     let (place, _) = conversation::write(ctx, &mut talk, body, |message| message.counts = ending.is_missed())?;
     outbox::push(ctx, &mut talk, Item::Message(place.id))?;
     conversation::store(&mut ctx.tx, &talk)?;
+    // This device shows what it tells the others.
+    row.state = State::Settled(ending);
     if let Some(facts) = &mut row.facts {
+        facts.started = started;
         facts.message = Some(place.id);
     }
     Ok(())

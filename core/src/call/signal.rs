@@ -176,6 +176,20 @@ pub(crate) struct Record {
 struct RecordWire(CallId, u8, Outcome, Time, Option<Time>, Time);
 
 impl Record {
+    /// The same with instants that [`check`](Record::check) lets pass, whatever clocks showed meanwhile: an end in the
+    /// calendar, the talk before it, and no more in between than a call can last. Where that is so already, nothing
+    /// changes; else the beginning gives way to the end.
+    #[must_use]
+    pub fn fitted(self) -> Record {
+        let Ending { outcome, answered, ended } = self.ending;
+        let ended = ended.min(Time::END.minus(1));
+        let answered = answered.map(|answered| answered.min(ended));
+        let earliest = ended.minus(limits::CALL_LONGEST + limits::RING);
+        let started = self.started.min(answered.unwrap_or(ended)).max(earliest);
+        let answered = answered.map(|answered| answered.max(started));
+        Record { started, ending: Ending { outcome, answered, ended }, ..self }
+    }
+
     /// The body of the content.
     ///
     /// # Errors
@@ -357,6 +371,26 @@ mod tests {
             let Ending { outcome, answered, ended } = bad.ending;
             let body = codec::encode(&RecordWire(CALL, 1, outcome, bad.started, answered, ended)).unwrap();
             assert_eq!(Record::decode(&body), Err(PeerFault::Malformed("call")));
+        }
+    }
+
+    #[test]
+    fn r33_a_record_is_fitted_to_what_a_call_can_be_and_a_good_one_stays_as_it_is() {
+        let (far, day) = (Time::END.plus(limits::CALL_LONGEST), limits::CALL_LONGEST);
+        let instants = [0, 1, 59_999, 60_000, 60_001, day, day + 60_000, day + 60_001, 2 * day, far.as_ms(), u64::MAX];
+        let instants = instants.map(Time::from_ms);
+        let outcomes = |answered: bool| if answered { Outcome::Completed } else { Outcome::Missed };
+        for started in instants {
+            for answered in instants.into_iter().map(Some).chain([None]) {
+                for ended in instants {
+                    let ending = Ending { outcome: outcomes(answered.is_some()), answered, ended };
+                    let record = Record { call: CALL, kind: CallKind::Voice, started, ending };
+                    let fitted = record.fitted();
+                    assert!(fitted.encode().is_ok(), "{record:?}");
+                    assert!(record.check().is_err() || fitted == record, "{record:?}");
+                    assert!(fitted.ending.span() <= record.ending.span(), "{record:?}");
+                }
+            }
         }
     }
 

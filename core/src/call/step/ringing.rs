@@ -18,6 +18,8 @@ pub(super) fn out(ring: Ring, ours: Share, input: Input, now: Time) -> Step {
         Input::HangUp => left(Outcome::Cancelled, EndReason::HungUp),
         Input::Lost => left(Outcome::ConnectionLost, EndReason::Lost),
         Input::Merge(into) => Step::to(State::Merged(into), [Action::Say(Say::End(EndReason::Merged(into), 0))]),
+        // Nobody has answered in time, be it the deadline or what came too late that is looked at first.
+        Input::Answer { .. } | Input::Timeout | Input::Restart if ring.is_over(now) => decided(Outcome::Missed),
         Input::Answer { from, theirs } => {
             let active = Active { with: from, since: now.max(ring.since), heard: now, ours, theirs };
             Step::to(State::ActiveOut(active), [Action::Say(Say::Taken(from))])
@@ -26,7 +28,6 @@ pub(super) fn out(ring: Ring, ours: Share, input: Input, now: Time) -> Step {
         Input::Busy => decided(Outcome::Busy),
         // It was answered, and the answer has not come in time to talk.
         Input::End { .. } | Input::Unsent => decided(Outcome::ConnectionLost),
-        Input::Timeout | Input::Restart if ring.is_over(now) => decided(Outcome::Missed),
         Input::Candidates { .. } => Step::to(State::RingingOut { ring, ours }, []),
         Input::Start(_) | Input::Accept(_) | Input::Reject => Step::stay(State::RingingOut { ring, ours }, Heed::Unfit),
         Input::Offer(_)

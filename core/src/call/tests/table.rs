@@ -118,6 +118,7 @@ fn inputs() -> Vec<(&'static str, Input, Time)> {
         ("own offer", Input::OwnOffer, NOW),
         ("answer", answer(THEIR_DEVICE), NOW),
         ("answer by another", answer(ANOTHER_DEVICE), NOW),
+        ("answer, late", answer(THEIR_DEVICE), late),
         ("declined", Input::Declined, NOW),
         ("busy", Input::Busy, NOW),
         ("taken here", Input::TakenHere, NOW),
