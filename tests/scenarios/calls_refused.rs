@@ -7,6 +7,7 @@ use undertone::error::{Error, Misuse, PeerFault};
 use undertone::event::Event;
 use undertone::id::{CallId, ConversationId, DeviceId, Hash32, MessageId};
 use undertone::limits;
+use undertone::message::MessageContent;
 use undertone::policy::{Action, CallKind, Policy};
 use undertone::time::SECOND;
 use undertone_tests::sim::{DeviceIx, World};
@@ -294,6 +295,68 @@ fn a_forged_history_is_refused() {
     assert_eq!(world.texts(ann, talk), ["first"]);
     hang_up(&mut world, ann, call);
     assert_eq!(agreed(&mut world)[0].outcome, Some(Outcome::Cancelled));
+}
+
+/// Says how a call went as a doctored engine does: it was this user's own, and completed.
+fn claim(world: &mut World, ix: DeviceIx, talk: ConversationId, call: CallId) {
+    let now = world.now;
+    let head = Head {
+        id: MessageId::from_bytes([7; 16]),
+        stamp: now,
+        period: -1,
+        clock: Clock::FromSend,
+        target: None,
+        counts: false,
+        notifies: false,
+    };
+    let body = Engine::call_record(call, 1, 1, (now.minus(9 * SECOND), Some(now.minus(8 * SECOND)), now)).unwrap();
+    let content = Content { head, kind: Kind::CALL, body, opening: Hash32::of(&[1]) };
+    let commitment = Some(content.commitment(&content.encode().unwrap()));
+    let said = |engine: &mut Engine, now| engine.say_as(talk, EnvelopeKind::Message, &content, commitment, now);
+    world.call(ix, said).unwrap();
+    world.run(SECOND);
+}
+
+// R33 R17: what a peer claims of a call does not hold against what an own device says of it
+#[test]
+fn a_claim_of_the_other_side_to_a_call_gives_way_to_the_word_of_an_own_device() {
+    for by_offer in [false, true] {
+        let mut world = World::new(771);
+        let (phone, bea) = (world.device("ann", "client"), world.device("bea", "escort"));
+        let tablet = world.another(phone);
+        world.settle();
+        let talk = world.start(phone, bea);
+        world.send(phone, talk, "first");
+        world.settle();
+        world.disconnect(tablet);
+        let call = ring(&mut world, phone, talk);
+        accept(&mut world, bea, call);
+        world.run(70 * SECOND);
+        let before = refused(&world, phone);
+        match by_offer {
+            true => say(&mut world, bea, talk, offer(call)),
+            false => claim(&mut world, bea, talk, call),
+        }
+        assert_eq!(refused(&world, phone), before + 1, "where the call is known, it is forged");
+        world.connect(tablet);
+        world.run(SECOND);
+        let shown = get(&mut world, tablet, call);
+        assert_eq!((shown.caller, shown.own), (world.user(bea), false), "what the tablet has heard so far");
+        hang_up(&mut world, phone, call);
+        let calls = agreed(&mut world);
+        assert_eq!((calls.len(), &calls[0].caller, calls[0].duration), (1, &world.user(phone), 72));
+        assert!(get(&mut world, tablet, call).own);
+        for ix in [phone, tablet] {
+            let told = world.messages(ix, talk).into_iter().filter(|m| matches!(m.content, MessageContent::Call(_)));
+            let authors: Vec<_> = told.map(|message| message.author).collect();
+            assert_eq!(authors, [world.user(phone)], "nothing of the claim stays");
+        }
+        // What is known is not claimed again.
+        let before = refused(&world, tablet);
+        claim(&mut world, bea, talk, call);
+        assert_eq!(refused(&world, tablet), before + usize::from(by_offer), "the same message twice is one");
+        assert!(agreed(&mut world) == calls);
+    }
 }
 
 // R14: what is no signal at all

@@ -148,8 +148,8 @@ pub(super) fn record(ctx: &mut Ctx<'_>, call: CallId, row: &mut CallRow) -> Resu
 /// Judges a history message before it is taken in. One of a newer version says nothing here.
 ///
 /// # Errors
-/// [`PeerFault::Malformed`]; [`PeerFault::Forged`] for a call that somebody else made, or made elsewhere;
-/// [`Error::Denied`] for one that its author may not make, and that was not let in before.
+/// [`PeerFault::Malformed`]; [`PeerFault::Forged`] for a call that somebody else made, or made elsewhere, unless this user
+/// says so; [`Error::Denied`] for one that its author may not make, and that was not let in before.
 pub(crate) fn check(ctx: &Ctx<'_>, conversation: ConversationId, author: &Certificate, body: &[u8]) -> Result<()> {
     let record = match Record::decode(body) {
         Ok(record) => record,
@@ -160,11 +160,12 @@ pub(crate) fn check(ctx: &Ctx<'_>, conversation: ConversationId, author: &Certif
     if row.as_ref().is_some_and(|row| row.conversation != conversation) {
         return Err(PeerFault::Forged.into());
     }
-    if let Some(facts) = row.and_then(|row| row.facts) {
-        return if facts.caller == *author.user() { Ok(()) } else { Err(PeerFault::Forged.into()) };
-    }
+    // A device of this user knows which calls are its own: see `disclaim`.
     if *author.user() == ctx.account.user {
         return Ok(());
+    }
+    if let Some(facts) = row.and_then(|row| row.facts) {
+        return if facts.caller == *author.user() { Ok(()) } else { Err(PeerFault::Forged.into()) };
     }
     match ctx.config.policy.decide(author.role(), Action::Call(record.kind), ctx.account.role()?) {
         Decision::Allow => Ok(()),
@@ -183,6 +184,9 @@ pub(crate) fn added(
     let before = row::load(&ctx.tx, call)?;
     let mut row = before.clone().unwrap_or_else(|| CallRow::new(conversation));
     let author = &message.author;
+    if message.own && row.facts.as_ref().is_some_and(|facts| facts.caller != *author) {
+        disclaim(ctx, &mut row)?;
+    }
     let done = step(row.state.clone(), Input::History { ending, own: message.own }, ctx.now);
     if done.heed != Heed::Done {
         return Ok(());
@@ -208,6 +212,23 @@ pub(crate) fn added(
     };
     row.facts = Some(facts);
     desk::land(ctx, call, before.as_ref(), row, done, &[])
+}
+
+/// Takes back what the other side claimed of a call that this user has made. While this device had heard nothing of the
+/// call, it could not tell; the devices that had have refused the claim, and all are to show the same.
+fn disclaim(ctx: &mut Ctx<'_>, row: &mut CallRow) -> Result<()> {
+    let Some(claim) = row.facts.take() else { return Ok(()) };
+    if matches!(row.state, State::Settled(_)) {
+        row.state = State::Unknown;
+    }
+    let Some(id) = claim.message else { return Ok(()) };
+    let Some(place) = message::find(&ctx.tx, row.conversation, &claim.caller, id)? else { return Ok(()) };
+    if message::load(&ctx.tx, row.conversation, place)?.is_none() {
+        return Ok(());
+    }
+    let mut talk = conversation::require(&ctx.tx, row.conversation)?;
+    conversation::removed(ctx, &mut talk, place)?;
+    conversation::store(&mut ctx.tx, &talk)
 }
 
 /// A message is gone. If it said how a call went, so is the call.

@@ -175,7 +175,10 @@ pub(super) fn store(ctx: &mut Ctx<'_>, call: CallId, before: Option<&CallRow>, m
 
 /// Whether a host shows one otherwise than the other.
 fn differ(a: &CallRow, b: &CallRow) -> bool {
-    let facts = |row: &CallRow| row.facts.as_ref().map(|facts| (facts.kind, facts.started, facts.recording.clone()));
+    let facts = |row: &CallRow| {
+        let facts = row.facts.as_ref();
+        facts.map(|facts| (facts.caller.clone(), facts.kind, facts.started, facts.recording.clone()))
+    };
     core::mem::discriminant(&a.state) != core::mem::discriminant(&b.state)
         || ending(&a.state) != ending(&b.state)
         || facts(a) != facts(b)
