@@ -1,11 +1,14 @@
-//! Calls and what comes late: answers after the ring.
+//! Calls and what comes late: answers after the ring, ends that a certificate holds up.
 
-use undertone::call::{CallStatus, Outcome};
+use undertone::call::{CallStatus, Outcome, Stage};
 use undertone::error::{Error, Misuse};
+use undertone::event::Event;
+use undertone::input::{Refusal, TransmitResult};
 use undertone::time::{DAY, SECOND};
-use undertone_tests::sim::World;
+use undertone_tests::sim::net::{Body, ToRelay};
+use undertone_tests::sim::{DeviceIx, Fate, World};
 
-use super::calls::{accept, agreed, get, hang_up, missed, ring};
+use super::calls::{accept, agreed, get, hang_up, missed, ring, stage};
 
 // R33: the clock is set forward while it rings, and the answer is taken in before any deadline is looked at
 #[test]
@@ -26,4 +29,43 @@ fn an_answer_that_comes_after_the_ring_is_too_late_whatever_is_looked_at_first()
         assert_eq!((calls[0].outcome, calls[0].answered), (Some(Outcome::Missed), None));
         assert_eq!(missed(&world, bea, talk, call), 0, "she has answered");
     }
+}
+
+/// Hands the relay's refusal of its certificate to a device, for all that it has sent and that got lost.
+fn refuse_certificate(world: &mut World, ix: DeviceIx) {
+    let waiting: Vec<_> = world.devices[ix].waiting_transmits.iter().copied().collect();
+    assert!(!waiting.is_empty(), "something was sent");
+    for id in waiting {
+        let refused = TransmitResult::Refused(Refusal::Certificate);
+        world.call(ix, |engine, now| engine.transmit_done(id, refused, now)).unwrap();
+        world.devices[ix].waiting_transmits.remove(&id);
+    }
+}
+
+// R33 R10: that somebody has left must arrive; what is of use for a moment only is not worth a wait
+#[test]
+fn the_end_of_a_call_waits_for_another_certificate() {
+    let mut world = World::new(781);
+    let (ann, bea, talk) = world.acquaint();
+    let call = ring(&mut world, ann, talk);
+    accept(&mut world, bea, call);
+    world.run(9 * SECOND);
+    world.tap = Some(Box::new(move |packet| match &packet.body {
+        Body::Up(ToRelay::Submit(..)) if packet.device == bea => Fate::Drop,
+        _ => Fate::Pass,
+    }));
+    world.call(bea, |engine, now| engine.calls().signal(call, &[b"candidate".to_vec()], now)).unwrap();
+    refuse_certificate(&mut world, bea);
+    assert!(!world.devices[bea].events.contains(&Event::CertificateNeeded));
+    hang_up(&mut world, bea, call);
+    refuse_certificate(&mut world, bea);
+    assert!(world.devices[bea].events.contains(&Event::CertificateNeeded), "the host is asked for another one");
+    assert_eq!(stage(&mut world, ann, call), Stage::Active);
+    world.tap = None;
+    world.run(50 * SECOND);
+    assert_eq!(stage(&mut world, ann, call), Stage::Over);
+    let heard = world.devices[ann].events.contains(&Event::CallSignals(call));
+    assert!(!heard, "candidates did not wait");
+    let calls = agreed(&mut world);
+    assert_eq!((calls[0].outcome, calls[0].duration), (Some(Outcome::Completed), 10));
 }

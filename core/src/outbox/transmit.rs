@@ -35,7 +35,8 @@ pub(crate) enum Purpose {
     Control(ConversationId),
     /// A statement that this device has no keys for a tag.
     NoSession,
-    /// What two devices of a call tell each other: of use until then. An offer names its call.
+    /// What two devices of a call tell each other: of use until then, or to arrive whenever it can. An offer names its
+    /// call.
     Signal(ConversationId, Option<Time>, Option<CallId>),
 }
 
@@ -205,11 +206,11 @@ impl Purpose {
     }
 
     /// Whether it waits for another certificate, should the relay refuse this one: what was done here must be done elsewhere
-    /// too. Of the rest another one is made.
+    /// too, and that a device has left a call. Of the rest another one is made, or it has had its moment.
     fn outlives_certificate(&self) -> bool {
         match self {
-            Purpose::Message(..) | Purpose::Act(..) | Purpose::Control(_) => true,
-            Purpose::Open(..) | Purpose::Commit(..) | Purpose::NoSession | Purpose::Signal(..) => false,
+            Purpose::Message(..) | Purpose::Act(..) | Purpose::Control(_) | Purpose::Signal(_, None, _) => true,
+            Purpose::Open(..) | Purpose::Commit(..) | Purpose::NoSession | Purpose::Signal(_, Some(_), _) => false,
         }
     }
 
