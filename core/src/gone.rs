@@ -1,11 +1,11 @@
-//! Messages that were here and have gone. What comes of one later, be it the message itself in another envelope, a
-//! receipt or an edit, finds that it is over.
+//! Messages and calls that were here and have gone. What comes of one later, be it the message itself in another envelope,
+//! a receipt, an edit or the caller's word, finds that it is over.
 
 use sha2::{Digest, Sha256};
 
 use crate::ctx::Ctx;
 use crate::error::Result;
-use crate::id::{ConversationId, MessageId, UserId};
+use crate::id::{CallId, ConversationId, MessageId, UserId};
 use crate::limits;
 use crate::message::{Body, MessageKey, MessageRow};
 use crate::store::Table;
@@ -13,6 +13,7 @@ use crate::time::Time;
 
 const LABEL: &[u8] = b"gone";
 const MISSED: &[u8] = b"missed";
+const CALL: &[u8] = b"call";
 /// After its acceptance a message may come for so long: in its envelope, or asked for once more.
 const MAY_COME: u64 = limits::MAILBOX_AGE + limits::PARKED_AGE;
 
@@ -62,6 +63,20 @@ pub(crate) fn is_gone(ctx: &Ctx<'_>, conversation: ConversationId, author: &User
     Ok(ctx.tx.get(Table::Seen, &key(LABEL, conversation, author, id))?.is_some())
 }
 
+/// Remembers of a call that goes that it was here: it was told of then, and its caller's word may be yet to come.
+pub(crate) fn note_call(ctx: &Ctx<'_>, call: CallId) -> Result<()> {
+    ctx.tx.put_row(Table::Seen, call_key(call), &ctx.now.plus(MAY_COME))
+}
+
+/// Whether a call that is not here was.
+pub(crate) fn is_call_gone(ctx: &Ctx<'_>, call: CallId) -> Result<bool> {
+    Ok(ctx.tx.get(Table::Seen, &call_key(call))?.is_some())
+}
+
+fn call_key(call: CallId) -> Vec<u8> {
+    Sha256::new().chain_update(LABEL).chain_update(CALL).chain_update(call.as_bytes()).finalize().to_vec()
+}
+
 /// Nobody can tell from it which message it was.
 fn key(label: &[u8], conversation: ConversationId, author: &UserId, id: MessageId) -> Vec<u8> {
     let parts = [label, conversation.as_bytes(), id.as_bytes(), author.as_str().as_bytes()];
@@ -70,7 +85,7 @@ fn key(label: &[u8], conversation: ConversationId, author: &UserId, id: MessageI
 
 #[cfg(test)]
 mod tests {
-    //! R25.
+    //! R25, R33.
 
     use super::*;
     use crate::engine::testing::{NOW, certified, enrolled};
@@ -101,5 +116,16 @@ mod tests {
         assert_eq!(counts_for(text(), Some(MAY_COME)), None);
         assert_eq!(counts_for(text(), None), None, "it was never sent");
         assert_eq!(counts_for(Body::Encrypted(Cause::TooOld), Some(0)), None, "its message may come");
+    }
+
+    #[test]
+    fn that_a_call_has_gone_counts_for_as_long_as_the_message_of_its_end_may_come() {
+        let (mut engine, call) = (enrolled("ann"), CallId::from_bytes([1; 16]));
+        engine.mutate(NOW, |ctx| note_call(ctx, call)).unwrap();
+        let mut is_gone = |call| engine.mutate(NOW, |ctx| is_call_gone(ctx, call)).unwrap();
+        assert_eq!((is_gone(call), is_gone(CallId::from_bytes([2; 16]))), (true, false));
+        let rows = engine.read().unwrap().scan_prefix(Table::Seen, &[], 2).unwrap();
+        let [(_, row)] = rows.as_slice() else { panic!("{} rows", rows.len()) };
+        assert_eq!(crate::codec::decode_row::<Time>(row, "seen").unwrap().since(NOW), MAY_COME);
     }
 }

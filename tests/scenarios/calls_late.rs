@@ -1,14 +1,14 @@
-//! Calls and what comes late: answers after the ring, ends that a certificate holds up.
+//! Calls and what comes late: answers after the ring, ends that a certificate holds up, callers who come back.
 
 use undertone::call::{CallStatus, Outcome, Stage};
 use undertone::error::{Error, Misuse};
 use undertone::event::Event;
 use undertone::input::{Refusal, TransmitResult};
-use undertone::time::{DAY, SECOND};
+use undertone::time::{DAY, MINUTE, SECOND};
 use undertone_tests::sim::net::{Body, ToRelay};
 use undertone_tests::sim::{DeviceIx, Fate, World};
 
-use super::calls::{accept, agreed, get, hang_up, missed, ring, stage};
+use super::calls::{accept, agreed, get, hang_up, history, missed, ring, stage};
 
 // R33: the clock is set forward while it rings, and the answer is taken in before any deadline is looked at
 #[test]
@@ -68,4 +68,24 @@ fn the_end_of_a_call_waits_for_another_certificate() {
     assert!(!heard, "candidates did not wait");
     let calls = agreed(&mut world);
     assert_eq!((calls[0].outcome, calls[0].duration), (Some(Outcome::Completed), 10));
+}
+
+// R25 R33: the history of a call has gone when its caller comes back and says how it ended
+#[test]
+fn a_call_is_missed_once_though_its_caller_says_so_after_it_has_gone() {
+    let mut world = World::new(782);
+    world.period = 5;
+    let (ann, bea, talk) = world.acquaint();
+    let call = ring(&mut world, ann, talk);
+    world.crash(ann, 0);
+    world.run(2 * MINUTE);
+    assert_eq!(missed(&world, bea, talk, call), 1);
+    world.run(20 * MINUTE);
+    assert!(history(&mut world, bea).is_empty());
+    world.crash(bea, 0);
+    world.restart(bea);
+    world.restart(ann);
+    let calls = agreed(&mut world);
+    assert_eq!((calls[0].id, calls[0].status), (call, CallStatus::Missed), "what the caller says is shown");
+    assert_eq!(missed(&world, bea, talk, call), 1, "told once");
 }

@@ -11,6 +11,7 @@ use crate::conversation::{self, ConversationRow};
 use crate::ctx::Ctx;
 use crate::error::{Error, Misuse, Result};
 use crate::event::Event;
+use crate::gone;
 use crate::id::{CallId, ConversationId, UserId};
 use crate::limits;
 use crate::member;
@@ -158,9 +159,13 @@ pub(crate) fn refused(ctx: &mut Ctx<'_>, call: CallId) -> Result<()> {
 
 /// Puts an input through the table that nobody waits to hear of.
 pub(super) fn feed(ctx: &mut Ctx<'_>, call: CallId, before: CallRow, input: Input) -> Result<()> {
+    let goes = matches!(input, Input::Forget);
     let done = step(before.state.clone(), input, ctx.now);
     if done.heed != Heed::Done {
         return Ok(());
+    }
+    if goes {
+        gone::note_call(ctx, call)?;
     }
     land(ctx, call, Some(&before), before.clone(), done, &[])
 }

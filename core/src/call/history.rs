@@ -5,13 +5,14 @@ use super::key::MediaKey;
 use super::outcome::Outcome;
 use super::row::{self, CallRow, Facts, Part};
 use super::signal::Record;
-use super::state::{Heed, Input, State};
+use super::state::{Action as Todo, Heed, Input, State};
 use super::step::step;
 use crate::authority::Certificate;
 use crate::conversation;
 use crate::ctx::Ctx;
 use crate::envelope::Kind;
 use crate::error::{Error, Misuse, PeerFault, Result};
+use crate::gone;
 use crate::id::{CallId, ConversationId, DeviceId, UserId};
 use crate::limits;
 use crate::message::{self, Body, MessageKey, MessageRow};
@@ -187,9 +188,13 @@ pub(crate) fn added(
     if message.own && row.facts.as_ref().is_some_and(|facts| facts.caller != *author) {
         disclaim(ctx, &mut row)?;
     }
-    let done = step(row.state.clone(), Input::History { ending, own: message.own }, ctx.now);
+    let mut done = step(row.state.clone(), Input::History { ending, own: message.own }, ctx.now);
     if done.heed != Heed::Done {
         return Ok(());
+    }
+    // It was here and has gone since: that somebody called in vain was told then.
+    if row.facts.is_none() && gone::is_call_gone(ctx, call)? {
+        done.actions.retain(|action| *action != Todo::Missed);
     }
     let written = Some(place.id);
     let facts = match row.facts.take() {

@@ -17,6 +17,7 @@ use crate::ctx::Ctx;
 use crate::envelope::Content;
 use crate::error::{Error, PeerFault, Result};
 use crate::event::Event;
+use crate::gone;
 use crate::id::{CallId, ConversationId, DeviceId, SessionId, UserId};
 use crate::input::Delivery;
 use crate::limits;
@@ -92,6 +93,10 @@ fn offer(
         // The same ring twice rings once. Nobody offers another's call.
         let again = facts.caller == *sender.user() && facts.device.is_none_or(|device| device == sender.device());
         return if again { Ok(()) } else { Err(PeerFault::Forged.into()) };
+    }
+    // It rang or was missed here, and its history has gone since.
+    if gone::is_call_gone(ctx, said.call)? {
+        return Ok(());
     }
     let talk = conversation::require(&ctx.tx, said.conversation)?;
     let other = talk.others.first().map_or_else(|| ctx.account.user.clone(), |other| other.user.clone());

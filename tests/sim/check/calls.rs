@@ -45,8 +45,7 @@ pub(super) fn told(sim: &mut Sim, ix: DeviceIx, events: &[Event]) {
         let wrong = match event {
             Event::RingtoneStart(_) => before.started || before.stopped,
             Event::RingtoneStop(_) => before.stopped,
-            // Where what engines note goes by itself, a call may be forgotten before its caller's word comes.
-            _ => before.missed && !sim.model.calls.get(call).is_some_and(|dial| sim.model.mortal.contains(&dial.pair)),
+            _ => before.missed,
         };
         if wrong {
             sim.violation(format!("device {ix} says once more: {event:?}"));
