@@ -309,9 +309,10 @@ pub const CALL_PAYLOAD: usize = 16 * 1024;
 pub const CALL_PAYLOADS: usize = 64;
 /// All candidates of one signal together.
 pub const CALL_BATCH: usize = 40 * 1024;
-/// Signals of one call that wait to be sent, and as many that wait for the host.
+/// Signals of one call that wait to be sent, and as many that wait for the host: of those, what comes beyond is dropped.
 pub const CALL_BATCHES: usize = 32;
-/// Bytes of signals of one call that wait to be sent, and as many that wait for the host.
+/// Bytes of signals of one call that wait to be sent, and as many that wait for the host: of those, what comes beyond is
+/// dropped.
 pub const CALL_WAITING: u64 = 256 * 1024;
 /// Where a call was recorded.
 pub const CALL_RECORDING: usize = 1_024;

@@ -73,7 +73,9 @@ impl Calls<'_> {
         self.0.mutate(now, |ctx| call::command(ctx, call, Input::Lost, &[]))
     }
 
-    /// Tells the other host something: candidates, a new description.
+    /// Tells the other host something: candidates, a new description. What is told at once is one batch. The other engine
+    /// keeps at most [`limits::CALL_BATCHES`] of them and [`limits::CALL_WAITING`] bytes for a host that has not taken them
+    /// yet: what comes beyond that is dropped there, and nobody is told.
     ///
     /// # Errors
     /// [`Misuse::UnknownCall`], [`Misuse::CallOver`], [`Misuse::Empty`]; [`Misuse::State`] for a call of another device;
@@ -99,6 +101,10 @@ impl Calls<'_> {
     /// Takes what the other host has told since the last time, in the order of its arrival.
     /// [`Event::CallSignals`](crate::Event::CallSignals) says when there is something. Nothing while this device calls and
     /// nobody has answered.
+    ///
+    /// Take it soon: at most [`limits::CALL_BATCHES`] batches wait, as the other host handed them over, and
+    /// [`limits::CALL_WAITING`] bytes. What comes beyond that is dropped until these are taken, with no event and no error.
+    /// While nobody has answered, what any device of the other side tells counts.
     ///
     /// # Errors
     /// [`Misuse::UnknownCall`].
