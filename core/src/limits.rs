@@ -108,6 +108,8 @@ pub const FACTS: usize = 8 * 1024;
 pub const WELCOME: usize = 256 * 1024;
 /// Devices of one user in a session.
 pub const DEVICES: usize = 32;
+/// Identity keys of one user that are remembered besides the newest.
+pub const IDENTITIES: usize = 8;
 /// A session's generation is at most what would come of one replacement in so long since 1970. Honest devices stay far
 /// below. Whoever claims the most there is keeps nobody out: soon after, the next generation is one that all accept,
 /// those too that know of none.

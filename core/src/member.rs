@@ -6,6 +6,7 @@ use core::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteArray;
 
 use crate::authority::{Certificate, RevocationList};
 use crate::ctx::Ctx;
@@ -15,7 +16,7 @@ use crate::id::{DeviceId, UserId};
 use crate::limits;
 use crate::memory::Effect;
 use crate::policy::Role;
-use crate::store::Table;
+use crate::store::{Direction, KeyRange, Table};
 use crate::time::{DAY, HOUR, Time};
 use crate::tx::Tx;
 
@@ -45,11 +46,71 @@ impl Certificates {
 /// What is known of a user.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct UserRow {
+    /// By the certificate with the highest serial number, like the role.
     #[serde(with = "serde_bytes")]
     pub identity: [u8; 32],
-    /// By the certificate with the highest serial number.
     pub role: Role,
     pub serial: u64,
+    /// The other identity keys that certificates of the user have shown, oldest first. Whoever has the authority's key
+    /// chooses serial numbers, so that a lower one says nothing of which key is the user's.
+    pub others: Vec<ByteArray<32>>,
+    /// Whether there were more, which this row does not name: until the user accepts, it counts as a strange key.
+    pub more: bool,
+}
+
+impl UserRow {
+    fn of(certificate: &Certificate) -> UserRow {
+        UserRow {
+            identity: *certificate.identity_key(),
+            role: certificate.role().clone(),
+            serial: certificate.serial(),
+            others: Vec::new(),
+            more: false,
+        }
+    }
+
+    /// The identity keys that are known, the newest first.
+    pub fn identities(&self) -> impl Iterator<Item = &[u8; 32]> + Clone {
+        core::iter::once(&self.identity).chain(self.others.iter().map(|key| &**key))
+    }
+
+    pub fn knows(&self, key: &[u8; 32]) -> bool {
+        self.identities().any(|known| known == key)
+    }
+
+    /// Takes in what a certificate says. A key that was known stays known.
+    fn take(&mut self, certificate: &Certificate) {
+        let key = certificate.identity_key();
+        if self.serial >= certificate.serial() {
+            self.remember(*key);
+            return;
+        }
+        self.others.retain(|other| **other != *key);
+        let before = core::mem::replace(&mut self.identity, *key);
+        self.remember(before);
+        (self.role, self.serial) = (certificate.role().clone(), certificate.serial());
+    }
+
+    fn remember(&mut self, key: [u8; 32]) {
+        if self.knows(&key) {
+            return;
+        }
+        if self.others.len() < limits::IDENTITIES {
+            self.others.push(key.into());
+        } else {
+            self.more = true;
+        }
+    }
+
+    /// Forgets those keys for which `gone` holds, as long as one is left.
+    pub fn forget(&mut self, gone: impl Fn(&[u8; 32]) -> bool) {
+        self.others.retain(|key| !gone(key));
+        if gone(&self.identity)
+            && let Some(newest) = self.others.pop()
+        {
+            self.identity = *newest;
+        }
+    }
 }
 
 /// Takes in a proven certificate: keeps it when it is newer, and notices new devices and changed identities.
@@ -59,16 +120,35 @@ pub(crate) fn learn(ctx: &mut Ctx<'_>, certificate: &Certificate) -> Result<()> 
         return Ok(());
     }
     let known = newest(&ctx.tx, device)?;
-    if known.as_ref().is_some_and(|known| known.serial() >= certificate.serial()) {
-        return Ok(());
-    }
-    // A device is of one user for ever. No error: what is known here must not decide whether a commit is valid.
-    if known.as_ref().is_some_and(|known| known.user() != certificate.user()) {
-        ctx.tx.event(Event::Refused(PeerFault::Certificate));
-        return Ok(());
+    if let Some(known) = &known
+        && (known.serial() >= certificate.serial() || known.user() != certificate.user())
+    {
+        return learn_beside(ctx, known, certificate);
     }
     ctx.tx.put(Table::Certificate, device.as_bytes().to_vec(), certificate.as_bytes().to_vec());
     learn_user(ctx, certificate, known.is_none())
+}
+
+/// Takes in a certificate that does not replace the one known for its device. It may be that of a leaf all the same: an
+/// identity key that only such a certificate shows is a strange one. The row does not name it, because no certificate
+/// that is kept would tell when it is revoked.
+fn learn_beside(ctx: &mut Ctx<'_>, known: &Certificate, certificate: &Certificate) -> Result<()> {
+    let same_user = known.user() == certificate.user();
+    // A device is of one user for ever. No error: what is known here must not decide whether a commit is valid.
+    if !same_user && known.serial() < certificate.serial() {
+        ctx.tx.event(Event::Refused(PeerFault::Certificate));
+    }
+    if same_user && known.identity_key() == certificate.identity_key() {
+        return Ok(());
+    }
+    let user = certificate.user();
+    let mut row = user_row(&ctx.tx, user)?.unwrap_or_else(|| UserRow::of(certificate));
+    if row.more {
+        return Ok(());
+    }
+    row.more = true;
+    ctx.tx.event(Event::IdentityChanged(user.clone()));
+    store_user(&ctx.tx, user, &row)
 }
 
 fn learn_user(ctx: &mut Ctx<'_>, certificate: &Certificate, new_device: bool) -> Result<()> {
@@ -86,16 +166,32 @@ fn learn_user(ctx: &mut Ctx<'_>, certificate: &Certificate, new_device: bool) ->
         None if own => ctx.tx.event(Event::DeviceAdded(user.clone(), certificate.device())),
         _ => {}
     }
-    let newer = before.as_ref().is_none_or(|row| row.serial < certificate.serial());
-    if newer {
-        let row = UserRow {
-            identity: *certificate.identity_key(),
-            role: certificate.role().clone(),
-            serial: certificate.serial(),
-        };
-        ctx.tx.put_row(Table::User, user.as_str().as_bytes().to_vec(), &row)?;
+    let mut row = before.unwrap_or_else(|| UserRow::of(certificate));
+    row.take(certificate);
+    store_user(&ctx.tx, user, &row)
+}
+
+/// The identity keys of a user that only revoked certificates show: nothing is sent to a session that holds one of their
+/// devices. A key that no certificate kept here shows is none of them. Nobody needs to know of a user who has one key.
+pub(crate) fn gone(
+    tx: &Tx<'_>,
+    revoked: &BTreeSet<([u8; 32], u64)>,
+    user: &UserId,
+    row: &UserRow,
+) -> Result<BTreeSet<[u8; 32]>> {
+    let (mut gone, mut live) = (BTreeSet::new(), BTreeSet::new());
+    if row.others.is_empty() {
+        return Ok(gone);
     }
-    Ok(())
+    for (_, bytes) in tx.scan(Table::Certificate, KeyRange { from: &[], to: &[] }, Direction::Forward, usize::MAX)? {
+        let certificate = Certificate::decode(&bytes).map_err(|_| Error::Store(StoreError::Corrupt("certificate")))?;
+        if certificate.user() == user {
+            let dead = revoked.contains(&(*certificate.authority(), certificate.serial()));
+            let keys = if dead { &mut gone } else { &mut live };
+            keys.insert(*certificate.identity_key());
+        }
+    }
+    Ok(gone.difference(&live).copied().collect())
 }
 
 /// The newest certificate known for a device.
@@ -107,6 +203,10 @@ pub(crate) fn newest(tx: &Tx<'_>, device: DeviceId) -> Result<Option<Certificate
 
 pub(crate) fn user_row(tx: &Tx<'_>, user: &UserId) -> Result<Option<UserRow>> {
     tx.row(Table::User, user.as_str().as_bytes(), "user")
+}
+
+pub(crate) fn store_user(tx: &Tx<'_>, user: &UserId, row: &UserRow) -> Result<()> {
+    tx.put_row(Table::User, user.as_str().as_bytes().to_vec(), row)
 }
 
 /// The role of a user by the newest certificate known.
@@ -206,32 +306,121 @@ pub(crate) fn revoke(ctx: &mut Ctx<'_>, list: &RevocationList) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    //! R8.
+    //! R8, R16.
 
     use super::*;
     use crate::authority::{DeviceKey, EnrolmentRequest, IdentityKey};
     use crate::engine::Engine;
     use crate::engine::testing::{NOW, authority, enrolled};
+    use crate::person::Trust;
     use crate::rng::Rng;
+
+    /// A certificate that the authority issues for a device and an identity key, each of a number.
+    fn certify(user: &str, identity: u8, device: u8, serial: u64) -> Certificate {
+        let identity = IdentityKey::generate(&mut Rng::from_seed([identity; 32]));
+        let device = DeviceKey::generate(&mut Rng::from_seed([device; 32]));
+        let request = EnrolmentRequest::new(&UserId::new(user).unwrap(), &identity, &device).unwrap();
+        authority().issue(&request, Role::new("client").unwrap(), serial, NOW.minus(DAY), NOW.plus(DAY)).unwrap()
+    }
+
+    fn learned(engine: &mut Engine, certificate: &Certificate) -> Trust {
+        engine.mutate(NOW, |ctx| learn(ctx, certificate)).unwrap();
+        engine.identity().trust(certificate.user()).unwrap()
+    }
+
+    fn verified(engine: &mut Engine, user: &UserId) -> Trust {
+        engine.identity().set_verified(user, true, NOW).unwrap();
+        engine.identity().trust(user).unwrap()
+    }
 
     #[test]
     fn a_device_stays_with_its_user() {
         let mut engine = enrolled("ann");
-        let mut rng = Rng::from_seed([4; 32]);
-        let (device, identity) = (DeviceKey::generate(&mut rng), IdentityKey::generate(&mut rng));
-        let certify = |user: &str, serial| {
-            let request = EnrolmentRequest::new(&UserId::new(user).unwrap(), &identity, &device).unwrap();
-            let role = Role::new("client").unwrap();
-            authority().issue(&request, role, serial, NOW.minus(DAY), NOW.plus(DAY)).unwrap()
-        };
         let known = |engine: &mut Engine, certificate: &Certificate| {
             engine.mutate(NOW, |ctx| learn(ctx, certificate)).unwrap();
             engine.mutate(NOW, |ctx| newest(&ctx.tx, certificate.device())).unwrap().unwrap().user().clone()
         };
-        assert_eq!(known(&mut engine, &certify("bea", 1)).as_str(), "bea");
-        assert_eq!(known(&mut engine, &certify("cid", 2)).as_str(), "bea", "whatever is issued later");
-        let renewed = certify("bea", 3);
+        assert_eq!(known(&mut engine, &certify("bea", 1, 1, 1)).as_str(), "bea");
+        assert_eq!(known(&mut engine, &certify("cid", 1, 1, 2)).as_str(), "bea", "whatever is issued later");
+        let renewed = certify("bea", 1, 1, 3);
         assert_eq!(known(&mut engine, &renewed).as_str(), "bea");
         assert_eq!(engine.mutate(NOW, |ctx| newest(&ctx.tx, renewed.device())).unwrap().unwrap().serial(), 3);
+    }
+
+    #[test]
+    fn r16_every_strange_key_counts_until_it_is_verified_whatever_its_serial_number() {
+        let (mut engine, bea) = (enrolled("ann"), UserId::new("bea").unwrap());
+        let number = |engine: &mut Engine| engine.identity().safety_number(&bea).unwrap().unwrap();
+        assert_eq!(learned(&mut engine, &certify("bea", 1, 1, 50)), Trust::Unverified);
+        assert_eq!(verified(&mut engine, &bea), Trust::Verified);
+        let first = number(&mut engine);
+        assert_eq!(learned(&mut engine, &certify("bea", 2, 2, 10)), Trust::Changed);
+        assert!(number(&mut engine) != first, "the strange one is to be compared");
+        assert_eq!(learned(&mut engine, &certify("bea", 1, 1, 60)), Trust::Changed);
+        assert_eq!(engine.mutate(NOW, |ctx| user_row(&ctx.tx, &bea)).unwrap().unwrap().serial, 60);
+        assert_eq!(verified(&mut engine, &bea), Trust::Verified);
+        assert!(number(&mut engine) == first, "the newest again");
+        assert_eq!(learned(&mut engine, &certify("bea", 2, 2, 70)), Trust::Verified);
+        assert_eq!(learned(&mut engine, &certify("bea", 1, 1, 80)), Trust::Verified);
+        assert_eq!(learned(&mut engine, &certify("bea", 3, 3, 81)), Trust::Changed);
+        engine.identity().set_verified(&bea, false, NOW).unwrap();
+        assert_eq!(engine.identity().trust(&bea), Ok(Trust::Unverified));
+        assert_eq!([(); 3].map(|()| verified(&mut engine, &bea)), [Trust::Changed, Trust::Changed, Trust::Verified]);
+    }
+
+    #[test]
+    fn r16_more_keys_than_are_kept_hold_back_until_they_are_accepted() {
+        let (mut engine, bea) = (enrolled("ann"), UserId::new("bea").unwrap());
+        learned(&mut engine, &certify("bea", 1, 1, 200));
+        assert_eq!(verified(&mut engine, &bea), Trust::Verified);
+        for ghost in 2..30 {
+            assert_eq!(learned(&mut engine, &certify("bea", ghost, ghost, ghost.into())), Trust::Changed);
+        }
+        let row = |engine: &mut Engine| engine.mutate(NOW, |ctx| user_row(&ctx.tx, &bea)).unwrap().unwrap();
+        assert_eq!((row(&mut engine).others.len(), row(&mut engine).more), (limits::IDENTITIES, true));
+        for _ in 0..30 {
+            assert_eq!(verified(&mut engine, &bea), Trust::Changed, "not all of them have a number");
+        }
+        engine.identity().accept_identity(&bea, NOW).unwrap();
+        assert_eq!(engine.identity().trust(&bea), Ok(Trust::Unverified));
+        assert_eq!(verified(&mut engine, &bea), Trust::Verified);
+        assert_eq!(learned(&mut engine, &certify("bea", 5, 5, 201)), Trust::Verified, "an accepted one is the newest");
+        assert_eq!(learned(&mut engine, &certify("bea", 1, 1, 202)), Trust::Verified);
+        assert_eq!(learned(&mut engine, &certify("bea", 40, 40, 1)), Trust::Changed);
+    }
+
+    #[test]
+    fn r16_a_device_known_as_anothers_or_under_another_key_does_not_hide_a_strange_one() {
+        let (mut engine, bea) = (enrolled("ann"), UserId::new("bea").unwrap());
+        learned(&mut engine, &certify("bea", 1, 1, 50));
+        learned(&mut engine, &certify("eve", 2, 2, 20));
+        for hidden in [certify("bea", 2, 2, 10), certify("bea", 2, 2, 30), certify("bea", 2, 1, 40)] {
+            assert_eq!(verified(&mut engine, &bea), Trust::Verified);
+            assert_eq!(learned(&mut engine, &hidden), Trust::Changed);
+            assert_eq!(verified(&mut engine, &bea), Trust::Changed, "it has no number");
+            engine.identity().accept_identity(&bea, NOW).unwrap();
+        }
+        // Nor if it was there first.
+        assert_eq!(learned(&mut engine, &certify("cid", 2, 2, 9)), Trust::Unverified);
+        let cid = UserId::new("cid").unwrap();
+        learned(&mut engine, &certify("cid", 3, 3, 60));
+        assert_eq!(verified(&mut engine, &cid), Trust::Changed);
+    }
+
+    #[test]
+    fn r16_a_key_that_is_revoked_need_not_be_compared_and_is_strange_when_it_comes_back() {
+        let (mut engine, bea) = (enrolled("ann"), UserId::new("bea").unwrap());
+        learned(&mut engine, &certify("bea", 1, 1, 1));
+        assert_eq!(learned(&mut engine, &certify("bea", 2, 2, 2)), Trust::Unverified);
+        let list = authority().revoke(1, NOW, &[1].into()).unwrap();
+        engine.identity().revoke(list.as_bytes(), NOW).unwrap();
+        assert_eq!(verified(&mut engine, &bea), Trust::Verified, "who was reinstalled is verified at once");
+        // A newer one that is revoked leaves the one before.
+        assert_eq!(learned(&mut engine, &certify("bea", 3, 3, 3)), Trust::Changed);
+        let list = authority().revoke(2, NOW, &[1, 3].into()).unwrap();
+        engine.identity().revoke(list.as_bytes(), NOW).unwrap();
+        assert_eq!(engine.identity().trust(&bea), Ok(Trust::Changed), "until the user decides");
+        assert_eq!(verified(&mut engine, &bea), Trust::Verified);
+        assert_eq!(learned(&mut engine, &certify("bea", 1, 4, 4)), Trust::Changed);
     }
 }

@@ -1,13 +1,16 @@
 //! The rules hold whatever a doctored client does: at its own engine, at the relay, and at the other engine.
 
+use undertone::Trust;
 use undertone::authority::IdentityKey;
 use undertone::conversation::ConversationState;
 use undertone::envelope::{Envelope, EnvelopeKind};
 use undertone::error::{Error, PeerFault};
 use undertone::event::Event;
-use undertone::id::{EnvelopeId, SessionId};
+use undertone::id::{ConversationId, EnvelopeId, SessionId};
 use undertone::input::{Refusal, TransmitResult};
+use undertone::message::{Cursor, Message, MessageContent, SendState};
 use undertone::policy::{Action, Policy};
+use undertone::time::{DAY, HOUR};
 use undertone_tests::sim::net::{Body, ToRelay};
 use undertone_tests::sim::{DeviceIx, Fate, World};
 
@@ -240,4 +243,110 @@ fn a_device_that_the_identity_key_did_not_sign_for_is_another_person() {
         world.devices[ix].engine().identity().identity_key().unwrap()
     };
     assert_ne!(key(&mut world, ann).public(), key(&mut world, ghost).public());
+}
+
+/// Ann has verified Bea; and the authority has certified a device of its own as Bea's, which has not shown itself yet: the
+/// serial number of its certificate is above that of Bea's.
+fn with_a_ghost_of_a_verified_one(seed: u64) -> (World, DeviceIx, DeviceIx, DeviceIx, ConversationId) {
+    let mut world = World::new(seed);
+    let (ann, bea, talk) = world.acquaint();
+    world.send(bea, talk, "good evening");
+    world.settle();
+    let (ann_user, bea_user) = (world.user(ann), world.user(bea));
+    let number = world.devices[bea].engine().identity().safety_number(&ann_user).unwrap().unwrap();
+    let scanned = number.qr_payload().to_vec();
+    assert_eq!(world.call(ann, |engine, now| engine.identity().verify_scanned(&bea_user, &scanned, now)), Ok(true));
+    assert_eq!(world.conversation(ann, talk).others[0].trust, Trust::Verified);
+    let ghost = world.unconnected("bea", "escort", None);
+    (world, ann, bea, ghost, talk)
+}
+
+/// Bea's device gets another certificate, with the highest serial number there is, and tells of it.
+fn renew_and_tell(world: &mut World, bea: DeviceIx, talk: ConversationId) {
+    world.renew(bea, "escort", 400 * DAY).unwrap();
+    world.send(bea, talk, "still me");
+    world.run(HOUR);
+}
+
+/// Ann says something that must wait, as long as the ghost is there and she has decided nothing.
+fn waits(world: &mut World, (ann, ghost): (DeviceIx, DeviceIx), talk: ConversationId, text: &str) {
+    assert_eq!(world.conversation(ann, talk).others[0].trust, Trust::Changed, "{text}");
+    world.send(ann, talk, text);
+    world.run(HOUR);
+    still_waits(world, (ann, ghost), talk, text);
+}
+
+fn still_waits(world: &mut World, (ann, ghost): (DeviceIx, DeviceIx), talk: ConversationId, text: &str) {
+    assert_eq!(world.conversation(ann, talk).others[0].trust, Trust::Changed, "{text}");
+    assert_eq!(world.messages(ann, talk).iter().rfind(|m| m.own).map(|m| m.state), Some(SendState::Queued), "{text}");
+    assert!(!reads(world, ghost, talk, text), "{text}");
+}
+
+fn reads(world: &mut World, ix: DeviceIx, talk: ConversationId, text: &str) -> bool {
+    let page = world.devices[ix].engine().messages().page(talk, Cursor::Newest, 50, world.now);
+    let is_it = |message: &Message| matches!(&message.content, MessageContent::Text(shown) if shown == text);
+    page.is_ok_and(|page| page.messages.iter().any(is_it))
+}
+
+// R16
+#[test]
+fn r16_a_ghost_with_a_low_serial_number_is_told_nothing_before_it_is_accepted() {
+    let (mut world, ann, bea, ghost, talk) = with_a_ghost_of_a_verified_one(59);
+    renew_and_tell(&mut world, bea, talk);
+    assert_eq!(world.conversation(ann, talk).others[0].trust, Trust::Verified, "the same key");
+    world.connect(ghost);
+    world.run(HOUR);
+    let bea_user = world.user(bea);
+    assert!(world.devices[ann].events.contains(&Event::IdentityChanged(bea_user.clone())));
+    waits(&mut world, (ann, ghost), talk, "the door code is 1234");
+    // What Bea shows is not what Ann is to compare: that is the alarm. Bea comes to no other number by her own devices.
+    let ann_user = world.user(ann);
+    let number = world.devices[bea].engine().identity().safety_number(&ann_user).unwrap().unwrap();
+    let scanned = number.qr_payload().to_vec();
+    assert_eq!(world.call(ann, |engine, now| engine.identity().verify_scanned(&bea_user, &scanned, now)), Ok(false));
+    still_waits(&mut world, (ann, ghost), talk, "the door code is 1234");
+    world.crash(ann, 0);
+    world.restart(ann);
+    world.run(HOUR);
+    still_waits(&mut world, (ann, ghost), talk, "the door code is 1234");
+    world.check();
+    // The authority takes it back; the number is Bea's again.
+    let list = world.platform.revoke(&world.devices[ghost].certificate.clone().unwrap(), world.now);
+    world.revoke(&list);
+    world.run(HOUR);
+    still_waits(&mut world, (ann, ghost), talk, "the door code is 1234");
+    assert_eq!(world.call(ann, |engine, now| engine.identity().verify_scanned(&bea_user, &scanned, now)), Ok(true));
+    world.run(HOUR);
+    assert_eq!(world.conversation(ann, talk).others[0].trust, Trust::Verified);
+    assert!(
+        reads(&mut world, bea, talk, "the door code is 1234")
+            && !reads(&mut world, ghost, talk, "the door code is 1234")
+    );
+    world.check();
+}
+
+// R16
+#[test]
+fn r16_a_renewed_device_of_the_verified_key_does_not_end_the_wait_for_another_one() {
+    let (mut world, ann, bea, ghost, talk) = with_a_ghost_of_a_verified_one(60);
+    world.connect(ghost);
+    world.run(HOUR);
+    waits(&mut world, (ann, ghost), talk, "is it you?");
+    renew_and_tell(&mut world, bea, talk);
+    still_waits(&mut world, (ann, ghost), talk, "is it you?");
+    let bea_user = world.user(bea);
+    world.call(ann, |engine, now| engine.identity().accept_identity(&bea_user, now)).unwrap();
+    world.run(HOUR);
+    assert!(reads(&mut world, ghost, talk, "is it you?") && reads(&mut world, bea, talk, "is it you?"));
+    // What was accepted does not hold anything back again.
+    world.call(ann, |engine, now| engine.identity().set_verified(&bea_user, true, now)).unwrap();
+    world.renew(ghost, "escort", 400 * DAY).unwrap();
+    world.send(ghost, talk, "me too");
+    world.run(HOUR);
+    renew_and_tell(&mut world, bea, talk);
+    assert_eq!(world.conversation(ann, talk).others[0].trust, Trust::Verified);
+    world.send(ann, talk, "both of you");
+    world.run(HOUR);
+    assert!(reads(&mut world, bea, talk, "both of you"));
+    world.check();
 }

@@ -1,5 +1,7 @@
 //! The view of users, devices and certificates.
 
+use std::collections::BTreeSet;
+
 use super::Engine;
 use crate::account;
 use crate::authority::{Certificate, EnrolmentRequest, IdentityKey, RevocationList, SafetyNumber};
@@ -9,10 +11,10 @@ use crate::event::Event;
 use crate::id::{ConversationId, UserId};
 use crate::intent::{self, Intent};
 use crate::limits;
-use crate::member;
+use crate::member::{self, UserRow};
 use crate::memory::Effect;
 use crate::output::{Request, Wake};
-use crate::person::{self, Trust};
+use crate::person::{self, PersonRow, Trust};
 use crate::policy::Role;
 use crate::request::{self, Purpose};
 use crate::session::{self, SessionRow};
@@ -114,14 +116,18 @@ impl Identity<'_> {
     }
 
     /// The safety number with a user: both compare it, and nobody is between them. `None` while their identity key is
-    /// unknown.
+    /// unknown. Of several identity keys it is over the first that was neither verified nor accepted, and that is not
+    /// revoked: if that one is not the other's, their numbers differ.
     ///
     /// # Errors
     /// Any [`StoreError`](crate::error::StoreError).
     pub fn safety_number(&self, user: &UserId) -> Result<Option<SafetyNumber>> {
-        let known = member::user_row(&self.0.read()?, user)?;
+        let tx = self.0.read()?;
+        let Some(known) = member::user_row(&tx, user)? else { return Ok(None) };
+        let gone = member::gone(&tx, &self.0.memory.revoked, user, &known)?;
+        let key = person::load(&tx, user)?.to_compare(&known, &gone);
         let own = self.0.account().identity.public();
-        Ok(known.map(|row| SafetyNumber::new((self.0.user(), &own), (user, &row.identity))))
+        Ok(Some(SafetyNumber::new((self.0.user(), &own), (user, &key))))
     }
 
     /// How far a user's identity is to be trusted.
@@ -148,33 +154,40 @@ impl Identity<'_> {
     }
 
     /// Notes that this user has compared the safety number with the other's, or takes that back. A change of identity after
-    /// it holds back what is to be sent.
+    /// it holds back what is to be sent. While another key is there that was neither verified nor accepted,
+    /// [`Identity::trust`] is [`Trust::Changed`] and [`Identity::safety_number`] is over that one.
     ///
     /// # Errors
     /// [`Misuse::UnknownUser`] while their identity key is unknown.
     pub fn set_verified(&mut self, user: &UserId, verified: bool, now: Time) -> Result<()> {
-        self.decide(user, now, |identity| verified.then(|| identity.into()))
+        self.decide(
+            user,
+            now,
+            |person, known, gone| if verified { person.verify(known, gone) } else { person.take_back() },
+        )
     }
 
-    /// Accepts the identity that a user has now, unverified: what was held back goes out.
+    /// Accepts the identity that a user has now, with all keys that are known, unverified: what was held back goes out.
     ///
     /// # Errors
     /// [`Misuse::UnknownUser`] while their identity key is unknown.
     pub fn accept_identity(&mut self, user: &UserId, now: Time) -> Result<()> {
-        self.decide(user, now, |_| None)
+        self.decide(user, now, |person, known, _| person.accept(known))
     }
 
     fn decide(
         &mut self,
         user: &UserId,
         now: Time,
-        verified: impl FnOnce([u8; 32]) -> Option<serde_bytes::ByteArray<32>>,
+        decision: impl FnOnce(&mut PersonRow, &mut UserRow, &BTreeSet<[u8; 32]>),
     ) -> Result<()> {
         let id = ConversationId::direct(self.0.config().authority(), self.0.user(), user);
         self.0.mutate(now, |ctx| {
-            let known = member::user_row(&ctx.tx, user)?.ok_or(Error::Misuse(Misuse::UnknownUser))?;
+            let mut known = member::user_row(&ctx.tx, user)?.ok_or(Error::Misuse(Misuse::UnknownUser))?;
             let mut person = person::load(&ctx.tx, user)?;
-            person.verified = verified(known.identity);
+            let gone = member::gone(&ctx.tx, &ctx.memory.revoked, user, &known)?;
+            decision(&mut person, &mut known, &gone);
+            member::store_user(&ctx.tx, user, &known)?;
             person::store(&ctx.tx, user, &person)?;
             if crate::conversation::load(&ctx.tx, id)?.is_some() {
                 ctx.tx.event(Event::ConversationChanged(id));

@@ -120,8 +120,10 @@ fn admit(
         Err(JoinFault::Peer(fault)) => return Err(fault.into()),
         Err(JoinFault::Denied(user, reason)) => return Err(Refused::Denied(user, reason)),
     }
-    for certificate in &good {
-        member::learn(ctx, certificate)?;
+    for leaf in &proven {
+        if !member::is_revoked(ctx, &member::counting(ctx, &leaf.certificate)?) {
+            member::learn(ctx, &leaf.certificate)?;
+        }
     }
     Ok(())
 }

@@ -35,8 +35,7 @@ pub(super) fn told(sim: &mut Sim, ix: DeviceIx, events: &[Event]) {
         if sim.model.people[other].identity == 0 {
             sim.violation(format!("device {ix} tells of an identity of {other} that has not changed"));
         }
-        let sure = sim.model.verified.get(&(ix, other)).is_some_and(|verified| verified.sure);
-        if sure && sim.model.may_hold_back(ix, other) {
+        if sim.model.has_changed(ix, other) {
             sim.watch.identities.told.insert((ix, other));
         }
     }
@@ -105,8 +104,8 @@ pub(super) fn right(sim: &mut Sim, ix: DeviceIx) {
 pub fn noticed(sim: &mut Sim) {
     for (ix, other) in sim.model.verified.keys().copied().collect::<Vec<_>>() {
         let pair = Model::pair(sim.user(ix), other);
-        let owed = sim.model.is_live(ix) && sim.model.verified[&(ix, other)].sure && sim.model.started.contains(&pair);
-        if owed && sim.model.may_hold_back(ix, other) && trust(sim, ix, other) == Some(Trust::Verified) {
+        let owed = sim.model.is_live(ix) && sim.model.started.contains(&pair);
+        if owed && sim.model.has_changed(ix, other) && trust(sim, ix, other) == Some(Trust::Verified) {
             sim.violation(format!("device {ix} has not noticed that the identity of {other} has changed"));
         }
     }

@@ -13,9 +13,16 @@ pub struct Verified {
 }
 
 impl Model {
-    /// Whether a device may hold back what is said to a user: their identity is not the verified one any more.
+    /// Whether a device may hold back what is said to a user: they have more than the identity that was verified. Where an
+    /// older one than that is not revoked yet, as far as the device knows, it holds back for that one.
     pub fn may_hold_back(&self, ix: DeviceIx, other: UserIx) -> bool {
         let verified = self.verified.get(&(ix, other));
-        verified.is_some_and(|verified| !verified.sure || verified.identity < self.people[other].identity)
+        verified.is_some_and(|verified| !verified.sure || self.people[other].identity > 0)
+    }
+
+    /// Whether a user has another identity since a device verified them, for sure.
+    pub fn has_changed(&self, ix: DeviceIx, other: UserIx) -> bool {
+        let verified = self.verified.get(&(ix, other));
+        verified.is_some_and(|verified| verified.sure && verified.identity < self.people[other].identity)
     }
 }
