@@ -54,6 +54,7 @@ fn the_end_of_a_call_waits_for_another_certificate() {
         Body::Up(ToRelay::Submit(..)) if packet.device == bea => Fate::Drop,
         _ => Fate::Pass,
     }));
+    world.devices[ann].events.clear();
     world.call(bea, |engine, now| engine.calls().signal(call, &[b"candidate".to_vec()], now)).unwrap();
     refuse_certificate(&mut world, bea);
     assert!(!world.devices[bea].events.contains(&Event::CertificateNeeded));
