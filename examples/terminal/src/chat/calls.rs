@@ -54,6 +54,14 @@ impl Chat {
         }
     }
 
+    /// Both have called at once, and so want to talk: this call goes on, and is answered without asking.
+    pub(super) async fn crossed(&self, call: CallId) {
+        self.paper.line("35", "— you have called each other");
+        if let Err(error) = self.engine(move |engine, now| engine.calls().accept(call, DESCRIPTION, now)).await {
+            self.fail(&error);
+        }
+    }
+
     /// A call has come further; its end is a message of the conversation.
     pub(super) async fn call_changed(&self, call: CallId) {
         let Some(call) = self.look_at_call(call).await else { return };

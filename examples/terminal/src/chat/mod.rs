@@ -140,6 +140,7 @@ impl Chat {
                 self.paper.line("2", &format!("{} is typing …", user.as_str()));
             }
             Event::CallIncoming(_, call) => self.rings(call).await,
+            Event::CallCrossed(_, call) => self.crossed(call).await,
             Event::CallChanged(_, call) => self.call_changed(call).await,
             Event::Forbidden(_, reason) => self.paper.line("31", &format!("not allowed: {reason}")),
             Event::Refused(fault) => self.paper.line("31", &format!("refused an envelope: {fault}")),
