@@ -54,10 +54,9 @@ fn the_end_of_a_call_waits_for_another_certificate() {
         Body::Up(ToRelay::Submit(..)) if packet.device == bea => Fate::Drop,
         _ => Fate::Pass,
     }));
-    world.devices[ann].events.clear();
     world.call(bea, |engine, now| engine.calls().signal(call, &[b"candidate".to_vec()], now)).unwrap();
     refuse_certificate(&mut world, bea);
-    assert!(!world.devices[bea].events.contains(&Event::CertificateNeeded));
+    assert!(!world.devices[bea].events.contains(&Event::CertificateNeeded), "candidates do not wait");
     hang_up(&mut world, bea, call);
     refuse_certificate(&mut world, bea);
     assert!(world.devices[bea].events.contains(&Event::CertificateNeeded), "the host is asked for another one");
@@ -65,8 +64,6 @@ fn the_end_of_a_call_waits_for_another_certificate() {
     world.tap = None;
     world.run(50 * SECOND);
     assert_eq!(stage(&mut world, ann, call), Stage::Over);
-    let heard = world.devices[ann].events.contains(&Event::CallSignals(call));
-    assert!(!heard, "candidates did not wait");
     let calls = agreed(&mut world);
     assert_eq!((calls[0].outcome, calls[0].duration), (Some(Outcome::Completed), 10));
 }

@@ -34,8 +34,11 @@ pub fn heal(sim: &mut Sim) {
     sim.pass(2 * MINUTE);
     // Some of it will be gone when everything is looked at.
     check::look(sim);
-    for place in read_some(sim) {
-        unseen.insert(place, (0, sim.world.now));
+    for (ix, pair) in read_some(sim) {
+        // Whoever reads on one device has seen there what went unseen on all.
+        for ix in sim.model.live_of(sim.user(ix)) {
+            unseen.insert((ix, pair), (0, sim.world.now));
+        }
     }
     sim.pass(20 * MINUTE);
     check::unseen(sim, &unseen);

@@ -107,7 +107,7 @@ impl Attachments<'_> {
     /// Verifies and decrypts a piece of a download, from exactly the bytes
     /// [`Piece::stored`](attachment::Piece::stored). What it returns are the bytes
     /// [`Piece::file`](attachment::Piece::file) of the file. With the last piece the whole is verified, and the
-    /// download is over.
+    /// download is over: if that piece is lost before the host has written it, the file is downloaded once more.
     ///
     /// # Errors
     /// [`PeerFault::CutShort`](crate::error::PeerFault::CutShort),

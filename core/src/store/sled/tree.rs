@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use ::sled::{Batch, Config, Db, Error, Mode};
 
@@ -30,6 +30,8 @@ pub(super) struct Tree {
     settings: Settings,
     /// How far the log is durable: sled's number of the last byte before the next one.
     synced: AtomicI64,
+    /// Whether it was read since the last flush.
+    read: AtomicBool,
 }
 
 impl Tree {
@@ -51,7 +53,14 @@ impl Tree {
         let db = open_db(&config, settings.catch_panics)?;
         let log = File::options().read(true).write(true).open(dir.join(LOG)).map_err(|error| io_error(&error))?;
         let synced = AtomicI64::new(written(&db));
-        let tree = Tree { db: Some(db), log, dir: dir.to_path_buf(), settings: settings.clone(), synced };
+        let tree = Tree {
+            db: Some(db),
+            log,
+            dir: dir.to_path_buf(),
+            settings: settings.clone(),
+            synced,
+            read: AtomicBool::new(false),
+        };
         if settings.sync_opened {
             tree.sync_all()?;
         }
@@ -77,7 +86,23 @@ impl Tree {
 
     /// Makes everything applied durable. Sled's own flush starts the writing on Linux, and asks the disk for nothing.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
+        if self.read.swap(false, Ordering::AcqRel) {
+            // A thread of sled's may have written what was read only now.
+            self.settle()?;
+        }
         self.run(|db| db.flush())?;
+        self.sync_written()
+    }
+
+    /// Makes durable what sled has written by itself: it splits and merges its pages when they are read, outside of any
+    /// batch. What waits in memory can stay there. A read writes less than a segment, so that this comes before sled can
+    /// tell in the file that a segment is stable.
+    fn settle(&self) -> Result<(), StoreError> {
+        if self.settings.sync_batches { self.sync_written() } else { Ok(()) }
+    }
+
+    /// Makes the file durable as it is, if sled has written to it since the last time.
+    fn sync_written(&self) -> Result<(), StoreError> {
         let written = self.run(|db| Ok(written(db)))?;
         if self.synced.load(Ordering::Acquire) < written {
             if self.settings.sync_flushed {
@@ -88,14 +113,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes durable what sled has written by itself: it splits and merges its pages when they are read, outside of any
-    /// batch. What waits in memory can stay there.
-    fn settle(&self) -> Result<(), StoreError> {
-        let moved = self.run(|db| Ok(written(db)))? > self.synced.load(Ordering::Acquire);
-        if moved && self.settings.sync_batches { self.flush() } else { Ok(()) }
-    }
-
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read.store(true, Ordering::Release);
         let value = self.run(|db| db.get(key))?.map(|value| value.to_vec());
         self.settle()?;
         Ok(value)
@@ -113,6 +132,7 @@ impl Tree {
         if from >= to {
             return Ok(Vec::new());
         }
+        self.read.store(true, Ordering::Release);
         let mut found = self.run(|db| Ok(db.range(from..to)))?;
         let mut next = || match direction {
             Direction::Forward => found.next().transpose(),
