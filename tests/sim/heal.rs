@@ -34,12 +34,14 @@ pub fn heal(sim: &mut Sim) {
     sim.pass(2 * MINUTE);
     // Some of it will be gone when everything is looked at.
     check::look(sim);
-    for (ix, pair) in read_some(sim) {
-        // Whoever reads on one device has seen there what went unseen on all.
-        for ix in sim.model.live_of(sim.user(ix)) {
-            unseen.insert((ix, pair), (0, sim.world.now));
+    let read = read_some(sim);
+    for (ix, pair) in &read {
+        // Whoever reads on one device may have seen there what went unseen on the others.
+        for other in sim.model.live_of(sim.user(*ix)) {
+            unseen.remove(&(other, *pair));
         }
     }
+    unseen.extend(read.into_iter().map(|place| (place, (0, sim.world.now))));
     sim.pass(20 * MINUTE);
     check::unseen(sim, &unseen);
 }
