@@ -274,20 +274,7 @@ fn a_forged_history_is_refused() {
         Engine::call_record(CallId::from_bytes([5; 16]), 1, 6, (now, Some(now), now)),
     ];
     for (id, body) in bad.into_iter().enumerate() {
-        let head = Head {
-            id: MessageId::from_bytes([u8::try_from(id).unwrap(); 16]),
-            stamp: now,
-            period: -1,
-            clock: Clock::FromSend,
-            target: None,
-            counts: false,
-            notifies: false,
-        };
-        let content = Content { head, kind: Kind::CALL, body: body.unwrap(), opening: Hash32::of(&[1]) };
-        let commitment = Some(content.commitment(&content.encode().unwrap()));
-        let said = |engine: &mut Engine, now| engine.say_as(talk, EnvelopeKind::Message, &content, commitment, now);
-        world.call(bea, said).unwrap();
-        world.run(SECOND);
+        say_history(&mut world, bea, talk, u8::try_from(id).unwrap(), body.unwrap());
         let faults = world.devices[ann].events.iter().filter(|event| matches!(event, Event::Refused(_))).count();
         assert_eq!(faults, id + 1, "message {id}");
     }
@@ -297,24 +284,29 @@ fn a_forged_history_is_refused() {
     assert_eq!(agreed(&mut world)[0].outcome, Some(Outcome::Cancelled));
 }
 
-/// Says how a call went as a doctored engine does: it was this user's own, and completed.
-fn claim(world: &mut World, ix: DeviceIx, talk: ConversationId, call: CallId) {
-    let now = world.now;
+/// Says the history of a call as a doctored engine does, in a message of this id.
+fn say_history(world: &mut World, ix: DeviceIx, talk: ConversationId, id: u8, body: Vec<u8>) {
     let head = Head {
-        id: MessageId::from_bytes([7; 16]),
-        stamp: now,
+        id: MessageId::from_bytes([id; 16]),
+        stamp: world.now,
         period: -1,
         clock: Clock::FromSend,
         target: None,
         counts: false,
         notifies: false,
     };
-    let body = Engine::call_record(call, 1, 1, (now.minus(9 * SECOND), Some(now.minus(8 * SECOND)), now)).unwrap();
     let content = Content { head, kind: Kind::CALL, body, opening: Hash32::of(&[1]) };
     let commitment = Some(content.commitment(&content.encode().unwrap()));
     let said = |engine: &mut Engine, now| engine.say_as(talk, EnvelopeKind::Message, &content, commitment, now);
     world.call(ix, said).unwrap();
     world.run(SECOND);
+}
+
+/// Says that a call was this user's own, and completed.
+fn claim(world: &mut World, ix: DeviceIx, talk: ConversationId, call: CallId) {
+    let now = world.now;
+    let body = Engine::call_record(call, 1, 1, (now.minus(9 * SECOND), Some(now.minus(8 * SECOND)), now)).unwrap();
+    say_history(world, ix, talk, 7, body);
 }
 
 // R33 R17: what a peer claims of a call does not hold against what an own device says of it

@@ -10,7 +10,7 @@ use ::sled::{Batch, Config, Db, Error, Mode};
 
 use super::Settings;
 use crate::error::StoreError;
-use crate::store::files::{io_error, pause};
+use crate::store::files::{Syncs, io_error, pause};
 use crate::store::{Direction, Row};
 
 /// The file that holds sled's log.
@@ -41,7 +41,8 @@ impl Tree {
             clear_leftovers(dir)?;
         }
         if settings.sync_opened {
-            sync_log(dir, settings)?;
+            // As a killed process left it: opening, sled overwrites what its end makes needless.
+            sync_if_there(&dir.join(LOG), &*settings.syncs)?;
         }
         let config = Config::new()
             .path(dir)
@@ -179,12 +180,8 @@ impl Tree {
                 syncs.names(&path)?;
                 continue;
             }
-            match File::options().read(true).write(true).open(&path) {
-                Ok(file) => syncs.data(&file, &path)?,
-                // Sled replaces its snapshots as it likes.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(io_error(&error)),
-            }
+            // Sled replaces its snapshots as it likes.
+            sync_if_there(&path, &*self.settings.syncs)?;
         }
         syncs.names(&self.dir)?;
         self.dir.parent().map_or(Ok(()), |parent| syncs.names(parent))
@@ -216,11 +213,10 @@ fn written(db: &Db) -> i64 {
     db.context.pagecache.log.stable_offset()
 }
 
-/// Makes the log durable as a killed process left it: opening, sled overwrites what its end makes needless.
-fn sync_log(dir: &Path, settings: &Settings) -> Result<(), StoreError> {
-    let path = dir.join(LOG);
-    match File::options().read(true).write(true).open(&path) {
-        Ok(log) => settings.syncs.data(&log, &path),
+/// Makes a file durable, if it is there.
+fn sync_if_there(path: &Path, syncs: &dyn Syncs) -> Result<(), StoreError> {
+    match File::options().read(true).write(true).open(path) {
+        Ok(file) => syncs.data(&file, path),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(io_error(&error)),
     }
