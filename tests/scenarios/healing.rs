@@ -370,6 +370,38 @@ fn what_the_other_phone_had_sent_is_asked_for_though_those_it_was_for_at_first_a
     world.check();
 }
 
+// R12, R17
+#[test]
+fn what_the_other_phone_had_sent_to_nobody_known_here_is_asked_for() {
+    let mut world = World::new(421);
+    world.period = -1;
+    let ann = world.device("ann", "client");
+    let tablet = world.another(ann);
+    let bea = world.device("bea", "escort");
+    world.settle();
+    world.disconnect(tablet);
+    let talk = world.start(ann, bea);
+    world.send(ann, talk, "one");
+    world.settle();
+    // The tablet hears that the only device it was for is revoked before it hears of any of it.
+    let certificate = world.devices[bea].certificate.clone().unwrap();
+    let list = world.platform.revoke(&certificate, world.now);
+    world.revoke(&list);
+    world.disconnect(bea);
+    world.connect(tablet);
+    world.run(2 * MINUTE);
+    assert!(world.devices[tablet].events.contains(&Event::Refused(PeerFault::Certificate)));
+    // It has said that it has no keys: whoever comes now is of another session.
+    world.another(bea);
+    world.run(4 * HOUR);
+    world.send(ann, talk, "two");
+    world.settle();
+    for ix in [ann, tablet] {
+        assert_eq!(world.texts(ix, talk), ["one", "two"]);
+    }
+    world.check();
+}
+
 /// Whether a packet is a commit of a device, on its way to the relay.
 fn is_commit_of(packet: &Packet, device: DeviceIx) -> bool {
     matches!(&packet.body, Body::Up(ToRelay::Submit(_, bundle))

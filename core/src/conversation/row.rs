@@ -170,15 +170,18 @@ pub(crate) fn load(tx: &Tx<'_>, id: ConversationId) -> Result<Option<Conversatio
     tx.row(Table::Conversation, id.as_bytes(), "conversation")
 }
 
+/// The first few conversations of the list.
+pub(crate) fn first_few(tx: &Tx<'_>) -> Result<Vec<ConversationRow>> {
+    let first = tx.scan(Table::Activity, KeyRange { from: &[], to: &[] }, Direction::Forward, 16)?;
+    first
+        .iter()
+        .filter_map(|(_, id)| codec::decode_row(id, "activity").and_then(|id| load(tx, id)).transpose())
+        .collect()
+}
+
 /// The first conversation of the list in which messages flow, if one of the first few does.
 pub(crate) fn first_live(tx: &Tx<'_>) -> Result<Option<ConversationRow>> {
-    for (_, id) in tx.scan(Table::Activity, KeyRange { from: &[], to: &[] }, Direction::Forward, 16)? {
-        let row = load(tx, codec::decode_row(&id, "activity")?)?;
-        if row.as_ref().is_some_and(|row| row.state == State::Live) {
-            return Ok(row);
-        }
-    }
-    Ok(None)
+    Ok(first_few(tx)?.into_iter().find(|row| row.state == State::Live))
 }
 
 pub(crate) fn require(tx: &Tx<'_>, id: ConversationId) -> Result<ConversationRow> {

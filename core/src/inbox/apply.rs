@@ -82,7 +82,7 @@ fn control(
             let at = content.head.stamp.min(delivery.accepted_at.plus(limits::STAMP_AHEAD));
             receipt::apply(ctx, conversation, sender.user(), at, &content.body)
         }
-        Kind::UNREADABLE => missing::send_again(ctx, conversation, sender.device(), &content.body),
+        Kind::UNREADABLE => missing::send_again(ctx, conversation, sender, &content.body),
         Kind::AGAIN => heal(ctx, conversation, sender, &content.body, envelope, delivery),
         Kind::CERTIFICATE => renewed(ctx, sender, &content.body),
         // A newer version's business between engines: kept for that.

@@ -3,12 +3,16 @@
 //! Without keys for a tag it says so, signed (`NoSession`), and the other side starts anew. For what came too late for its
 //! keys it asks once (`Unreadable`), and the sender encrypts the same message, act or receipt again.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Verdict, dedup, parked};
+use crate::authority::Certificate;
 use crate::codec;
-use crate::conversation;
+use crate::conversation::{self, ConversationRow, State};
 use crate::ctx::Ctx;
 use crate::envelope::{Envelope, EnvelopeKind, Kind};
 use crate::error::{PeerFault, Result};
@@ -100,14 +104,7 @@ pub(crate) fn due(ctx: &mut Ctx<'_>, reference: &[u8]) -> Result<()> {
 /// Asks for what a device sent under a tag whose keys will not come, in another session with that device; `false` when
 /// there is none, or when that device goes on under the tag and so may not know the other session either.
 fn ask_for_parked(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result<bool> {
-    let Some(other) = parked::other_user(ctx, tag, device)? else { return Ok(false) };
-    let id = ConversationId::direct(ctx.config.authority(), &ctx.account.user, &other);
-    let Some(mut row) = conversation::load(&ctx.tx, id)? else { return Ok(false) };
-    let Some(session) = row.session else { return Ok(false) };
-    let shared = ctx.with_group(session, |group, _, _| session::key_of(group, device))?.flatten().is_some();
-    if !shared {
-        return Ok(false);
-    }
+    let Some((mut row, session)) = elsewhere(ctx, tag, device)? else { return Ok(false) };
     let lacking = parked::lacking(ctx, tag, device, session)?;
     for (envelope, _) in &lacking.envelopes {
         dedup::note_wanted(ctx, device, *envelope)?;
@@ -119,6 +116,36 @@ fn ask_for_parked(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result
         conversation::store(&mut ctx.tx, &row)?;
     }
     heeded(ctx, tag, device, lacking.newest)
+}
+
+/// Where a device is asked for what it sent under a tag: in the conversation with whom it talked there. When all of them
+/// are gone before anything was known of them, another device of this user is asked wherever it can be: it knows what it
+/// sent where.
+fn elsewhere(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result<Option<(ConversationRow, SessionId)>> {
+    if let Some(other) = parked::other_user(ctx, tag, device)? {
+        let id = ConversationId::direct(ctx.config.authority(), &ctx.account.user, &other);
+        let Some(row) = conversation::load(&ctx.tx, id)? else { return Ok(None) };
+        return shared(ctx, row, device);
+    }
+    if !member::newest(&ctx.tx, device)?.is_some_and(|certificate| *certificate.user() == ctx.account.user) {
+        return Ok(None);
+    }
+    for row in conversation::first_few(&ctx.tx)? {
+        if row.state == State::Live
+            && outbox::may_be_told(ctx, &row)?
+            && let Some(found) = shared(ctx, row, device)?
+        {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// A conversation with its session, if a device is in it.
+fn shared(ctx: &mut Ctx<'_>, row: ConversationRow, device: DeviceId) -> Result<Option<(ConversationRow, SessionId)>> {
+    let Some(session) = row.session else { return Ok(None) };
+    let key = ctx.with_group(session, |group, _, _| session::key_of(group, device))?.flatten();
+    Ok(key.map(|_| (row, session)))
 }
 
 /// Whether a device may yet turn to the other session: it was asked there for the first time, or sent nothing under the
@@ -176,19 +203,29 @@ pub(super) fn ask_again(
 }
 
 /// A member could not read these envelopes: what this device sent in them is sent again, if they were for the device
-/// that asks.
-pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, asker: DeviceId, body: &[u8]) -> Result<()> {
+/// that asks. Another device of this user may ask in any conversation.
+pub(super) fn send_again(
+    ctx: &mut Ctx<'_>,
+    conversation: ConversationId,
+    asker: &Certificate,
+    body: &[u8],
+) -> Result<()> {
     let envelopes: Vec<(EnvelopeId, Time)> = codec::decode(body, "unreadable")?;
     if envelopes.len() > limits::UNDECRYPTABLE {
         return Err(PeerFault::TooLarge("unreadable").into());
     }
-    let mut row = conversation::require(&ctx.tx, conversation)?;
-    let before = row.next;
+    let own = *asker.user() == ctx.account.user;
+    let mut rows = BTreeMap::new();
     for (envelope, accepted) in envelopes {
         let Some(mut sent) = outbox::sent(ctx, envelope)? else { continue };
-        if sent.conversation != conversation || !sent.went_to(asker) || sent.again >= limits::SENT_AGAIN {
+        let may_ask = (own || sent.conversation == conversation) && sent.went_to(asker.device());
+        if !may_ask || sent.again >= limits::SENT_AGAIN {
             continue;
         }
+        let row = match rows.entry(sent.conversation) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(conversation::require(&ctx.tx, sent.conversation)?),
+        };
         sent.again += 1;
         outbox::note_sent(ctx, envelope, &sent)?;
         let item = match sent.carried {
@@ -196,9 +233,12 @@ pub(super) fn send_again(ctx: &mut Ctx<'_>, conversation: ConversationId, asker:
             // Who has it already learns nothing from it.
             Carried::Receipt(body) => Item::Control(Kind::RECEIPT, body),
         };
-        outbox::push(ctx, &mut row, item)?;
+        outbox::push(ctx, row, item)?;
     }
-    if row.next == before { Ok(()) } else { conversation::store(&mut ctx.tx, &row) }
+    for row in rows.values() {
+        conversation::store(&mut ctx.tx, row)?;
+    }
+    Ok(())
 }
 
 fn statement(tag: SessionId, device: DeviceId, at: Time) -> Vec<u8> {
@@ -218,7 +258,7 @@ mod tests {
 
     use super::*;
     use crate::engine::Engine;
-    use crate::engine::testing::NOW;
+    use crate::engine::testing::{NOW, certified};
     use crate::inbox::testing::{begun, envelope};
     use crate::input::Delivery;
     use crate::store::Table;
@@ -294,7 +334,7 @@ mod tests {
         let (mut engine, talk, phone) = begun();
         let mut asked = |envelopes| {
             let body = codec::encode(&vec![(envelope().0.id, NOW); envelopes]).unwrap();
-            engine.mutate(NOW, |ctx| send_again(ctx, talk, phone.device(), &body))
+            engine.mutate(NOW, |ctx| send_again(ctx, talk, &phone, &body))
         };
         assert_eq!(asked(limits::UNDECRYPTABLE), Ok(()));
         assert_eq!(asked(limits::UNDECRYPTABLE + 1), Err(PeerFault::TooLarge("unreadable").into()));
@@ -312,9 +352,32 @@ mod tests {
         let queued = |engine: &Engine| engine.read().unwrap().scan_prefix(Table::Outbox, &[], 100).unwrap().len();
         let before = queued(&engine);
         for _ in 0..limits::SENT_AGAIN + 3 {
-            engine.mutate(NOW, |ctx| send_again(ctx, talk, phone.device(), &body)).unwrap();
+            engine.mutate(NOW, |ctx| send_again(ctx, talk, &phone, &body)).unwrap();
         }
         assert_eq!(queued(&engine) - before, usize::from(limits::SENT_AGAIN));
+    }
+
+    #[test]
+    fn only_another_device_of_this_user_asks_for_what_was_sent_in_another_conversation() {
+        let (mut engine, talk, phone) = begun();
+        let (id, tablet) = (envelope().0.id, certified("ann", 9));
+        let everybody = [phone.device(), tablet.device()];
+        let note = |ctx: &mut Ctx<'_>| {
+            let carried = Carried::Receipt(vec![1].into());
+            outbox::note_sent(ctx, id, &outbox::Sent::now(ctx, talk, carried, &everybody))
+        };
+        engine.mutate(NOW, note).unwrap();
+        let body = codec::encode(&vec![(id, NOW)]).unwrap();
+        let queued =
+            |engine: &Engine| engine.read().unwrap().scan_prefix(Table::Outbox, talk.as_bytes(), 9).unwrap().len();
+        let before = queued(&engine);
+        let mut asked = |asker: &Certificate| {
+            let elsewhere = ConversationId::from_bytes([4; 16]);
+            engine.mutate(NOW, |ctx| send_again(ctx, elsewhere, asker, &body)).unwrap();
+            queued(&engine) - before
+        };
+        assert_eq!([&phone, &tablet].map(&mut asked), [0, 1]);
+        assert_eq!(asked(&certified("ann", 10)), 1, "it was not for that one");
     }
 
     #[test]
