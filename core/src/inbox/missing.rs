@@ -127,7 +127,7 @@ fn elsewhere(ctx: &mut Ctx<'_>, tag: SessionId, device: DeviceId) -> Result<Opti
         let Some(row) = conversation::load(&ctx.tx, id)? else { return Ok(None) };
         return shared(ctx, row, device);
     }
-    if !member::newest(&ctx.tx, device)?.is_some_and(|certificate| *certificate.user() == ctx.account.user) {
+    if member::newest(&ctx.tx, device)?.is_none_or(|certificate| *certificate.user() != ctx.account.user) {
         return Ok(None);
     }
     for row in conversation::first_few(&ctx.tx)? {
