@@ -54,6 +54,39 @@ fn r22_texts_that_deceive_are_harmless_on_both_sides_when_sent_and_when_edited()
     world.check();
 }
 
+/// Whether a text can hide or reorder what is around it (UAX #9).
+fn deceives(text: &str) -> bool {
+    let bidi = |c| ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
+    let mark = |c| ['\u{61c}', '\u{200e}', '\u{200f}'].contains(&c);
+    text.chars().any(|c| bidi(c) || mark(c) || c.is_control() && !['\n', '\t'].contains(&c))
+}
+
+// R22: the Big List of Naughty Strings
+#[test]
+fn r22_published_strings_that_break_programs_arrive_as_they_are_or_harmless() {
+    let (mut world, ann, bea, talk) = acquainted(704);
+    let (mut whole, mut harmless) = (0, 0);
+    for naughty in naughty_strings::BLNS {
+        let sent = world.call(ann, |engine, now| engine.messages().send(talk, Draft::text(*naughty), now));
+        if sent.is_err() {
+            assert!(!naughty.contains(|c: char| c.is_alphanumeric() || c.is_ascii_punctuation()), "{naughty:?}");
+            continue;
+        }
+        world.run(SECOND);
+        let shown = last(&mut world, bea, talk);
+        assert_eq!(shown, last(&mut world, ann, talk));
+        assert!(!deceives(&shown), "{naughty:?}");
+        match shown == *naughty {
+            true => whole += 1,
+            false => harmless += 1,
+        }
+        // ASCII has nothing to be composed.
+        assert!(shown == *naughty || deceives(naughty) || !naughty.is_ascii(), "{naughty:?}");
+    }
+    assert!(whole > 400 && harmless > 5, "{whole} {harmless}");
+    world.check();
+}
+
 // R22 R9: a doctored engine sends what it likes
 #[test]
 fn r22_texts_of_a_doctored_engine_are_cleaned_by_whoever_receives_them() {
