@@ -16,6 +16,7 @@ use crate::id::{DeviceId, UserId};
 use crate::limits;
 use crate::memory::Effect;
 use crate::policy::Role;
+use crate::session;
 use crate::store::{Direction, KeyRange, Table};
 use crate::time::{DAY, HOUR, Time};
 use crate::tx::Tx;
@@ -168,7 +169,8 @@ fn learn_user(ctx: &mut Ctx<'_>, certificate: &Certificate, new_device: bool) ->
     }
     let mut row = before.unwrap_or_else(|| UserRow::of(certificate));
     row.take(certificate);
-    store_user(&ctx.tx, user, &row)
+    store_user(&ctx.tx, user, &row)?;
+    if new_device { session::met(ctx, certificate) } else { Ok(()) }
 }
 
 /// The identity keys of a user that only revoked certificates show: nothing is sent to a session that holds one of their

@@ -4,7 +4,8 @@ use undertone::event::Event;
 use undertone::message::SendState;
 use undertone::policy::Policy;
 use undertone::time::{HOUR, MINUTE};
-use undertone_tests::sim::World;
+use undertone_tests::sim::net::{Body, ToDevice};
+use undertone_tests::sim::{Fate, World};
 
 // R17 R23
 #[test]
@@ -187,6 +188,45 @@ fn a_device_that_appears_while_a_conversation_begins_is_taken_in_whenever_that_i
         world.settle();
         let shown = world.texts(tablet, talk);
         assert_eq!(shown.last().map(String::as_str), Some("to both"), "started after {head_start} ms: {shown:?}");
+    }
+}
+
+// R17
+#[test]
+fn a_device_that_nothing_but_a_commit_tells_of_is_taken_into_every_conversation() {
+    // In the other conversation it may have opened a session of its own, which must not leave the older device behind.
+    for (seed, alone) in [(43, false), (44, true), (45, true), (46, true)] {
+        let mut world = World::new(seed);
+        let phone = world.device("ann", "client");
+        let (bea, cid) = (world.device("bea", "escort"), world.device("cid", "escort"));
+        world.settle();
+        let (with_bea, with_cid) = (world.start(phone, bea), world.start(phone, cid));
+        for talk in [with_bea, with_cid] {
+            world.send(phone, talk, "hello");
+        }
+        world.settle();
+        [phone, cid].into_iter().for_each(|ix| world.disconnect(ix));
+        let tablet = world.another(phone);
+        world.run(HOUR);
+        if alone {
+            world.start(tablet, cid);
+            world.settle();
+        }
+        // The relay's word gets lost, and any look-up is an answer to it.
+        world.tap = Some(Box::new(move |packet| match packet.body {
+            Body::Down(ToDevice::DirectoryChanged(_)) if packet.device == phone => Fate::Drop,
+            _ => Fate::Pass,
+        }));
+        world.connect(phone);
+        world.run(HOUR);
+        world.connect(cid);
+        world.run(HOUR);
+        world.send(phone, with_cid, "to both of you");
+        world.settle();
+        for ix in [phone, tablet, cid] {
+            assert_eq!(world.texts(ix, with_cid).last().map(String::as_str), Some("to both of you"), "{seed}: {ix}");
+        }
+        world.check();
     }
 }
 

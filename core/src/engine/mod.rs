@@ -38,7 +38,7 @@ use crate::config::Config;
 use crate::ctx::Account;
 use crate::error::{Error, Misuse, PeerFault, Result, StoreError};
 use crate::event::Event;
-use crate::id::{ConversationId, DeviceId, UserId};
+use crate::id::{DeviceId, UserId};
 use crate::inbox::{self, Verdict};
 use crate::input::{Answer, Connection, Delivery, RequestId, TransmitId, TransmitResult};
 use crate::limits;
@@ -289,11 +289,7 @@ impl Engine {
     /// # Errors
     /// Any [`StoreError`].
     pub fn directory_changed(&mut self, user: &UserId, now: Time) -> Result<()> {
-        let conversations = self.concerned(user)?;
-        for conversation in conversations {
-            self.mutate(now, |ctx| wake::reconcile_soon(ctx, conversation, user))?;
-        }
-        Ok(())
+        self.mutate(now, |ctx| session::directory_changed(ctx, user))
     }
 
     /// A deadline has come, or may have.
@@ -440,17 +436,6 @@ impl Engine {
             self.dirty = false;
         }
         Ok(())
-    }
-
-    /// The direct conversations that a user takes part in.
-    fn concerned(&self, user: &UserId) -> Result<Vec<ConversationId>> {
-        let tx = self.read()?;
-        if *user != self.account.user {
-            let id = ConversationId::direct(self.config.authority(), &self.account.user, user);
-            return Ok(crate::conversation::load(&tx, id)?.map(|row| row.id).into_iter().collect());
-        }
-        let rows = tx.scan(Table::Activity, KeyRange { from: &[], to: &[] }, Direction::Forward, usize::MAX)?;
-        rows.iter().map(|(_, id)| crate::codec::decode_row(id, "activity")).collect()
     }
 
     /// A view for queries.

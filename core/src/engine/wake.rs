@@ -1,18 +1,16 @@
-//! What the engine does by itself: at a login, at a deadline, when the directory changes.
+//! What the engine does by itself: at a login and at a deadline.
 
 use crate::ctx::Ctx;
 use crate::error::{PeerFault, Result};
 use crate::event::Event;
-use crate::id::{ConversationId, UserId};
+use crate::id::ConversationId;
 use crate::input::Login;
-use crate::intent::{self, Intent};
 use crate::limits;
 use crate::memory::{Effect, Exact, Link};
 use crate::output::Wake;
-use crate::request::{self, Purpose};
 use crate::store::Table;
 use crate::time::{HOUR, SECOND, Time};
-use crate::{act, attachment, call, early, inbox, key_package, member, outbox, session, timer, typing};
+use crate::{act, attachment, call, early, inbox, key_package, member, outbox, request, session, timer, typing};
 
 /// Timers that one mutation handles.
 const DUE_STEP: usize = 32;
@@ -94,10 +92,10 @@ pub(super) fn handle_due(ctx: &mut Ctx<'_>) -> Result<bool> {
             }
             Wake::Certificate => certificate_due(ctx),
             Wake::Call => call::due(ctx, &due.reference)?,
+            Wake::Intent => session::compare_some(ctx, &due.reference)?,
             Wake::Never
             | Wake::Retry
             | Wake::Receipts
-            | Wake::Intent
             | Wake::Request
             | Wake::Expire
             | Wake::Typing
@@ -124,68 +122,4 @@ fn sweep_in(ctx: &Ctx<'_>, ms: u64) -> Result<()> {
     let at = ctx.now.plus(ms);
     timer::set(&ctx.tx, at, Wake::Sweep, b"");
     ctx.tx.put_row(Table::Meta, SWEEPING.to_vec(), &at)
-}
-
-/// Compares a conversation's leaves with the directory soon: at once for one's own devices; for those of others
-/// after a while, so that their own devices go first. What was asked before is asked anew: its answer may be older than
-/// this word of the directory and yet come after it, and would put an end to the wish.
-pub(super) fn reconcile_soon(ctx: &mut Ctx<'_>, conversation: ConversationId, user: &UserId) -> Result<()> {
-    for purpose in [Purpose::Open(conversation), Purpose::Compare(conversation), Purpose::Add(conversation)] {
-        request::withdraw(ctx, &purpose)?;
-    }
-    ctx.busy(conversation);
-    if intent::get(&ctx.tx, conversation, Intent::Open)?.is_some() {
-        // Who was looked for in vain may be there now.
-        return intent::postpone(ctx, conversation, Intent::Open, ctx.now);
-    }
-    let wait =
-        if *user == ctx.account.user { 0 } else { limits::RECONCILE_AFTER + ctx.rng.below(limits::RECONCILE_AFTER) };
-    intent::want(ctx, conversation, Intent::Reconcile, ctx.now.plus(wait))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::Engine;
-    use crate::engine::testing::{NOW, enrolled};
-    use crate::input::{Answer, Connection, DirectoryUser, RequestId};
-    use crate::output::{Output, Request};
-
-    /// The look-ups that an engine hands out now; everything else is answered.
-    fn look_ups(engine: &mut Engine) -> Vec<RequestId> {
-        let mut ids = Vec::new();
-        loop {
-            match engine.poll_output().unwrap() {
-                Output::Request(id, Request::LookUp { .. }) => ids.push(id),
-                Output::Request(id, Request::Fetch { .. }) => {
-                    engine.request_done(id, Answer::Fetched { next: None }, NOW).unwrap();
-                }
-                Output::Request(id, Request::Publish { .. }) => {
-                    engine.request_done(id, Answer::Published, NOW).unwrap();
-                }
-                Output::Timeout { .. } => return ids,
-                _ => {}
-            }
-        }
-    }
-
-    // R12
-    #[test]
-    fn an_answer_that_may_be_older_than_a_word_of_the_directory_does_not_count() {
-        let (mut ann, bea) = (enrolled("ann"), UserId::new("bea").unwrap());
-        ann.connection(Connection::Up(Login::default()), NOW).unwrap();
-        ann.conversations().start(&bea, NOW).unwrap();
-        let [first] = look_ups(&mut ann)[..] else { panic!("one look-up") };
-        // Bea was not there when the relay looked; the word that she is now overtakes the answer.
-        ann.directory_changed(&bea, NOW).unwrap();
-        let nobody = Answer::Directory(vec![DirectoryUser { user: bea.clone(), devices: Vec::new() }]);
-        ann.request_done(first, nobody.clone(), NOW).unwrap();
-        let [second] = look_ups(&mut ann)[..] else { panic!("she is looked up again") };
-        // Without such a word, she is looked for after a while.
-        ann.request_done(second, nobody, NOW).unwrap();
-        assert_eq!(look_ups(&mut ann), []);
-        let later = NOW.plus(limits::INTENT_WAIT);
-        ann.handle_timeout(later).unwrap();
-        assert_eq!(look_ups(&mut ann).len(), 1);
-    }
 }

@@ -3,7 +3,7 @@
 //! Only some files of this folder name OpenMLS: [`provider`] gives it cryptography and randomness, [`storage`] its
 //! rows in the engine's transaction, [`pages`] splits rows that are larger than a page; [`group`] and
 //! [`key_package`] are what the rest works with. Over them: [`open`] makes a session, [`join`] enters one, [`commit`]
-//! moves one on, [`pursue`] says when, [`choose`] says which, and [`authorize`] judges all of it first. [`ephemeral`] has
+//! moves one on, [`pursue`] says when, [`directory`] who is to be in it, [`choose`] says which, and [`authorize`] judges all of it first. [`ephemeral`] has
 //! the lesser keys, which no ratchet is moved for.
 //!
 //! OpenMLS changes its objects in memory first and writes afterwards. So whoever drops a transaction must drop the
@@ -12,6 +12,7 @@
 pub(crate) mod authorize;
 mod choose;
 mod commit;
+mod directory;
 mod ephemeral;
 mod facts;
 pub(crate) mod group;
@@ -35,6 +36,7 @@ pub(crate) mod testing;
 pub(crate) use commit::{
     catch_up, commit_refused, devices_of, key_of, lost, note_behind, receive, recipients, shut_out, slot_found, won,
 };
+pub(crate) use directory::{changed as directory_changed, compare_some, met};
 pub(crate) use ephemeral::{Lesser, Past, Said, open_ephemeral, seal_ephemeral};
 pub(crate) use group::{Changes, Group, Leaf, ReceiveError, Received, StagedCommit};
 pub(crate) use groups::Groups;
