@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteArray;
 
 use crate::authority::{Certificate, RevocationList};
+use crate::conversation;
 use crate::ctx::Ctx;
 use crate::error::{Error, PeerFault, Result, StoreError};
 use crate::event::Event;
@@ -149,7 +150,8 @@ fn learn_beside(ctx: &mut Ctx<'_>, known: &Certificate, certificate: &Certificat
     }
     row.more = true;
     ctx.tx.event(Event::IdentityChanged(user.clone()));
-    store_user(&ctx.tx, user, &row)
+    store_user(&ctx.tx, user, &row)?;
+    conversation::known_better(ctx, user)
 }
 
 fn learn_user(ctx: &mut Ctx<'_>, certificate: &Certificate, new_device: bool) -> Result<()> {
@@ -170,6 +172,7 @@ fn learn_user(ctx: &mut Ctx<'_>, certificate: &Certificate, new_device: bool) ->
     let mut row = before.unwrap_or_else(|| UserRow::of(certificate));
     row.take(certificate);
     store_user(&ctx.tx, user, &row)?;
+    conversation::known_better(ctx, user)?;
     if new_device { session::met(ctx, certificate) } else { Ok(()) }
 }
 
@@ -316,6 +319,7 @@ mod tests {
     use crate::engine::testing::{NOW, authority, enrolled};
     use crate::person::Trust;
     use crate::rng::Rng;
+    use crate::subscription::{Topic, Update};
 
     /// A certificate that the authority issues for a device and an identity key, each of a number.
     fn certify(user: &str, identity: u8, device: u8, serial: u64) -> Certificate {
@@ -424,5 +428,21 @@ mod tests {
         assert_eq!(engine.identity().trust(&bea), Ok(Trust::Changed), "until the user decides");
         assert_eq!(verified(&mut engine, &bea), Trust::Verified);
         assert_eq!(learned(&mut engine, &certify("bea", 1, 4, 4)), Trust::Changed);
+    }
+
+    // R29
+    #[test]
+    fn a_role_or_an_identity_key_that_comes_to_be_known_is_told_to_who_shows_the_conversation() {
+        let mut engine = enrolled("ann");
+        engine.conversations().start(&UserId::new("bea").unwrap(), NOW).unwrap();
+        let shown = engine.subscriptions().open(Topic::Conversations).unwrap();
+        engine.subscriptions().take(shown, NOW).unwrap();
+        // The first certificate, a renewed one of another identity key, and one beside it.
+        for (identity, serial) in [(2, 5), (3, 9), (4, 7)] {
+            let certificate = certify("bea", identity, 20, serial);
+            engine.mutate(NOW, |ctx| learn(ctx, &certificate)).unwrap();
+            let told = engine.subscriptions().take(shown, NOW).unwrap();
+            assert!(matches!(&told[..], [Update::Conversation(_)]), "{serial}: {told:?}");
+        }
     }
 }

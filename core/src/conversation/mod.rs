@@ -10,8 +10,8 @@ pub use list::{Conversation, ConversationCursor, ConversationPage, ConversationS
 pub(crate) use find::find;
 pub(crate) use list::page;
 pub(crate) use row::{
-    ConversationRow, MemberRow, State, added, changed, first_few, first_live, load, moved, new, not_missed, pin,
-    read_elsewhere, removed, require, reveal, store, touch, write,
+    ConversationRow, MemberRow, State, added, changed, first_few, first_live, known_better, load, moved, new,
+    not_missed, pin, read_elsewhere, removed, require, reveal, store, touch, write,
 };
 #[cfg(feature = "interop")]
 pub(crate) use settings::Settings;

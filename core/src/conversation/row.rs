@@ -215,6 +215,15 @@ pub(crate) fn pin(tx: &Tx<'_>, row: &mut ConversationRow, pinned: bool) -> Resul
     touch(tx, row, None)
 }
 
+/// Who takes part shows otherwise, for more is known of them.
+pub(crate) fn known_better(ctx: &mut Ctx<'_>, user: &UserId) -> Result<()> {
+    let id = ConversationId::direct(ctx.config.authority(), &ctx.account.user, user);
+    if load(&ctx.tx, id)?.is_some_and(|row| !row.concealed) {
+        ctx.tx.event(Event::ConversationChanged(id));
+    }
+    Ok(())
+}
+
 /// A message changes at its place.
 pub(crate) fn changed(ctx: &mut Ctx<'_>, id: ConversationId, key: MessageKey, message: &MessageRow) -> Result<()> {
     message::store(&ctx.tx, id, key, message)?;
