@@ -25,6 +25,8 @@ pub struct Actor {
     pub role: &'static str,
     /// Whether it should be connected.
     pub online: bool,
+    /// Whether its user has logged out.
+    pub logged_out: bool,
     /// What it showed last.
     pub view: View,
     /// To whom the next words go.
@@ -48,6 +50,7 @@ impl Actor {
             name,
             role,
             online: true,
+            logged_out: false,
             view: View::default(),
             partner: if name == "ann" { "bea".into() } else { "ann".into() },
             folder: folder.join(name),
@@ -77,6 +80,7 @@ impl Actor {
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (orders, reports) = pipes.ok_or_else(|| io::Error::other("no pipes"))?;
         self.online = true;
+        self.logged_out = false;
         self.process = Some(Process { child, orders, reports });
         Ok(())
     }
@@ -89,6 +93,16 @@ impl Actor {
         let Some(mut process) = self.process.take() else { return Ok(()) };
         process.child.kill()?;
         process.child.wait().map(drop)
+    }
+
+    /// Closes the app of somebody who has logged out.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    pub fn log_out(&mut self) -> io::Result<()> {
+        self.logged_out = true;
+        self.view = View::default();
+        self.kill()
     }
 
     /// Tells it something.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use tokio::sync::mpsc::UnboundedReceiver;
 use undertone::call::Stage;
 use undertone::conversation::Member;
-use undertone::engine::Draft;
+use undertone::engine::{Draft, Unsent};
 use undertone::id::{ConversationId, UserId};
 use undertone::message::{Cursor, Message, MessageContent, SendState};
 use undertone::output::Wake;
@@ -22,6 +22,10 @@ use crate::wire::{self, Chat, Deed, Line, Order, Report, Ticks, View};
 
 /// The argument that makes this program a phone.
 pub const FLAG: &str = "--phone";
+
+/// The file that is sent, and what is saved of one that has come: they are their user's, not the engine's.
+const SENT: &str = "menu.txt";
+const SAVED: &str = "saved.txt";
 
 /// Messages shown of one conversation.
 const LINES: usize = 20;
@@ -42,7 +46,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     host.connect(true).map_err(|e| e.to_string())?;
     let place = PathBuf::from(folder);
     let files = host.relay_files().map_err(|e| e.to_string())?;
-    let mut phone = Phone { host, notices, place, files, warnings: VecDeque::new() };
+    let mut phone = Phone { host, profile, notices, place, files, warnings: VecDeque::new() };
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     while let Ok(order) = wire::read::<Order>(&mut input) {
         let report = runtime.block_on(phone.obey(order));
@@ -53,6 +57,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
 
 struct Phone {
     host: Host,
+    profile: Profile,
     notices: UnboundedReceiver<Notice>,
     /// Where its user keeps files.
     place: PathBuf,
@@ -66,6 +71,7 @@ impl Phone {
         let done = match order {
             Order::View => return self.view().await,
             Order::Connect(wanted) => return self.host.connect(wanted).map_or_else(failed, |()| Report::Done),
+            Order::LogOut => return self.log_out().await,
             Order::Start(user) => self.engine(move |engine, now| conversation(engine, &user, now).map(drop)).await,
             Order::Write { to, text } => {
                 let send = move |engine: &mut Engine, now| {
@@ -91,16 +97,34 @@ impl Phone {
         report(done)
     }
 
+    /// Wipes the store and forgets the keys, and says what the phone still has.
+    async fn log_out(&self) -> Report {
+        if let Err(error) = self.engine(|engine, _| engine.wipe(Unsent::Refuse)).await {
+            return failed(error);
+        }
+        if let Err(error) = self.profile.forget() {
+            return failed(error);
+        }
+        let is_saved = |name: &String| [SENT, SAVED].contains(&name.as_str());
+        let left: Result<Vec<String>, io::Error> = std::fs::read_dir(&self.place)
+            .and_then(|entries| entries.map(|e| Ok(e?.file_name().to_string_lossy().into_owned())).collect());
+        match left.map(|left| left.into_iter().filter(|name| !is_saved(name)).collect::<Vec<_>>()) {
+            Ok(left) if left.is_empty() => Report::Said("of store and keys, no file is left on the phone".into()),
+            Ok(left) => Report::Said(format!("left on the phone: {}", left.join(", "))),
+            Err(error) => failed(error),
+        }
+    }
+
     /// Writes a small file and sends it.
     async fn send_file(&self, with: String, caption: String) -> Report {
-        let path = self.place.join("menu.txt");
+        let path = self.place.join(SENT);
         let text = "Soup of the day\nSole with potatoes\nLemon tart\n";
         if let Err(error) = std::fs::write(&path, text) {
             return failed(error);
         }
         let sent = async {
             let id = self.engine(move |engine, now| conversation(engine, &with, now)).await?;
-            let file = deed::describe_file("menu.txt", text.len() as u64)?;
+            let file = deed::describe_file(SENT, text.len() as u64)?;
             self.host.send_file(&self.files, id, file, &path, Draft::text(caption), |_| ()).await
         };
         filed(sent.await.map(drop))
@@ -108,7 +132,7 @@ impl Phone {
 
     /// Saves the other's last file, and reads it.
     async fn save_file(&self, with: String) -> Report {
-        let path = self.place.join("saved.txt");
+        let path = self.place.join(SAVED);
         let saved = async {
             let is_file = |message: &Message| !message.own && matches!(message.content, MessageContent::Attachment(_));
             let find = move |engine: &mut Engine, now| {

@@ -23,6 +23,8 @@ pub enum Step {
     Kill(String),
     /// It is opened again.
     Restart(String),
+    /// Somebody logs out: nothing of theirs stays on the phone.
+    LogOut(String),
     /// A doctored app of an escort starts with this client whatever the rules say.
     Forge(String),
 }
@@ -56,6 +58,7 @@ text                the client and the escort say it in turn
 /call ann bea       ann calls bea; /accept bea ann answers, /hangup ann bea ends the call
 /offline bea        bea's phone loses its connection; /online bea has it back
 /kill bea           bea's app is killed; /restart bea opens it again
+/logout bea         bea logs out: nothing of hers stays on the phone; /restart bea logs in anew
 /forge ann          a doctored app of an escort starts with ann whatever the rules say";
 
 /// Who is there: names and roles.
@@ -95,6 +98,7 @@ fn parse_order(order: &str) -> Result<Step, String> {
         ["online", who] => Step::Online((*who).into()),
         ["kill", who] => Step::Kill((*who).into()),
         ["restart", who] => Step::Restart((*who).into()),
+        ["logout", who] => Step::LogOut((*who).into()),
         ["forge", victim] => Step::Forge((*victim).into()),
         [verb, who, with, rest @ ..] if who != with => match parse_deed(verb, rest) {
             Some(deed) => Step::Do { who: (*who).into(), with: (*with).into(), deed },
@@ -179,12 +183,14 @@ mod tests {
 
     #[test]
     fn lines_are_orders_or_words() {
-        let day = "# Morning\n\nann: Hello\nann to sam: Help!\n/offline bea\nNote: buy milk\nplain words\n";
+        let day =
+            "# Morning\n\nann: Hello\nann to sam: Help!\n/offline bea\n/logout sam\nNote: buy milk\nplain words\n";
         let expected = [
             Step::Scene("Morning".into()),
             write(Some("ann"), None, "Hello"),
             write(Some("ann"), Some("sam"), "Help!"),
             Step::Offline("bea".into()),
+            Step::LogOut("sam".into()),
             write(None, None, "Note: buy milk"),
             write(None, None, "plain words"),
         ];

@@ -96,6 +96,7 @@ impl Screen {
 
     fn panel(&self, actor: &Actor) -> Vec<String> {
         let state = match (actor.is_open(), actor.view.online) {
+            (false, _) if actor.logged_out => "logged out",
             (false, _) => "killed",
             (true, true) => "online",
             (true, false) => "offline",

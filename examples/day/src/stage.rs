@@ -114,6 +114,7 @@ impl Stage {
                 actor.kill()?;
                 actor.open()?;
             }
+            Step::LogOut(who) => self.log_out(who)?,
             Step::Forge(victim) => self.forge(victim)?,
         }
         rest(&mut self.actors)
@@ -134,7 +135,7 @@ impl Stage {
         actor.partner.clone_from(&to);
         self.actor(&to)?.partner.clone_from(&from);
         self.screen.happened(&format!("{from} → {to}: {text}"));
-        self.tell(&from, &Order::Write { to, text: text.to_owned() })
+        self.tell(&from, &Order::Write { to, text: text.to_owned() }).map(drop)
     }
 
     fn perform(&mut self, who: &str, with: &str, deed: &Deed) -> io::Result<()> {
@@ -187,7 +188,12 @@ impl Stage {
         let what = if wanted { "is connected again" } else { "has no connection" };
         self.screen.happened(&format!("{who}’s phone {what}"));
         self.actor(who)?.online = wanted;
-        self.tell(who, &Order::Connect(wanted))
+        self.tell(who, &Order::Connect(wanted)).map(drop)
+    }
+
+    fn log_out(&mut self, who: &str) -> io::Result<()> {
+        self.screen.happened(&format!("{who} logs out"));
+        if self.tell(who, &Order::LogOut)? { self.actor(who)?.log_out() } else { Ok(()) }
     }
 
     fn forge(&mut self, victim: &str) -> io::Result<()> {
@@ -201,19 +207,22 @@ impl Stage {
         Ok(())
     }
 
-    /// Orders a phone about. What the rules forbid is shown, and is no failure of the day.
-    fn tell(&mut self, who: &str, order: &Order) -> io::Result<()> {
+    /// Orders a phone about; `false` when it did not do it. What the rules forbid is shown, and is no failure of the day.
+    fn tell(&mut self, who: &str, order: &Order) -> io::Result<bool> {
         if !self.actor(who)?.is_open() {
             self.screen.refused(&format!("{who}’s app is not open"));
-            return Ok(());
+            return Ok(false);
         }
         match self.actor(who)?.tell(order)? {
-            Report::Done | Report::View(_) => {}
-            Report::Said(what) => self.screen.happened(&what),
+            Report::Done | Report::View(_) => return Ok(true),
+            Report::Said(what) => {
+                self.screen.happened(&what);
+                return Ok(true);
+            }
             Report::Denied(reason) => self.screen.refused(&format!("{who}’s engine does not allow it: {reason}")),
             Report::Failed(why) => self.screen.refused(&format!("{who}: {why}")),
         }
-        Ok(())
+        Ok(false)
     }
 
     fn actor(&mut self, name: &str) -> io::Result<&mut Actor> {

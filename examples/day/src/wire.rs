@@ -15,6 +15,8 @@ pub enum Order {
     Read(String),
     /// Do something else in the conversation with a user.
     Do { with: String, deed: Deed },
+    /// Remove everything of this user from the phone.
+    LogOut,
     /// Be connected, or not.
     Connect(bool),
     /// Show yourself.

@@ -63,6 +63,8 @@ fn without_input_the_built_in_day_is_played() {
         "sam (2 unread) · muted",
         "which reveals this one message; only the relay can verify it",
         "2 conversations, 2 sessions, 0 transmits under way",
+        "of store and keys, no file is left on the phone",
+        "sam · support · logged out",
     ];
     for expected in expected {
         assert!(shown.contains(expected), "{expected} is missing in:\n{shown}");
