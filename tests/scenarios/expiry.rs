@@ -1,8 +1,9 @@
 //! Auto-delete: messages go when they should, on all devices, and nothing but time makes them go.
 
+use undertone::config::Config;
 use undertone::engine::Draft;
 use undertone::envelope::{Clock, MessageRef};
-use undertone::id::{ConversationId, MessageId};
+use undertone::id::{ConversationId, MessageId, UserId};
 use undertone::limits;
 use undertone::message::{Message, MessageContent, SendState, SystemNote};
 use undertone::privacy::Privacy;
@@ -47,6 +48,32 @@ fn a_message_goes_at_one_instant_on_all_devices_even_offline() {
     world.run(MINUTE);
     assert!(!has(&mut world, ann, talk, "for five minutes") && !has(&mut world, bea, talk, "for five minutes"));
     assert_eq!((rows(&world, ann), rows(&world, bea)), before, "nothing of it is left in the stores");
+    world.check();
+}
+
+// R25
+#[test]
+fn what_nobody_set_a_period_for_goes_a_day_after_it_was_sent() {
+    let mut world = World::new(249);
+    world.period = Config::new(UserId::new("ann").unwrap(), [0; 32]).period;
+    let (ann, bea, talk) = world.acquaint();
+    world.run(HOUR);
+    let sent = world.now;
+    world.send(ann, talk, "as usual");
+    world.run(SECOND);
+    world.read_all(bea, talk);
+    let conversations =
+        world.call(ann, |engine, now| engine.conversations().page(None, 10, now)).unwrap().conversations;
+    assert_eq!(conversations[0].period, 24 * 60);
+    let end = sent.plus(DAY);
+    world.run(end.since(world.now) - MINUTE);
+    for ix in [ann, bea] {
+        assert_eq!(world.texts(ix, talk), ["as usual"], "what came an hour before is gone");
+    }
+    world.run(2 * MINUTE);
+    for ix in [ann, bea] {
+        assert!(world.texts(ix, talk).is_empty());
+    }
     world.check();
 }
 
