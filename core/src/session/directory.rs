@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::id::{ConversationId, DeviceId, UserId};
 use crate::intent::{self, Intent};
 use crate::limits;
+use crate::member;
 use crate::output::Wake;
 use crate::request::{self, Purpose};
 use crate::store::{Direction, KeyRange, Table};
@@ -29,8 +30,12 @@ pub(crate) fn changed(ctx: &mut Ctx<'_>, user: &UserId) -> Result<()> {
 }
 
 /// A device is seen for the first time. Word of it may have been lost: the directory takes any look-up for an answer to
-/// it, also that of another conversation.
+/// it, also that of another conversation. One whose certificate has run out or was taken back is in no list: whoever brings
+/// it along has nobody ask for it.
 pub(crate) fn met(ctx: &mut Ctx<'_>, certificate: &Certificate) -> Result<()> {
+    if member::acceptable(ctx, certificate).is_err() {
+        return Ok(());
+    }
     look_again(ctx, certificate.user(), Some(certificate.device()))
 }
 
@@ -94,9 +99,8 @@ fn compare_unless_listed(
 mod tests {
     use super::*;
     use crate::engine::Engine;
-    use crate::engine::testing::{NOW, certified, enrolled};
+    use crate::engine::testing::{NOW, authority, certified, enrolled};
     use crate::input::{Answer, Connection, DirectoryUser, Login, RequestId};
-    use crate::member;
     use crate::output::{Output, Request};
 
     /// The look-ups that an engine hands out now; everything else is answered.
@@ -181,5 +185,19 @@ mod tests {
         assert_eq!(look_ups(&mut ann).len(), 2);
         ann.mutate(NOW, |ctx| member::learn(ctx, &certified("bea", 77))).unwrap();
         assert_eq!(look_ups(&mut ann).len(), 1);
+    }
+
+    #[test]
+    fn nobody_looks_for_a_device_that_was_revoked() {
+        let mut ann = enrolled("ann");
+        ann.connection(Connection::Up(Login::default()), NOW).unwrap();
+        ann.conversations().start(&UserId::new("bea").unwrap(), NOW).unwrap();
+        assert_eq!(look_ups(&mut ann).len(), 1);
+        let gone = certified("ann", 77);
+        let list = authority().revoke(1, NOW, &[gone.serial()].into()).unwrap();
+        ann.identity().revoke(list.as_bytes(), NOW).unwrap();
+        ann.mutate(NOW, |ctx| member::learn(ctx, &gone)).unwrap();
+        ann.handle_timeout(NOW).unwrap();
+        assert_eq!(look_ups(&mut ann), []);
     }
 }
